@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counters: the one definition of what is counted, for ring 0 (which writes them), for root and
+ * the monitors (which map them read-only), and for a guest whose VM asked for them (counters=on).
+ *
+ * One `struct vcpu_counters` for each vCPU, in pages of its own. Its single writer is the core that
+ * the vCPU is pinned to, so that counting takes no lock and shares no cache line; a reader on
+ * another core may see a row while it changes, and takes two equal reads where that matters.
+ * Times are in ticks of the host's TSC.
+ */
+#ifndef HV_ABI_COUNTERS_H
+#define HV_ABI_COUNTERS_H
+
+#include "hv/abi/limits.h"
+#include "hv/base/types.h"
+
+#define EXIT_REASONS   80u /* SDM appendix C, basic exit reasons; a few rows to spare */
+#define HIST_BUCKETS   32u /* bucket b: 2^b <= ticks < 2^(b+1); 0 counts in bucket 0 */
+#define FANOUT_BUCKETS 12u /* bucket 0: no target; bucket b: 2^(b-1) <= targets < 2^b */
+
+/* One exit reason. Ticks run from exit to entry, without the time spent ready or blocked. */
+struct exit_counter {
+	u64 count, ticks, min, max; /* min is valid when count > 0 */
+	u64 hist[HIST_BUCKETS];
+};
+
+/* How an IPI request came in. */
+enum ipi_path {
+	IPI_XAPIC,         /* a trapped store to the ICR's page */
+	IPI_X2APIC,        /* a trapped WRMSR */
+	IPI_APIC_WRITE,    /* an APIC-write exit, after the processor did the store */
+	IPI_HYPERCALL,     /* KVM's SEND_IPI */
+	IPI_HYPERCALL_TAP, /* Tapvisor's own, without a limit on the targets */
+	IPI_MSI,           /* a message of a device model */
+	IPI_PATHS
+};
+
+/* requested = posted + coalesced + dropped, always; all four count targets, `sends` operations. */
+struct ipi_counter {
+	u64 sends;
+	u64 requested;
+	u64 posted;                 /* newly pending in the target's mailbox */
+	u64 coalesced;              /* was pending already */
+	u64 dropped;                /* no such target, APIC disabled, illegal vector, SMI */
+	u64 kicks;                  /* physical interrupts sent to other cores */
+	u64 kicks_avoided;          /* targets that needed none */
+	u64 mode[8];                /* sends by delivery mode, as the ICR encodes it */
+	u64 fanout[FANOUT_BUCKETS]; /* sends by number of targets */
+};
+
+/* Where a vCPU's time goes; the rows of one vCPU add up to the time since it was created. */
+enum vcpu_time {
+	TIME_GUEST,   /* in VMX non-root operation */
+	TIME_EXIT,    /* ring 0 at work for it */
+	TIME_MONITOR, /* ring 3 at work for it */
+	TIME_READY,   /* waiting for its core: stolen */
+	TIME_TAKEN,   /* its core was interrupted for another VM: stolen */
+	TIME_BLOCKED, /* halted, parked, paused or ended */
+	VCPU_TIMES
+};
+
+/* By what a culprit took a victim's time. steal = READY + TAKEN = the sum of the blame row. */
+enum blame_cause {
+	BLAME_GUEST,   /* the culprit's guest code held the core */
+	BLAME_EXIT,    /* the hypervisor held the core for the culprit */
+	BLAME_MONITOR, /* the culprit's ring-3 program held the core */
+	BLAME_KICK,    /* an interrupt for the culprit stopped the victim */
+	BLAME_TIMER,   /* the host's own timer stopped the victim (culprit: VM 0) */
+	BLAME_CAUSES
+};
+
+/* Single events. Names for people are in hv/abi/names.h. */
+enum vcpu_event {
+	EVENT_INJECT_INTERRUPT,
+	EVENT_INJECT_NMI,
+	EVENT_INJECT_EXCEPTION,
+	EVENT_FOLDED,  /* posted, but found in the IRR already by the owner: delivered once */
+	EVENT_EOI,     /* trapped EOIs */
+	EVENT_TIMER,   /* expiries of the virtual APIC timer */
+	EVENT_HALT,    /* blocked in HLT */
+	EVENT_WAKE,    /* made ready by a post */
+	EVENT_SLICE,   /* preempted at the end of a slice */
+	EVENT_YIELD,   /* yield hypercalls */
+	EVENT_PV_KICK, /* KICK_CPU hypercalls */
+	EVENT_HYPERCALL_REFUSED, /* not offered, unknown, or bad arguments */
+	EVENT_PORT_READ_UNCLAIMED,
+	EVENT_PORT_WRITE_UNCLAIMED,
+	EVENT_MSR_REFUSED,    /* #GP given for an MSR */
+	EVENT_MEMORY_REFUSED, /* accesses to guest-physical addresses with nothing there */
+	EVENT_MESSAGE,        /* messages to the monitor */
+	EVENT_SYSCALL_REFUSED,
+	EVENT_SIGNAL, /* events that root or a device raised for the monitor */
+	EVENT_PV_EOI_SKIPPED,
+	EVENT_PV_TLB_FLUSH, /* flushed at entry instead of by an interrupt */
+	EVENT_NESTED_RETRY, /* instruction fetch raced with the guest's page tables: retried */
+	VCPU_EVENTS
+};
+
+#define COUNTERS_MAGIC 0x3176756f63706174ull /* "tapcouv1" */
+
+struct vcpu_counters {
+	u64 magic;
+	u32 vm, vcpu, core, size; /* size of this structure in bytes */
+	u64 created;              /* TSC when accounting of this vCPU began */
+	u64 now;                  /* TSC of the last change to time[] */
+	u64 entries;              /* VM entries */
+	u64 time[VCPU_TIMES];
+	u64 event[VCPU_EVENTS];
+	u64 blame[MAX_VMS][BLAME_CAUSES];
+	struct ipi_counter ipi[IPI_PATHS];
+	struct exit_counter exit[EXIT_REASONS];
+};
+
+/* Where one vCPU's counters lie after the other's: whole pages. */
+#define COUNTERS_STRIDE 0x8000ul
+static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew their pages");
+
+/* What a core did; with its vCPUs' times it adds up to the wall clock since `created`. */
+struct core_counters {
+	u64 created, now;
+	u64 idle;           /* nothing ready */
+	u64 kicks_received; /* kick interrupts taken */
+	u64 timer_interrupts;
+};
+
+#endif

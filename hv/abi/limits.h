@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The sizes that ring 0, ring 3 and guests agree on. */
+#ifndef HV_ABI_LIMITS_H
+#define HV_ABI_LIMITS_H
+
+/* VM 0 is the host side: root's program and what the hypervisor does for nobody in particular. */
+#define MAX_VMS     16u
+#define HOST_VM     0u
+#define MAX_CORES   64u
+#define MAX_VCPUS   256u  /* of one VM */
+#define VM_NAME_LEN 16u   /* with its terminating NUL */
+#define ARGS_LEN    1024u /* a module's string, with its terminating NUL */
+#define MAX_MODULES 64u
+
+#endif
