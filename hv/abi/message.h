@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What ring 0 asks a VM's monitor, and what the monitor answers.
+ *
+ * Thread i of a monitor serves vCPU i, on the same core. Each thread has a page shared with ring 0
+ * (struct thread_page). SYS_REPLY_WAIT hands over `reply` for the message at hand and returns when
+ * the next `message` is there. Ring 0 copies the reply before it looks at it, and checks all of it.
+ */
+#ifndef HV_ABI_MESSAGE_H
+#define HV_ABI_MESSAGE_H
+
+#include "hv/abi/limits.h"
+#include "hv/base/bits.h"
+#include "hv/base/types.h"
+
+enum message_kind {
+	MSG_NONE,
+	MSG_START,  /* vCPU 0 only: load the image; answer REPLY_START */
+	MSG_IO,     /* a port access that ring 0 does not handle */
+	MSG_MMIO,   /* a load or store where the guest has no memory */
+	MSG_EOI,    /* vCPU-side EOI of a level-triggered vector, in `value` */
+	MSG_SIGNAL, /* vCPU 0 only: console input, or the wake-up asked for */
+};
+
+struct message {
+	u32 kind;
+	u32 vcpu;
+	u64 address; /* MSG_IO: port; MSG_MMIO: gpa */
+	u32 size;    /* 1, 2, 4, or 8 (MSG_MMIO only) */
+	u32 write;
+	u64 value; /* of a write, zero-extended */
+	u64 now;   /* guest's TSC */
+};
+
+enum reply_action {
+	REPLY_RESUME, /* go on behind the instruction; a read yields `value` */
+	REPLY_START,  /* MSG_START only: enter with `start` */
+	REPLY_STOP,   /* end this VM: `stop`, `value` say why */
+	REPLY_RESET,  /* the guest asked for a reset: end the VM and start it anew */
+	REPLY_ACTIONS
+};
+
+/* How a VM ended; in events, telemetry and reports. */
+enum vm_end {
+	END_NONE,       /* runs */
+	END_DEBUG_EXIT, /* isa-debug-exit written; value: the byte */
+	END_POWER_OFF,
+	END_RESET,
+	END_IMAGE, /* the image could not be loaded; value: enum image_error of the monitor */
+	END_TRIPLE_FAULT,
+	END_UNKNOWN_EXIT,  /* an exit reason without a handler; value: reason */
+	END_ENTRY_FAILED,  /* VM entry refused; value: exit reason or VM-instruction error */
+	END_UNREACHABLE,   /* the guest's own memory (instruction, table) is not where it points */
+	END_INSTRUCTION,   /* an instruction on MMIO that the decoder does not know */
+	END_MONITOR_FAULT, /* exception in the monitor; value: vector */
+	END_MONITOR_TIMEOUT,  /* the monitor held a message for too long */
+	END_MONITOR_PROTOCOL, /* a reply out of turn or out of range */
+	END_STOPPED,          /* by root */
+	VM_ENDS
+};
+
+/* The state a first vCPU starts in. Flat segments; IF = 0; all else as after reset. */
+enum start_mode {
+	START_PROTECTED, /* 32-bit, paging off: Multiboot, PVH */
+	START_LONG,      /* 64-bit, CR3 as given: Linux boot protocol (CS 0x10, DS 0x18) */
+	START_MODES
+};
+
+struct vcpu_start {
+	u32 mode;
+	u32 reserved;
+	u64 rip, rsp, rax, rbx, rcx, rdx, rsi, rdi;
+	u64 cr3;      /* START_LONG */
+	u64 gdt_base; /* START_LONG: guest-physical; the GDT itself is the monitor's to write */
+	u64 gdt_limit;
+};
+
+struct reply {
+	u32 action;
+	u32 stop; /* enum vm_end: END_DEBUG_EXIT, END_POWER_OFF or END_IMAGE */
+	u64 value;
+	struct vcpu_start start;
+};
+
+/* Everything about a vCPU at the moment it was stopped: root makes text of it. */
+struct vcpu_dump {
+	u64 gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15: as instructions number them */
+	u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
+	u64 segment[6][4]; /* es cs ss ds fs gs: selector, base, limit, access rights */
+	u64 gdt_base, gdt_limit, idt_base, idt_limit;
+	u64 exit_reason, qualification, gpa, gla, instruction_length, idt_vectoring, entry_info;
+	u64 interruptibility, activity, instruction_error;
+	u8 code[16];                      /* bytes at rip, zero where they could not be read */
+	u64 user_rip, user_rsp, user_cr2; /* where the monitor was, for END_MONITOR_* */
+};
+
+/* What ring 0 tells root, by SYS_WAIT. */
+enum event_kind {
+	EVENT_NONE,           /* the wait timed out */
+	EVENT_VM_END,         /* a vCPU ended its VM: stop, value, dump */
+	EVENT_VM_GONE,        /* the VM's memory is free again */
+	EVENT_OUTPUT,         /* some VM has console output (may be spurious) */
+	EVENT_SYSCALL_DENIED, /* a program asked for more than its rights: value = number */
+};
+
+struct root_event {
+	u32 kind;
+	u32 vm, vcpu;
+	u32 stop; /* enum vm_end */
+	u64 value;
+	u64 lost; /* events dropped before this one for want of room */
+	struct vcpu_dump dump;
+};
+
+#endif
