@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's console: boot steps, warnings and the crash report, on a serial port.
+ *
+ * Callable from any core once the first instruction of C has run, with interrupts off. The text of
+ * one call is not interleaved with another core's; it is cut at 255 bytes. Waits for the port, some
+ * 87 microseconds a character: never on a path that is measured.
+ */
+#ifndef HV_BASE_PRINTK_H
+#define HV_BASE_PRINTK_H
+
+#include "hv/base/types.h"
+
+void printk(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Writes bytes as they are, "\n" becoming "\r\n", under the same lock. */
+void console_write(const char *text, size_t len);
+
+/* Which port the console is: 0 for none, else COM1 or COM2. Sets the port to 115,200 8N1. */
+#define CONSOLE_NONE 0
+#define CONSOLE_COM1 0x3f8
+#define CONSOLE_COM2 0x2f8
+void console_select(u16 port);
+
+/*
+ * For the crash report alone: from now on printk takes no lock, so that a core that stopped in the
+ * middle of a line cannot hold up the report.
+ */
+void console_break_lock(void);
+
+/* Returns when the last character has left the port: before the machine is ended. */
+void console_drain(void);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end: a report a person can use, on the serial console, with every other core stopped by NMI.
+ *
+ * Then the machine halts; with `crash=poweroff` on the command line it is ended instead (for
+ * emulators). Callable anywhere in ring 0, on any stack, under any lock.
+ */
+#ifndef HV_CPU_CRASH_H
+#define HV_CPU_CRASH_H
+
+#include "hv/base/types.h"
+
+struct core;
+struct user_regs;
+
+/* A condition that the kernel cannot go on from: says what, then reports as a crash. */
+NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* From the stubs: an exception in ring 0. kernel_stack and reserved of regs are not there. */
+NORETURN void crash_exception(const struct user_regs *regs);
+
+/*
+ * An NMI came, by the IDT or as a VM exit. Does not return when another core has crashed.
+ * VMX's exit handler calls this on an NMI exit.
+ */
+void crash_nmi(void);
+
+/* Supplied by the microkernel, weak and empty here: prints that core's last exits by printk. */
+void crash_extra(struct core *core);
+
+/* Ends the run in an emulator (Bochs port 0x8900, QEMU isa-debug-exit not used); halts elsewhere.
+ */
+NORETURN void machine_end(void);
+
+/* Set from the command line: end the machine after a crash report. */
+void crash_set_poweroff(bool on);
+
+#endif

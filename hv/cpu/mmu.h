@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's own address space, and the TLB of this core.
+ *
+ * The upper half is complete before the second core starts: later map_device calls add to tables
+ * that every root shares, and nothing in the upper half is ever unmapped.
+ */
+#ifndef HV_CPU_MMU_H
+#define HV_CPU_MMU_H
+
+#include "hv/base/paging.h"
+
+/* The root with an empty low half: in use when no process is. Constant after boot. */
+hpa_t kernel_root(void);
+
+/* Loads CR3, which also flushes this core's TLB of all user mappings; cheap when already loaded. */
+void pt_activate(hpa_t root);
+
+/* Drops this core's TLB entries for [va, va + len). */
+void pt_flush(u64 va, u64 len);
+
+/*
+ * Maps device registers uncached and not executable, for good; any alignment. Panics when there is
+ * no memory left. Boot, or under the caller's lock.
+ */
+void *map_device(hpa_t hpa, u64 len);
+
+struct boot_info;
+
+/* Boot: builds the kernel's tables (W^X throughout) and activates them. Panics on failure. */
+void mmu_init(const struct boot_info *info);
+
+/* Boot: a stack of STACK_SIZE with a guard page; returns its end. Panics on failure. */
+u64 stack_create(void);
+
+#endif
