@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+#
+# One Makefile for everything; nothing recursive. Sources are found by wildcard in each directory, so
+# a new file needs no line here. All output lies under build/ (build/clang with CC=clang).
+#
+#   ring 0   hv/base hv/boot hv/cpu hv vmx vapic   -> tapvisor        the hypervisor
+#   ring 3   hv/rt + hv/monitor, hv/rt + hv/root   -> monitor.elf, root.elf
+#   guests   guest-tools/lib + one file            -> guest/NAME.elf
+#   host     files that say they are pure          -> host/*.a, linked into tests/unit/*
+#
+# V=1 shows the commands.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(filter gcc clang gcc-% clang-%,$(notdir $(CC))),)
+$(error CC=$(CC): the build knows gcc and clang, for example `make CC=clang`)
+endif
+
+IS_CLANG := $(filter clang%,$(notdir $(CC)))
+B        := $(if $(IS_CLANG),build/clang,build)
+LD       := ld
+AR       := ar
+NASM     := nasm
+LOC_MAX  := 8000
+JOBS     := 2
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+Q   := $(if $(V),,@)
+say  = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$(2)))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# --- sources ---------------------------------------------------------------------------------
+
+in        = $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.asm,$(1)))
+object    = $(patsubst %,$(B)/$(1)/%.o,$(2))
+PURE_MARK := /* pure: also compiled on the host */
+pure_in   = $(shell grep -lF '$(PURE_MARK)' /dev/null $(1))
+
+RING0_SRCS   := $(call in,hv/base hv/boot hv/cpu hv vmx)
+VAPIC_SRCS   := $(call in,vapic)
+RT_SRCS      := $(call in,hv/rt)
+MONITOR_SRCS := $(call in,hv/monitor)
+ROOT_SRCS    := $(call in,hv/root)
+KIT_SRCS     := $(call in,guest-tools/lib)
+IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
+
+# Pure files of every ring are built for the host as well; those at the bottom serve ring 3 too.
+PURE_SRCS    := $(call pure_in,$(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) $(ROOT_SRCS)))
+BASE_PURE    := $(filter hv/base/%,$(PURE_SRCS))
+
+UNIT_SRCS    := $(wildcard tests/unit/*.c)
+UNIT_LIB     := $(wildcard tests/unit/lib/*.c)
+
+# --- flags -----------------------------------------------------------------------------------
+
+WARN    := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	   -Wvla -Wundef
+CBASE   := -std=gnu11 -g -I. $(WARN) -MMD -MP
+MACHINE_C := $(CBASE) -O2 -m64 -ffreestanding -fno-builtin -mgeneral-regs-only -mno-red-zone \
+	     -fno-pic -fno-pie -fno-stack-protector -fno-omit-frame-pointer -fcf-protection=none \
+	     -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common
+
+ring0_CFLAGS := $(MACHINE_C) -mcmodel=kernel
+ring3_CFLAGS := $(MACHINE_C) -mcmodel=small
+guest_CFLAGS := $(MACHINE_C) -mcmodel=small
+SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
+host_CFLAGS  := $(CBASE) -O1 -fno-omit-frame-pointer $(SANITIZE)
+unit_CFLAGS  := $(host_CFLAGS) -pthread
+HOST_LIBS    := -lcheck -lsubunit -lm -lrt -pthread
+
+NASMFLAGS := -f elf64 -g -F dwarf -I./ -Wall -Werror
+LDFLAGS   := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecstack --fatal-warnings
+
+# --- objects ---------------------------------------------------------------------------------
+
+RING0_OBJS   := $(call object,ring0,$(RING0_SRCS))
+VAPIC_OBJS   := $(call object,ring0,$(VAPIC_SRCS))
+RT_OBJS      := $(call object,ring3,$(RT_SRCS))
+RTBASE_OBJS  := $(call object,ring3,$(BASE_PURE))
+MONITOR_OBJS := $(call object,ring3,$(MONITOR_SRCS))
+ROOT_OBJS    := $(call object,ring3,$(ROOT_SRCS))
+KIT_OBJS     := $(call object,guest,$(KIT_SRCS))
+IMAGE_OBJS   := $(call object,guest,$(IMAGE_SRCS))
+HVAPIC_OBJS  := $(call object,host,$(VAPIC_SRCS))
+HPURE_OBJS   := $(call object,host,$(PURE_SRCS))
+UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
+ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
+		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS)
+
+GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
+UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS))
+BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
+	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS)
+
+# --- targets for people ----------------------------------------------------------------------
+
+.PHONY: all iso run boot check check-unit check-emu lint loc disasm clean help objects units
+
+all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
+
+iso: $(B)/tapvisor.iso ## one hybrid ISO for BIOS and UEFI from grub.cfg
+
+run: all ## boot the default entry and print what an IPI costs (ENTRY= MACHINE= CPUS=)
+	$(Q)tests/tools/run --build $(B) $(if $(ENTRY),--entry '$(ENTRY)') \
+		$(if $(MACHINE),--machine '$(MACHINE)') $(if $(CPUS),--cpus '$(CPUS)')
+
+boot: all ## boot IMAGE=path as a guest, its serial port on the terminal (see `make help`)
+	$(Q)tests/tools/boot --build $(B) --image '$(IMAGE)' --initrd '$(INITRD)' --vcpus '$(VCPUS)' \
+		--mem '$(MEM)' --apic '$(APIC)' --pv '$(PV)' --cpus '$(CPUS)' --args '$(ARGS)' \
+		--machine '$(MACHINE)'
+
+# libcheck programs print TAP when this variable says so.
+PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --exec '' --timer --directives
+
+LINTS := $(wildcard tests/lint/*.t)
+EMUS  := $(wildcard tests/emu/*.t)
+
+check: all units ## every test: host unit tests, lints, emulator tests; one verdict at the end
+	$(Q)$(PROVE) -j$(JOBS) $(EMUS) $(LINTS) $(UNITS)
+
+check-unit: units ## host unit tests alone (ASan and UBSan)
+	$(Q)$(PROVE) -j$(JOBS) $(UNITS)
+
+check-emu: all ## emulator tests alone
+	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
+
+lint: all ## layers, headers, formatting, sizes, both compilers
+	$(Q)$(PROVE) -j$(JOBS) $(LINTS)
+
+loc: ## count lines: ring 0 by directory against its limit, and the rest
+	$(Q)tests/tools/loc --max $(LOC_MAX)
+
+disasm: $(B)/tapvisor.dis ## disassemble the hypervisor with its source into build/tapvisor.dis
+
+clean: ## remove build/
+	$(call say,RM,build)
+	$(Q)rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 24
+	@echo
+	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic] [PV=none|kvm|tap]'
+	@echo '     [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
+	@echo 'run  takes [ENTRY=title or number] [MACHINE=...] [CPUS=number of cores]'
+	@echo 'all  takes [CC=gcc|clang] [V=1]'
+
+# --- rules -----------------------------------------------------------------------------------
+
+objects: $(filter-out $(UNIT_OBJS),$(ALL_OBJS))
+units: $(UNITS)
+
+define compile_rules
+$(B)/$(1)/%.c.o: %.c Makefile
+	$$(call say,CC,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$($(1)_CFLAGS) -c -o $$@ $$<
+
+$(B)/$(1)/%.asm.o: %.asm Makefile
+	$$(call say,NASM,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(NASM) $$(NASMFLAGS) -MD $$(@:.o=.d) -MP -o $$@ $$<
+endef
+$(foreach kind,ring0 ring3 guest host unit,$(eval $(call compile_rules,$(kind))))
+
+define archive
+$(call say,AR,$@)
+@mkdir -p $(@D)
+@rm -f $@
+$(Q)$(AR) rcs $@ $^
+endef
+
+define link
+$(call say,LD,$@)
+@mkdir -p $(@D)
+$(Q)$(LD) $(LDFLAGS) $(3) -T $(1) -Map $@.map -o $@ $(2)
+endef
+
+$(B)/libvapic.a: $(VAPIC_OBJS)
+	$(archive)
+$(B)/librtbase.a: $(RTBASE_OBJS)
+	$(archive)
+$(B)/host/libvapic.a: $(HVAPIC_OBJS)
+	$(archive)
+$(B)/host/libpure.a: $(HPURE_OBJS)
+	$(archive)
+
+$(B)/tapvisor: $(RING0_OBJS) $(B)/libvapic.a hv/kernel.ld
+	@tests/tools/loc --max $(LOC_MAX) --quiet
+	$(call link,hv/kernel.ld,$(RING0_OBJS) $(B)/libvapic.a)
+	$(Q)grub-file --is-x86-multiboot2 $@ || { echo '$@: GRUB finds no multiboot2 header' >&2; exit 1; }
+
+$(B)/monitor.elf: $(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a hv/rt/user.ld
+	$(call link,hv/rt/user.ld,$(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a)
+
+$(B)/root.elf: $(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a hv/rt/user.ld
+	$(call link,hv/rt/user.ld,$(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a)
+
+define image_rule
+$(B)/guest/$(basename $(notdir $(1))).elf: $(call object,guest,$(1)) $(KIT_OBJS) guest-tools/lib/guest.ld
+	$$(call link,guest-tools/lib/guest.ld,$(KIT_OBJS) $(call object,guest,$(1)),--no-warn-rwx-segments)
+endef
+$(foreach src,$(IMAGE_SRCS),$(eval $(call image_rule,$(src))))
+
+HOST_LINK = $(call object,unit,$(UNIT_LIB)) $(B)/host/libpure.a $(B)/host/libvapic.a
+$(B)/unit/%.t: $(B)/unit/tests/unit/%.c.o $(HOST_LINK)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
+		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group $(HOST_LIBS)
+
+$(B)/tapvisor.iso: $(BINS) grub.cfg tests/tools/mkiso
+	$(call say,ISO,$@)
+	$(Q)tests/tools/mkiso --hybrid --build $(B) --grub-cfg grub.cfg --output $@
+
+$(B)/tapvisor.dis: $(B)/tapvisor
+	$(call say,DISASM,$@)
+	$(Q)objdump -dS -M intel $< > $@
+
+# --- for editors -----------------------------------------------------------------------------
+
+comma := ,
+entry  = {"directory": "$(CURDIR)"$(comma) "file": "$(2)"$(comma) \
+	 "command": "$(CC) $(filter-out -MMD -MP,$($(1)_CFLAGS)) -c $(2)"}$(comma)
+entries = $(foreach src,$(filter %.c,$(2)),$(call entry,$(1),$(src)))
+compile_commands.json: Makefile ## the compiler's command for each file, for editors
+	$(call say,GEN,$@)
+	$(file >$@,[$(call entries,ring0,$(RING0_SRCS) $(VAPIC_SRCS)) \
+		$(call entries,ring3,$(RT_SRCS) $(MONITOR_SRCS) $(ROOT_SRCS)) \
+		$(call entries,guest,$(KIT_SRCS) $(IMAGE_SRCS)) \
+		$(call entries,unit,$(UNIT_SRCS) $(UNIT_LIB)) \
+		{"directory": "$(CURDIR)"$(comma) "file": "Makefile"$(comma) "command": "make"}])
+	@:
+
+.SECONDARY: $(ALL_OBJS)
+-include $(ALL_OBJS:.o=.d)

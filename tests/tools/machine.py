@@ -1,0 +1,423 @@
+# SPDX-License-Identifier: MIT
+"""Emulated machines: Bochs (which has VT-x) and QEMU, both with serial ports and a hard time limit.
+
+A machine's COM1 is streamed while it runs and returned whole at the end; COM2 goes to a file. A run
+ends by itself when the software in it writes "Shutdown" to port 0x8900 or switches the power off.
+An emulator never outlives the process that started it.
+"""
+import ctypes
+import dataclasses
+import fcntl
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+import tty
+
+BOCHS_MODEL = "corei7_skylake_x"
+SHARE = "/usr/share/bochs"
+OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
+TIMEOUT_STATUS = 124
+
+BOCHSRC = """\
+megs: {mem}
+cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_fault=0
+romimage: file={share}/BIOS-bochs-latest
+vgaromimage: file={share}/VGABIOS-lgpl-latest
+ata0-master: type=cdrom, path="{iso}", status=inserted
+boot: cdrom
+com1: enabled=1, {com1}
+com2: enabled=1, mode=file, dev="{com2}"
+display_library: rfb, options="timeout=0"
+clock: sync=none, time0=946684800
+log: "{log}"
+panic: action=fatal
+error: action=report
+info: action=ignore
+"""
+
+
+class Refused(Exception):
+    """The machine asked for cannot be had; the text says why and what would be right."""
+
+
+@dataclasses.dataclass
+class Config:
+    iso: str
+    cpus: int = 4
+    quantum: int = 16
+    model: str = BOCHS_MODEL
+    mem: int = 1024          # MiB
+    seconds: float = 60      # of wall time, then it is killed
+    ips: int = 5000000
+    com2: str = ""           # file for COM2, none when empty
+    keep: str = ""           # directory that keeps configuration and logs
+    uefi: bool = False       # QEMU only
+    kvm: bool = False        # QEMU only
+
+
+@dataclasses.dataclass
+class Result:
+    ended: str               # shutdown, panic, timeout
+    console: str             # all of COM1
+    com2: str                # all of COM2
+    seconds: float
+    status: int              # of the emulator's process
+    note: str = ""           # what the emulator said about its end
+
+    @property
+    def ok(self):
+        return self.ended == "shutdown"
+
+    @property
+    def exit_status(self):
+        return {"shutdown": 0, "panic": 1, "timeout": TIMEOUT_STATUS}[self.ended]
+
+    def explain(self):
+        """One line about the end, and for a bad one the last lines of the console."""
+        if self.ok:
+            return f"ended by itself after {self.seconds:.1f} s"
+        what = {"panic": "the emulator stopped the machine",
+                "timeout": f"killed after {self.seconds:.0f} s, its time limit"}[self.ended]
+        last = [line.rstrip() for line in self.console.split("\n") if line.strip()][-8:]
+        lines = [what + (f": {self.note}" if self.note else "")]
+        lines += ["last lines on COM1:"] + ["  | " + line for line in last] if last else \
+                 ["nothing was printed on COM1"]
+        return "\n".join(lines)
+
+
+def die_with_parent():
+    """In the child, between fork and exec: be killed when the parent dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def need(program, package):
+    if not shutil.which(program):
+        raise Refused(f"{program} is not installed: ./setup installs it (package {package})")
+
+
+def nested_kvm():
+    """(True, "") when QEMU with KVM could offer VT-x to its guest, else (False, why)."""
+    if not os.path.exists("/dev/kvm"):
+        return False, "there is no /dev/kvm"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False, "/dev/kvm may not be opened by this user"
+    try:
+        handle = os.open("/dev/kvm", os.O_RDWR)
+        try:
+            version = fcntl.ioctl(handle, 0xAE00)  # KVM_GET_API_VERSION
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return False, f"/dev/kvm does not open: {error.strerror}"
+    if version != 12:
+        return False, f"/dev/kvm speaks version {version}, not 12"
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        if not re.search(r"^flags\s*:.*\bvmx\b", f.read(), re.M):
+            return False, "the processor shows no vmx flag here"
+    try:
+        with open("/sys/module/kvm_intel/parameters/nested", encoding="ascii") as f:
+            nested = f.read().strip()
+    except OSError:
+        return False, "kvm_intel is not loaded"
+    return (True, "") if nested in ("Y", "1") else (False, "kvm_intel was loaded with nested=0")
+
+
+def choose(wanted):
+    """The machine to use for MACHINE=wanted: "bochs", "kvm" or "qemu", with the reason."""
+    if wanted in ("", "auto"):
+        works, why = nested_kvm()
+        if works and shutil.which("qemu-system-x86_64"):
+            return "kvm", "KVM here offers nested VT-x"
+        return "bochs", f"no nested VT-x by KVM: {why or 'QEMU is not installed'}"
+    if wanted == "kvm":
+        works, why = nested_kvm()
+        if not works:
+            raise Refused(f"MACHINE=kvm cannot be had: {why}; MACHINE=bochs emulates VT-x")
+        return "kvm", "asked for"
+    if wanted in ("bochs", "qemu"):
+        return wanted, "asked for"
+    raise Refused(f"MACHINE={wanted}: there are auto, bochs, kvm and qemu")
+
+
+def check(config):
+    if not os.path.isfile(config.iso):
+        raise Refused(f"{config.iso}: there is no such ISO image")
+    if not 1 <= config.cpus <= 64:
+        raise Refused(f"{config.cpus} CPUs: 1 to 64 are possible")
+    if not 1 <= config.quantum <= 32:
+        raise Refused(f"quantum {config.quantum}: Bochs takes 1 to 32 instructions")
+    if not 32 <= config.mem <= 32768:
+        raise Refused(f"{config.mem} MB of memory: 32 to 32768 are possible")
+
+
+def read(name):
+    try:
+        with open(name, "rb") as f:
+            return f.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+class Console:
+    """Follows COM1, from a file or from a pseudo-terminal, and hands each piece to a sink."""
+
+    def __init__(self, sink):
+        self.sink, self.text, self.stop = sink, bytearray(), threading.Event()
+        self.thread = None
+
+    def take(self, piece):
+        self.text += piece
+        if self.sink:
+            self.sink(piece)
+
+    def follow_file(self, name):
+        def loop():
+            with open(name, "rb") as f:
+                while True:
+                    last = self.stop.is_set()
+                    piece = f.read()
+                    if piece:
+                        self.take(piece)
+                    elif last:
+                        return
+                    else:
+                        time.sleep(0.02)
+        self.start(loop)
+
+    def follow_tty(self, master):
+        def loop():
+            while True:
+                try:
+                    piece = os.read(master, 4096)
+                except OSError:
+                    return
+                if not piece:
+                    return
+                self.take(piece)
+        self.start(loop)
+
+    def start(self, loop):
+        self.thread = threading.Thread(target=loop, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.stop.set()
+        if self.thread:
+            self.thread.join(2)
+
+    def decoded(self):
+        return bytes(self.text).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def feed(source, master, stop):
+    """Pass what a person types (or a pipe holds) on to the machine, at a pace it can take."""
+    def loop():
+        while not stop.is_set():
+            piece = os.read(source, 256)
+            if not piece:
+                return
+            for byte in piece:
+                os.write(master, bytes([byte]))
+                time.sleep(0.002)
+    threading.Thread(target=loop, daemon=True).start()
+
+
+class RawTerminal:
+    """The person's terminal without line editing while a machine has it; Ctrl-] ends nothing here,
+    Ctrl-C still reaches the runner."""
+
+    def __init__(self, handle):
+        self.handle = handle if handle is not None and os.isatty(handle) else None
+
+    def __enter__(self):
+        if self.handle is not None:
+            self.saved = termios.tcgetattr(self.handle)
+            mode = termios.tcgetattr(self.handle)
+            mode[3] &= ~(termios.ICANON | termios.ECHO)
+            termios.tcsetattr(self.handle, termios.TCSANOW, mode)
+
+    def __exit__(self, *_):
+        if self.handle is not None:
+            termios.tcsetattr(self.handle, termios.TCSANOW, self.saved)
+
+
+def execute(command, config, console, log):
+    """Run the emulator to its end or to the time limit. Returns (status or None, seconds)."""
+    begin = time.monotonic()
+    with open(log, "wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=subprocess.STDOUT, start_new_session=True,
+                                   preexec_fn=die_with_parent)
+    try:
+        status = process.wait(config.seconds)
+    except subprocess.TimeoutExpired:
+        status = None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        seconds = time.monotonic() - begin
+        console.close()
+    return status, seconds
+
+
+def run_bochs(config, sink=None, stdin=None):
+    check(config)
+    need("bochs", "bochs with bochs-term")
+    with Workspace(config.keep) as place:
+        log = f"{place}/bochs.log"
+        com2 = config.com2 or f"{place}/com2.txt"
+        open(com2, "wb").close()
+        console = Console(sink)
+        if stdin is None:
+            name = f"{place}/com1.txt"
+            open(name, "wb").close()
+            com1 = f'mode=file, dev="{name}"'
+            console.follow_file(name)
+        else:
+            master, slave = pty.openpty()
+            tty.setraw(slave)
+            com1 = f'mode=term, dev="{os.ttyname(slave)}"'
+            console.follow_tty(master)
+            feed(stdin, master, console.stop)
+        with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
+            f.write(BOCHSRC.format(share=SHARE, com1=com1, log=log, com2=com2, mem=config.mem,
+                                   model=config.model, cpus=config.cpus, ips=config.ips,
+                                   quantum=config.quantum, iso=os.path.abspath(config.iso)))
+        with open(f"{place}/commands", "w", encoding="ascii") as f:
+            f.write("c\n")  # Debian's build starts in its debugger: continue
+        command = ["bochs", "-q", "-f", f"{place}/bochsrc", "-rc", f"{place}/commands"]
+        with RawTerminal(stdin):
+            status, seconds = execute(command, config, console, f"{place}/bochs.out")
+        ended, note = bochs_end(status, read(log), read(f"{place}/bochs.out"))
+        return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
+
+
+def bochs_end(status, log, out):
+    """What Bochs's log says about how the run ended."""
+    if status is None:
+        return "timeout", ""
+    panics = re.findall(r">>PANIC<< (.*)", log)
+    if panics and re.search(r"shutdown requested|soft power off", panics[-1]):
+        return "shutdown", ""
+    if panics:
+        return "panic", panics[-1].strip()
+    lines = [line for line in out.split("\n") if line.strip()]
+    return "panic", lines[-1].strip() if lines else f"Bochs ended with status {status}"
+
+
+def qemu_command(config, com1, com2):
+    command = ["qemu-system-x86_64", "-display", "none", "-no-reboot", "-nodefaults",
+               "-m", str(config.mem), "-smp", str(config.cpus), "-cdrom", config.iso,
+               "-boot", "d", "-serial", com1, "-serial", f"file:{com2}",
+               # the first byte of "Shutdown" ends it, as the word ends Bochs
+               "-device", "isa-debug-exit,iobase=0x8900,iosize=1"]
+    if config.kvm:
+        command += ["-machine", "q35,accel=kvm", "-cpu", "host,+vmx"]
+    else:
+        command += ["-machine", "q35,accel=tcg", "-cpu", "max"]
+    if config.uefi:
+        firmware = [name for name in OVMF if os.path.exists(name)]
+        if not firmware:
+            raise Refused("no OVMF firmware is installed: ./setup installs it (package ovmf)")
+        command += ["-drive", f"if=pflash,format=raw,readonly=on,file={firmware[0]}"]
+    return command
+
+
+QEMU_SHUTDOWN = (ord("S") << 1) | 1
+
+
+def run_qemu(config, sink=None, stdin=None):
+    check(config)
+    need("qemu-system-x86_64", "qemu-system-x86")
+    if config.kvm:
+        works, why = nested_kvm()
+        if not works:
+            raise Refused(f"no nested VT-x by KVM: {why}")
+    with Workspace(config.keep) as place:
+        com2 = config.com2 or f"{place}/com2.txt"
+        open(com2, "wb").close()
+        console = Console(sink)
+        if stdin is None:
+            name = f"{place}/com1.txt"
+            open(name, "wb").close()
+            com1 = f"file:{name}"
+            console.follow_file(name)
+        else:
+            master, slave = pty.openpty()
+            tty.setraw(slave)
+            com1 = os.ttyname(slave)
+            console.follow_tty(master)
+            feed(stdin, master, console.stop)
+        with RawTerminal(stdin):
+            status, seconds = execute(qemu_command(config, com1, com2), config, console,
+                                      f"{place}/qemu.out")
+        if status is None:
+            ended, note = "timeout", ""
+        elif status in (0, QEMU_SHUTDOWN):
+            ended, note = "shutdown", ""
+        else:
+            ended, note = "panic", read(f"{place}/qemu.out").strip() or f"QEMU status {status}"
+        return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
+
+
+class Workspace:
+    """A directory for one run: the caller's, or one that goes away."""
+
+    def __init__(self, keep):
+        self.keep = keep
+
+    def __enter__(self):
+        if self.keep:
+            os.makedirs(self.keep, exist_ok=True)
+            return os.path.abspath(self.keep)
+        self.path = tempfile.mkdtemp(prefix="tapvisor-")
+        return self.path
+
+    def __exit__(self, *_):
+        if not self.keep:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def add_arguments(parser):
+    """The options that both runners share."""
+    parser.add_argument("--iso", required=True, help="the CD to boot")
+    parser.add_argument("--cpus", type=int, default=4)
+    parser.add_argument("--mem", type=int, default=1024, help="MiB")
+    parser.add_argument("--time", type=float, default=60, metavar="SECONDS",
+                        help="wall time, then the machine is killed and the status is 124")
+    parser.add_argument("--com1", default="-", metavar="FILE",
+                        help="file for COM1, - streams it to standard output")
+    parser.add_argument("--com2", default="", metavar="FILE", help="file for COM2")
+    parser.add_argument("--keep", default="", metavar="DIR", help="keep configuration and logs")
+    parser.add_argument("--input", action="store_true",
+                        help="pass standard input on to COM1 (always so on a terminal)")
+
+
+def main_of(run, args, config):
+    """The common end of bochs-run and qemu-run. Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    out = sys.stdout.buffer if args.com1 == "-" else open(args.com1, "wb")
+
+    def sink(piece):
+        out.write(piece)
+        out.flush()
+
+    stdin = 0 if args.input or (args.com1 == "-" and os.isatty(0) and os.isatty(1)) else None
+    try:
+        result = run(config, sink, stdin)
+    except Refused as reason:
+        print(f"{os.path.basename(sys.argv[0])}: {reason}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(f"\n{os.path.basename(sys.argv[0])}: {result.explain()}", file=sys.stderr)
+    return result.exit_status
