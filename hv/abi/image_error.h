@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a monitor could not load its guest's image: the value that goes with END_IMAGE. */
+#ifndef HV_ABI_IMAGE_ERROR_H
+#define HV_ABI_IMAGE_ERROR_H
+
+#include "hv/base/types.h"
+
+enum image_error {
+	IMAGE_OK,
+	IMAGE_UNKNOWN,
+	IMAGE_TRUNCATED,
+	IMAGE_ELF,
+	IMAGE_NOT_X86,
+	IMAGE_SEGMENTS,
+	IMAGE_OUTSIDE_MEMORY,
+	IMAGE_ENTRY,
+	IMAGE_ADDRESS_FIELDS,
+	IMAGE_FEATURE,
+	IMAGE_NO_ROOM,
+	IMAGE_INITRD,
+	IMAGE_ERRORS
+};
+
+static inline const char *image_error_text(u64 error)
+{
+	static const char *const texts[IMAGE_ERRORS] = {
+		[IMAGE_OK] = "no error",
+		[IMAGE_UNKNOWN] = "the image has neither a Multiboot 1 or 2 header nor an ELF "
+				  "with a PVH note",
+		[IMAGE_TRUNCATED] = "a header points behind the end of the image",
+		[IMAGE_ELF] = "the ELF header is malformed, or not that of an executable",
+		[IMAGE_NOT_X86] = "the ELF is for another processor",
+		[IMAGE_SEGMENTS] = "the ELF has no segment to load, or too many",
+		[IMAGE_OUTSIDE_MEMORY] = "a segment does not fit into the VM's memory: raise mem=",
+		[IMAGE_ENTRY] = "the entry point lies outside of what was loaded, or above 4 GiB",
+		[IMAGE_ADDRESS_FIELDS] = "the Multiboot address fields contradict each other",
+		[IMAGE_FEATURE] = "the Multiboot header requires something that is not offered",
+		[IMAGE_NO_ROOM] = "the image covers the places where boot information goes",
+		[IMAGE_INITRD] = "the initrd does not fit into the VM's memory: raise mem=",
+	};
+	return error < IMAGE_ERRORS ? texts[error] : "unknown";
+}
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of what hv/abi numbers, the same for people and in telemetry. For ring 3 and host tools;
+ * ring 0 formats no text. Every function is total: an unknown number has a name too.
+ */
+#ifndef HV_ABI_NAMES_H
+#define HV_ABI_NAMES_H
+
+#include "hv/abi/counters.h"
+#include "hv/abi/message.h"
+
+#define NAME_OF(table, index)                                                                      \
+	((index) < ARRAY_SIZE(table) && (table)[index] != NULL ? (table)[index] : "unknown")
+
+/* Basic exit reasons: SDM volume 3, appendix C. */
+static inline const char *exit_reason_name(u64 reason)
+{
+	static const char *const names[EXIT_REASONS] = {
+		[0] = "exception-nmi",
+		[1] = "external-interrupt",
+		[2] = "triple-fault",
+		[3] = "init",
+		[4] = "sipi",
+		[5] = "io-smi",
+		[6] = "other-smi",
+		[7] = "interrupt-window",
+		[8] = "nmi-window",
+		[9] = "task-switch",
+		[10] = "cpuid",
+		[11] = "getsec",
+		[12] = "hlt",
+		[13] = "invd",
+		[14] = "invlpg",
+		[15] = "rdpmc",
+		[16] = "rdtsc",
+		[17] = "rsm",
+		[18] = "vmcall",
+		[19] = "vmclear",
+		[20] = "vmlaunch",
+		[21] = "vmptrld",
+		[22] = "vmptrst",
+		[23] = "vmread",
+		[24] = "vmresume",
+		[25] = "vmwrite",
+		[26] = "vmxoff",
+		[27] = "vmxon",
+		[28] = "cr-access",
+		[29] = "dr-access",
+		[30] = "io",
+		[31] = "rdmsr",
+		[32] = "wrmsr",
+		[33] = "entry-guest-state",
+		[34] = "entry-msr-loading",
+		[36] = "mwait",
+		[37] = "monitor-trap",
+		[39] = "monitor",
+		[40] = "pause",
+		[41] = "entry-machine-check",
+		[43] = "tpr-threshold",
+		[44] = "apic-access",
+		[45] = "virtual-eoi",
+		[46] = "gdtr-idtr",
+		[47] = "ldtr-tr",
+		[48] = "ept-violation",
+		[49] = "ept-misconfiguration",
+		[50] = "invept",
+		[51] = "rdtscp",
+		[52] = "preemption-timer",
+		[53] = "invvpid",
+		[54] = "wbinvd",
+		[55] = "xsetbv",
+		[56] = "apic-write",
+		[57] = "rdrand",
+		[58] = "invpcid",
+		[59] = "vmfunc",
+		[60] = "encls",
+		[61] = "rdseed",
+		[62] = "pml-full",
+		[63] = "xsaves",
+		[64] = "xrstors",
+		[65] = "pconfig",
+		[66] = "spp",
+		[67] = "umwait",
+		[68] = "tpause",
+		[69] = "loadiwkey",
+		[70] = "enclv",
+		[72] = "enqcmd",
+		[73] = "enqcmds",
+		[74] = "bus-lock",
+		[75] = "notify-window",
+		[76] = "seamcall",
+		[77] = "tdcall",
+		[78] = "rdmsrlist",
+		[79] = "wrmsrlist",
+	};
+	return NAME_OF(names, reason);
+}
+
+static inline const char *ipi_path_name(u32 path)
+{
+	static const char *const names[IPI_PATHS] = {
+		[IPI_XAPIC] = "xapic",
+		[IPI_X2APIC] = "x2apic",
+		[IPI_APIC_WRITE] = "apic-write",
+		[IPI_HYPERCALL] = "hypercall",
+		[IPI_HYPERCALL_TAP] = "hypercall-tap",
+		[IPI_MSI] = "msi",
+	};
+	return NAME_OF(names, path);
+}
+
+/* As the ICR encodes them. */
+static inline const char *delivery_mode_name(u32 mode)
+{
+	static const char *const names[8] = {
+		"fixed", "lowest", "smi", "reserved", "nmi", "init", "sipi", "extint",
+	};
+	return NAME_OF(names, mode);
+}
+
+static inline const char *vcpu_time_name(u32 time)
+{
+	static const char *const names[VCPU_TIMES] = {
+		[TIME_GUEST] = "guest", [TIME_EXIT] = "exit",   [TIME_MONITOR] = "monitor",
+		[TIME_READY] = "ready", [TIME_TAKEN] = "taken", [TIME_BLOCKED] = "blocked",
+	};
+	return NAME_OF(names, time);
+}
+
+static inline const char *blame_cause_name(u32 cause)
+{
+	static const char *const names[BLAME_CAUSES] = {
+		[BLAME_GUEST] = "guest", [BLAME_EXIT] = "exit",   [BLAME_MONITOR] = "monitor",
+		[BLAME_KICK] = "kick",   [BLAME_TIMER] = "timer",
+	};
+	return NAME_OF(names, cause);
+}
+
+static inline const char *vcpu_event_name(u32 event)
+{
+	static const char *const names[VCPU_EVENTS] = {
+		[EVENT_INJECT_INTERRUPT] = "inject-interrupt",
+		[EVENT_INJECT_NMI] = "inject-nmi",
+		[EVENT_INJECT_EXCEPTION] = "inject-exception",
+		[EVENT_FOLDED] = "folded",
+		[EVENT_EOI] = "eoi",
+		[EVENT_TIMER] = "timer",
+		[EVENT_HALT] = "halt",
+		[EVENT_WAKE] = "wake",
+		[EVENT_SLICE] = "slice",
+		[EVENT_YIELD] = "yield",
+		[EVENT_PV_KICK] = "pv-kick",
+		[EVENT_HYPERCALL_REFUSED] = "hypercall-refused",
+		[EVENT_PORT_READ_UNCLAIMED] = "port-read-unclaimed",
+		[EVENT_PORT_WRITE_UNCLAIMED] = "port-write-unclaimed",
+		[EVENT_MSR_REFUSED] = "msr-refused",
+		[EVENT_MEMORY_REFUSED] = "memory-refused",
+		[EVENT_MESSAGE] = "message",
+		[EVENT_SYSCALL_REFUSED] = "syscall-refused",
+		[EVENT_SIGNAL] = "signal",
+		[EVENT_PV_EOI_SKIPPED] = "pv-eoi-skipped",
+		[EVENT_PV_TLB_FLUSH] = "pv-tlb-flush",
+		[EVENT_NESTED_RETRY] = "nested-retry",
+	};
+	return NAME_OF(names, event);
+}
+
+/* How a VM ended: a word for telemetry. */
+static inline const char *vm_end_name(u32 end)
+{
+	static const char *const names[VM_ENDS] = {
+		[END_NONE] = "runs",
+		[END_DEBUG_EXIT] = "debug-exit",
+		[END_POWER_OFF] = "power-off",
+		[END_RESET] = "reset",
+		[END_IMAGE] = "image",
+		[END_TRIPLE_FAULT] = "triple-fault",
+		[END_UNKNOWN_EXIT] = "unknown-exit",
+		[END_ENTRY_FAILED] = "entry-failed",
+		[END_UNREACHABLE] = "unreachable",
+		[END_INSTRUCTION] = "instruction",
+		[END_MONITOR_FAULT] = "monitor-fault",
+		[END_MONITOR_TIMEOUT] = "monitor-timeout",
+		[END_MONITOR_PROTOCOL] = "monitor-protocol",
+		[END_STOPPED] = "stopped",
+	};
+	return NAME_OF(names, end);
+}
+
+/* The same as a sentence's end: "vm a ...". */
+static inline const char *vm_end_text(u32 end)
+{
+	static const char *const texts[VM_ENDS] = {
+		[END_NONE] = "runs",
+		[END_DEBUG_EXIT] = "ended itself by debug-exit",
+		[END_POWER_OFF] = "switched itself off",
+		[END_RESET] = "asked for a reset",
+		[END_IMAGE] = "could not be loaded",
+		[END_TRIPLE_FAULT] = "ended in a triple fault",
+		[END_UNKNOWN_EXIT] = "made an exit for which there is no handler",
+		[END_ENTRY_FAILED] = "could not be entered: the processor refused its state",
+		[END_UNREACHABLE] = "executes or walks page tables where it has no memory",
+		[END_INSTRUCTION] = "used an instruction on device memory that is not decoded",
+		[END_MONITOR_FAULT] = "ended because its monitor took an exception",
+		[END_MONITOR_TIMEOUT] = "ended because its monitor did not answer in time",
+		[END_MONITOR_PROTOCOL] = "ended because its monitor broke the protocol",
+		[END_STOPPED] = "was stopped",
+	};
+	return NAME_OF(texts, end);
+}
+
+/* Exception vectors: SDM volume 3, table 6-1. */
+static inline const char *exception_name(u64 vector)
+{
+	static const char *const names[32] = {
+		"#DE divide error",
+		"#DB debug",
+		"NMI",
+		"#BP breakpoint",
+		"#OF overflow",
+		"#BR bound range",
+		"#UD invalid opcode",
+		"#NM no FPU",
+		"#DF double fault",
+		"coprocessor overrun",
+		"#TS invalid TSS",
+		"#NP segment not present",
+		"#SS stack segment",
+		"#GP general protection",
+		"#PF page fault",
+		"reserved",
+		"#MF x87 error",
+		"#AC alignment",
+		"#MC machine check",
+		"#XM SIMD error",
+		"#VE virtualisation",
+		"#CP control protection",
+	};
+	return NAME_OF(names, vector);
+}
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
+#include "hv/rt/ring.h"
+
+u32 ring_get(struct byte_ring *r, u8 *out, u32 max, bool *stalled)
+{
+	u32 tail = atomic_load_relaxed(&r->tail);
+	u32 n = MIN(ring_distance(atomic_load(&r->head), tail), max);
+
+	for (u32 i = 0; i < n; i++)
+		out[i] = r->data[(tail + i) % BYTE_RING_SIZE];
+	atomic_store(&r->tail, tail + n);
+	atomic_fence(); /* tail before head; partner: ring_room_after_put */
+	*stalled = n > 0 &&
+	           ring_distance(atomic_load(&r->head), tail) > BYTE_RING_SIZE - BYTE_RING_LOW;
+	return n;
+}

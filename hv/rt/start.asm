@@ -1,0 +1,33 @@
+; SPDX-License-Identifier: MIT
+;
+; Where a ring-3 program begins, and how it calls ring 0.
+;
+; A thread starts here with RDI = its index and RSP = the top of its stack (hv/abi/process.h).
+; Should rt_main ever return, its result is the code that the program ends with.
+
+%define SYS_EXIT       13
+%define SYSCALL_VECTOR 0x80
+
+	section .text
+	bits 64
+
+	extern rt_main
+	global _start
+_start:
+	xor ebp, ebp
+	and rsp, -16
+	call rt_main
+	mov edi, eax
+	mov eax, SYS_EXIT
+	int SYSCALL_VECTOR
+	ud2
+
+; s64 sys_call(u64 number, u64 a, u64 b, u64 c): hv/rt/sys.h
+	global sys_call
+sys_call:
+	mov rax, rdi
+	mov rdi, rsi
+	mov rsi, rdx
+	mov rdx, rcx
+	int SYSCALL_VECTOR
+	ret
