@@ -45,6 +45,9 @@ MUST_USE bool pt_unmap(hpa_t root, u64 va, u64 len);
 /* Where va leads; false when nowhere, with *out untouched. */
 MUST_USE bool pt_translate(hpa_t root, u64 va, struct pt_mapping *out);
 
+/* Boot: makes the PML4 entry for va, so that roots created later share what is mapped below it. */
+MUST_USE bool pt_share(hpa_t root, u64 va);
+
 /* A root with an empty low half, sharing the upper half of `kernel_root`; raw 0: out of frames. */
 MUST_USE hpa_t pt_create(hpa_t kernel_root);
 

@@ -73,11 +73,11 @@ static ALWAYS_INLINE struct core *this_core(void)
  */
 void core_idle(void);
 
-/* Boot, on the core itself, its stack in use: GDT, TSS, IDT, control registers. */
-void core_init_tables(struct core *core);
-void core_init_control(void);
-
-/* Boot, first core: what needs memory, i.e. the stacks. */
+/* Boot, first core: the core's stacks; before it runs. Panics when there is no memory. */
 void core_create(struct core *core, u32 index, u32 apic_id);
+
+/* Boot, on the core itself: its GDT, TSS and the IDT; control registers, as far as CPUID offers. */
+void core_load_tables(struct core *core);
+void core_init_control(void);
 
 #endif

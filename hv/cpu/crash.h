@@ -8,13 +8,11 @@
 #ifndef HV_CPU_CRASH_H
 #define HV_CPU_CRASH_H
 
+#include "hv/base/panic.h"
 #include "hv/base/types.h"
 
 struct core;
 struct user_regs;
-
-/* A condition that the kernel cannot go on from: says what, then reports as a crash. */
-NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* From the stubs: an exception in ring 0. kernel_stack and reserved of regs are not there. */
 NORETURN void crash_exception(const struct user_regs *regs);
@@ -24,6 +22,10 @@ NORETURN void crash_exception(const struct user_regs *regs);
  * VMX's exit handler calls this on an NMI exit.
  */
 void crash_nmi(void);
+
+/* Boot: where the loader put the kernel's symbols; without it addresses are printed bare. */
+struct boot_info;
+void crash_set_symbols(const struct boot_info *info);
 
 /* Supplied by the microkernel, weak and empty here: prints that core's last exits by printk. */
 void crash_extra(struct core *core);

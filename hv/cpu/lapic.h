@@ -26,6 +26,9 @@ u32 lapic_id(void);
  */
 void lapic_eoi(void);
 
+/* The errors since the last call (ESR's bits, SDM 3A 11.5.3), for VECTOR_ERROR. */
+u32 lapic_take_errors(void);
+
 /*
  * A fixed interrupt to one core. The plain form promises no order: in x2APIC mode the core that
  * receives it may not yet see stores made before the call (SDM 3A 11.12.3).

@@ -42,11 +42,15 @@ NORETURN void user_resume(struct user_regs *regs);
 void user_regs_init(struct user_regs *regs, u64 rip, u64 rsp);
 
 /*
- * Supplied by the microkernel: ring 3 has stopped. regs->vector says why: an exception (0..31),
- * VECTOR_SYSCALL, VECTOR_KICK or VECTOR_TIMER (for both of which lapic_eoi is still to be called).
- * CR2 is still that of a page fault. Runs on the core's empty stack.
+ * Supplied by the microkernel: ring 3 has stopped. regs->vector says why: an exception (0..31, but
+ * for NMI, #DF and #MC), VECTOR_SYSCALL, VECTOR_KICK or VECTOR_TIMER (for both of which lapic_eoi
+ * is still to be called), or anything else, which is for interrupt_unexpected. CR2 is still that of
+ * a page fault. Runs on the core's empty stack.
  */
 NORETURN void user_trap(struct user_regs *regs);
+
+/* An interrupt that nobody asked for: reports APIC errors, acknowledges. From ring 3 or guests. */
+void interrupt_unexpected(u8 vector);
 
 /* Supplied by the microkernel: an interrupt ended core_idle; acknowledged already. Returns soon. */
 void interrupt_in_idle(u8 vector);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* A bitmap, one bit a frame, set when taken; searched a word at a time from the lowest free frame.
+ */
+#include "hv/base/frames.h"
+
+#include "hv/base/bits.h"
+#include "hv/base/memory.h"
+#include "hv/base/panic.h"
+#include "hv/base/spinlock.h"
+#include "hv/base/string.h"
+
+static struct spinlock frames_lock; /* guards everything below */
+static u64 *bitmap;
+static u64 frame_count; /* frames that the bitmap covers */
+static u64 free_count;
+static u64 lowest; /* no frame below this is free */
+
+static bool is_taken(u64 frame)
+{
+	return (bitmap[frame / 64] & BIT(frame % 64)) != 0;
+}
+
+static void set_taken(u64 frame, bool taken)
+{
+	if (is_taken(frame) == taken)
+		return;
+	bitmap[frame / 64] ^= BIT(frame % 64);
+	free_count = taken ? free_count - 1 : free_count + 1;
+	if (!taken)
+		lowest = MIN(lowest, frame);
+}
+
+/* The first frame in [from, to) whose state is `taken`, or `to`. */
+static u64 find(u64 from, u64 to, bool taken)
+{
+	while (from < to) {
+		u64 word = (taken ? bitmap[from / 64] : ~bitmap[from / 64]) >> (from % 64);
+
+		if (word != 0)
+			return MIN(from + bit_lowest(word), to);
+		from = align_down(from, 64) + 64;
+	}
+	return to;
+}
+
+/* The start of a free run, or frame_count. */
+static u64 find_run(u64 count, u64 align)
+{
+	u64 start = align_up(find(lowest, frame_count, false), align);
+
+	while (start < frame_count && count <= frame_count - start) {
+		u64 end = find(start, start + count, true);
+
+		if (end == start + count)
+			return start;
+		start = align_up(find(end, frame_count, false), align);
+	}
+	return frame_count;
+}
+
+hpa_t frames_alloc(u64 count, u64 align_frames)
+{
+	hpa_t run = HPA(0);
+	u64 start;
+
+	if (count == 0)
+		return run;
+	spin_lock(&frames_lock);
+	start = find_run(count, align_frames);
+	if (start < frame_count) {
+		run = HPA(start << PAGE_SHIFT);
+		for (u64 i = 0; i < count; i++)
+			set_taken(start + i, true);
+		if (start == lowest)
+			lowest = start + count;
+	}
+	spin_unlock(&frames_lock);
+	if (run.raw != 0)
+		memset(hpa_to_ptr(run), 0, count << PAGE_SHIFT);
+	return run;
+}
+
+hpa_t frame_alloc(void)
+{
+	return frames_alloc(1, 1);
+}
+
+void frames_free(hpa_t first, u64 count)
+{
+	u64 start = first.raw >> PAGE_SHIFT;
+
+	if ((first.raw & PAGE_MASK) != 0 || start >= frame_count || count > frame_count - start)
+		panic("frames_free: %lu frames at 0x%lx are none of ours", count, first.raw);
+	spin_lock(&frames_lock);
+	if (find(start, start + count, false) != start + count)
+		panic("frames_free: a frame of %lu at 0x%lx is free already", count, first.raw);
+	for (u64 i = 0; i < count; i++)
+		set_taken(start + i, false);
+	spin_unlock(&frames_lock);
+}
+
+void frame_free(hpa_t frame)
+{
+	frames_free(frame, 1);
+}
+
+u64 frames_free_count(void)
+{
+	return atomic_load_relaxed(&free_count);
+}
+
+void frames_init(u64 *map, u64 frames)
+{
+	bitmap = map;
+	frame_count = frames;
+	free_count = 0;
+	lowest = frames;
+	memset(map, 0xff, align_up(frames, 64) / 8);
+}
+
+void frames_give(hpa_t start, hpa_t end)
+{
+	u64 last = MIN(end.raw >> PAGE_SHIFT, frame_count);
+
+	for (u64 frame = align_up(start.raw, PAGE_SIZE) >> PAGE_SHIFT; frame < last; frame++)
+		set_taken(frame, false);
+}
+
+void frames_reserve(hpa_t start, hpa_t end)
+{
+	u64 last = MIN(align_up(end.raw, PAGE_SIZE) >> PAGE_SHIFT, frame_count);
+
+	for (u64 frame = start.raw >> PAGE_SHIFT; frame < last; frame++)
+		set_taken(frame, true);
+}

@@ -1,0 +1,121 @@
+; SPDX-License-Identifier: MIT
+;
+; Every way into the kernel but a VM exit, and the way out to ring 3.
+;
+; All 256 stubs leave the same frame, struct user_regs (hv/cpu/user.h). Where it lies differs: from
+; ring 3 in the current thread, for TSS.RSP0 points there; from ring 0 (idle, or a crash) and for
+; the vectors with an interrupt stack, on that stack.
+
+; struct user_regs
+REGS_CS           equ 144
+REGS_KERNEL_STACK equ 176
+
+global interrupt_stubs, user_return, core_idle, stack_switch
+extern user_trap, kernel_trap
+
+; RFLAGS for C, from ring 3's: AC off (it would suspend SMAP), DF off, TF and NT off. POPF does it in
+; two instructions on any processor; CLAC is #UD where there is no SMAP.
+%macro CLEAN_FLAGS 0
+	push 2
+	popfq
+%endmacro
+
+%macro SAVE 0
+	push rax
+	push rbx
+	push rcx
+	push rdx
+	push rsi
+	push rdi
+	push rbp
+	push r8
+	push r9
+	push r10
+	push r11
+	push r12
+	push r13
+	push r14
+	push r15
+%endmacro
+
+; Restores, drops vector and error code, returns to what the frame says.
+%macro RESTORE_AND_RETURN 0
+	pop r15
+	pop r14
+	pop r13
+	pop r12
+	pop r11
+	pop r10
+	pop r9
+	pop r8
+	pop rbp
+	pop rdi
+	pop rsi
+	pop rdx
+	pop rcx
+	pop rbx
+	pop rax
+	add rsp, 16
+	iretq
+%endmacro
+
+section .text
+align 16
+; One stub every 16 bytes. The CPU pushes an error code for 8, 10..14, 17, 21, 29, 30 (SDM 3A 6.15);
+; the others push 0 in its place. NMI, #DF and #MC have their own stacks.
+interrupt_stubs:
+%assign vector 0
+%rep 256
+	align 16
+%if vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21 && vector != 29 && vector != 30
+	push 0
+%endif
+	push strict dword vector
+%if vector == 2 || vector == 8 || vector == 18
+	jmp near trap_ist
+%else
+	jmp near trap
+%endif
+%assign vector vector + 1
+%endrep
+
+align 16
+trap:
+	SAVE
+	mov rdi, rsp
+	test byte [rsp + REGS_CS], 3
+	jz trap_ring0
+	mov rsp, [rsp + REGS_KERNEL_STACK]
+	CLEAN_FLAGS
+	call user_trap			; never returns
+	ud2
+
+trap_ist:
+	SAVE
+	mov rdi, rsp
+trap_ring0:
+	CLEAN_FLAGS
+	call kernel_trap
+	RESTORE_AND_RETURN
+
+; void user_return(struct user_regs *regs)
+align 16
+user_return:
+	mov rsp, rdi
+	RESTORE_AND_RETURN
+
+; void core_idle(void): STI holds interrupts back until HLT has begun, so none is missed.
+core_idle:
+	sti
+	hlt
+	cli
+	ret
+
+; void stack_switch(u64 stack_top, void (*function)(void *), void *argument)
+stack_switch:
+	mov rsp, rdi
+	mov rdi, rdx
+	call rsi			; never returns
+	ud2
+
+section .note.GNU-stack noalloc noexec nowrite progbits
