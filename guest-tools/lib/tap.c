@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+
+#include "guest-tools/lib/tap.h"
+#include "guest-tools/lib/print.h"
+
+static u32 points, failures;
+
+static void tap_point(bool ok, const char *format, va_list args)
+{
+	points++;
+	failures += !ok;
+	print("%sok %u - ", ok ? "" : "not ", points);
+	print_args(format, args);
+	print("\n");
+}
+
+bool tap_ok(bool ok, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tap_point(ok, format, args);
+	va_end(args);
+	return ok;
+}
+
+bool tap_is(u64 got, u64 expected, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tap_point(got == expected, format, args);
+	va_end(args);
+	if (got != expected)
+		print("# got %lx, expected %lx\n", got, expected);
+	return got == expected;
+}
+
+void tap_skip(const char *what, const char *reason)
+{
+	print("ok %u - %s # SKIP %s\n", ++points, what, reason);
+}
+
+int tap_done(void)
+{
+	print("1..%u\n", points);
+	if (failures != 0)
+		print("# %u of %u failed\n", failures, points);
+	return failures != 0;
+}
