@@ -100,34 +100,32 @@ BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run boot check check-unit check-emu lint loc disasm clean help objects units
+.PHONY: all iso run boot check check-unit check-emu lint loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
 iso: $(B)/tapvisor.iso ## one hybrid ISO for BIOS and UEFI from grub.cfg
 
 run: all ## boot the default entry and print what an IPI costs (ENTRY= MACHINE= CPUS=)
-	$(Q)tests/tools/run --build $(B) $(if $(ENTRY),--entry '$(ENTRY)') \
-		$(if $(MACHINE),--machine '$(MACHINE)') $(if $(CPUS),--cpus '$(CPUS)')
+	$(Q)tests/tools/run --build $(B)
 
-boot: all ## boot IMAGE=path as a guest, its serial port on the terminal (see `make help`)
-	$(Q)tests/tools/boot --build $(B) --image '$(IMAGE)' --initrd '$(INITRD)' --vcpus '$(VCPUS)' \
-		--mem '$(MEM)' --apic '$(APIC)' --pv '$(PV)' --cpus '$(CPUS)' --args '$(ARGS)' \
-		--machine '$(MACHINE)'
+boot: all ## boot IMAGE=path as a guest, its serial port on the terminal
+	$(Q)tests/tools/boot --build $(B)
 
 # libcheck programs print TAP when this variable says so.
-PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --exec '' --timer --directives
+PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --exec '' --timer \
+	 --directives --failures
 
 LINTS := $(wildcard tests/lint/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
 
-check: all units ## every test: host unit tests, lints, emulator tests; one verdict at the end
+check: all units emus ## every test: host unit tests, lints, emulator tests; one verdict at the end
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS) $(LINTS) $(UNITS)
 
 check-unit: units ## host unit tests alone (ASan and UBSan)
 	$(Q)$(PROVE) -j$(JOBS) $(UNITS)
 
-check-emu: all ## emulator tests alone
+check-emu: all emus ## emulator tests alone
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
 
 lint: all ## layers, headers, formatting, sizes, both compilers
@@ -154,6 +152,7 @@ help: ## this list
 
 objects: $(filter-out $(UNIT_OBJS),$(ALL_OBJS))
 units: $(UNITS)
+emus: $(patsubst tests/emu/%.asm,$(B)/emu/%.elf,$(wildcard tests/emu/*.asm))
 
 define compile_rules
 $(B)/$(1)/%.c.o: %.c Makefile
@@ -212,6 +211,12 @@ $(B)/unit/%.t: $(B)/unit/tests/unit/%.c.o $(HOST_LINK)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
 		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group $(HOST_LIBS)
+
+# Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
+$(B)/emu/%.elf: $(B)/guest/tests/emu/%.asm.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(LDFLAGS) -Ttext=0x101000 -e start -o $@ $<
 
 $(B)/tapvisor.iso: $(BINS) grub.cfg tests/tools/mkiso
 	$(call say,ISO,$@)

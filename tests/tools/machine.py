@@ -217,10 +217,13 @@ class Console:
         return bytes(self.text).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def feed(source, master, stop):
-    """Pass what a person types (or a pipe holds) on to the machine, at a pace it can take."""
+def feed(source, master, console):
+    """Pass what a person types (or a pipe holds) on to the machine, at a pace it can take, from its
+    first sign of life on: what arrives before, the firmware throws away."""
     def loop():
-        while not stop.is_set():
+        while not console.text and not console.stop.is_set():
+            time.sleep(0.02)
+        while not console.stop.is_set():
             piece = os.read(source, 256)
             if not piece:
                 return
@@ -287,7 +290,7 @@ def run_bochs(config, sink=None, stdin=None):
             tty.setraw(slave)
             com1 = f'mode=term, dev="{os.ttyname(slave)}"'
             console.follow_tty(master)
-            feed(stdin, master, console.stop)
+            feed(stdin, master, console)
         with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
             f.write(BOCHSRC.format(share=SHARE, com1=com1, log=log, com2=com2, mem=config.mem,
                                    model=config.model, cpus=config.cpus, ips=config.ips,
@@ -309,7 +312,8 @@ def bochs_end(status, log, out):
     if panics and re.search(r"shutdown requested|soft power off", panics[-1]):
         return "shutdown", ""
     if panics:
-        return "panic", panics[-1].strip()
+        what = "triple fault: " if "3rd" in panics[-1] else ""
+        return "panic", what + panics[-1].strip()
     lines = [line for line in out.split("\n") if line.strip()]
     return "panic", lines[-1].strip() if lines else f"Bochs ended with status {status}"
 
@@ -356,7 +360,7 @@ def run_qemu(config, sink=None, stdin=None):
             tty.setraw(slave)
             com1 = os.ttyname(slave)
             console.follow_tty(master)
-            feed(stdin, master, console.stop)
+            feed(stdin, master, console)
         with RawTerminal(stdin):
             status, seconds = execute(qemu_command(config, com1, com2), config, console,
                                       f"{place}/qemu.out")

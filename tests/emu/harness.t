@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The runners themselves: a machine's end, its output, its input, and what they refuse."""
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOLS = f"{HERE}/../tools"
+sys.path.insert(0, TOOLS)
+from tapvisor_test import BUILD, bare, iso, machine, tap  # noqa: E402
+
+ECHO = {"echo.elf": f"{BUILD}/emu/echo.elf"}
+
+
+def runner(name, *args, typed=""):
+    done = subprocess.run([f"{TOOLS}/{name}", *args], input=typed, text=True, capture_output=True,
+                          timeout=90, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+run = bare("echo.elf", "quit", ECHO, cpus=2, seconds=30)
+tap.is_(run.ended, "shutdown", "Bochs: Shutdown ends the run", run.explain())
+tap.is_(run.console, "hello from the machine\n", "Bochs: COM1 arrives whole")
+tap.is_(len(run.lines("verdict", ok=True)), 1, "Bochs: COM2 arrives as telemetry", run.com2)
+
+run = bare("echo.elf", "quit", ECHO, emulator="qemu", cpus=2, seconds=30)
+tap.is_(run.ended, "shutdown", "QEMU: Shutdown ends the run", run.explain())
+tap.like(run.console, "^hello from the machine$", "QEMU: COM1 arrives")
+
+run = bare("echo.elf", "quit", ECHO, emulator="qemu", uefi=True, seconds=60)
+tap.is_(run.ended, "shutdown", "QEMU with OVMF: a hybrid ISO boots", run.explain())
+
+cd = f"{BUILD}/emu/harness/echo.iso"
+iso.make_fast(cd, 'set timeout=0\nmenuentry "echo" {\n\tmultiboot2 /boot/echo.elf\n}\n', BUILD, ECHO)
+status, out, err = runner("bochs-run", "--iso", cd, "--time", "30", "--input", typed="a person q")
+tap.is_((status, out), (0, "hello from the machine\na person "), "bochs-run: what is typed gets there", err)
+status, out, err = runner("bochs-run", "--iso", cd, "--time", "30", "--input", typed="t")
+tap.is_(status, 1, "bochs-run: a triple fault is no success", out, err)
+tap.like(err, "stopped the machine: triple fault", "bochs-run: and says so", err)
+status, out, err = runner("bochs-run", "--iso", cd, "--time", "4")
+tap.is_(status, machine.TIMEOUT_STATUS, "bochs-run: the time limit is a status of its own")
+tap.like(err, r"killed after 4 s[^$]*\| hello from", "bochs-run: and shows the last lines", err)
+
+for args, says in ((["--iso", "/nowhere.iso"], "/nowhere.iso: there is no such ISO"),
+                   (["--iso", cd, "--cpus", "65"], "65 CPUs: 1 to 64"),
+                   (["--iso", cd, "--quantum", "0"], "quantum 0: Bochs takes 1 to 32")):
+    status, out, err = runner("bochs-run", *args)
+    tap.is_((status, says in err), (2, True), f"bochs-run {args[-2]} {args[-1]}: {says}", err)
+tap.done()

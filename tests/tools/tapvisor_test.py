@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""For tests in tests/emu: boot VMs in Bochs and look at what came of it.
+
+    from tapvisor_test import boot, bare, tap
+    run = boot(["ipibench.elf vm name=a vcpus=2 cpus=0-1 mem=32M -- pingpong"], cpus=2)
+    tap.ok(run.ended == "shutdown", "the machine ends by itself", run.explain())
+    tap.is_(run.lines("verdict")[-1]["ok"], True, "verdict")
+    tap.done()
+
+Configuration, logs and ISO of each boot stay under build/emu/TEST/.
+"""
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+import iso  # noqa: E402
+import machine  # noqa: E402
+import telemetry  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402,F401
+
+BUILD = os.environ.get("TAPVISOR_BUILD", "build")
+TEST = re.sub(r"\.t$", "", os.path.basename(sys.argv[0]))
+tap = Tap()
+_boots = 0
+
+
+class Run:
+    """One boot and its outcome."""
+
+    def __init__(self, result):
+        self.ended, self.console, self.com2 = result.ended, result.console, result.com2
+        self.seconds = result.seconds
+        self.explain = result.explain
+        try:
+            self.telemetry, self.telemetry_error = telemetry.parse(self.com2, "COM2"), None
+        except telemetry.TelemetryError as error:
+            self.telemetry, self.telemetry_error = telemetry.from_console(self.com2), str(error)
+
+    def lines(self, kind, **fields):
+        """Telemetry records of one type whose fields have these values."""
+        return [record for record in self.telemetry if record["type"] == kind
+                and all(record.get(name) == value for name, value in fields.items())]
+
+    def vm_end(self, vm):
+        """The record of that VM's end, or None."""
+        ends = self.lines("vm-end", vm=vm)
+        return ends[-1] if ends else None
+
+
+def start(body, files, uefi=False, emulator="bochs", **config):
+    """Boot one menu entry. `config` as in machine.Config, and the rest of it by default."""
+    global _boots
+    _boots += 1
+    place = f"{BUILD}/emu/{TEST}/{_boots}"
+    os.makedirs(place, exist_ok=True)
+    cfg = 'set timeout=0\nmenuentry "test" {\n' + "".join(f"\t{line}\n" for line in body) + "}\n"
+    make = iso.make_hybrid if uefi else iso.make_fast
+    try:
+        make(f"{place}/cd.iso", cfg, BUILD, files, "test")
+        settings = machine.Config(iso=f"{place}/cd.iso", keep=place, uefi=uefi, **config)
+        run = machine.run_bochs if emulator == "bochs" else machine.run_qemu
+        result = run(settings)
+    except (iso.IsoError, machine.Refused) as error:
+        print(f"Bail out! {error}")
+        sys.exit(1)
+    with open(f"{place}/console.txt", "w", encoding="utf-8") as f:
+        f.write(result.console)
+    return Run(result)
+
+
+def boot(modules, args="", files=None, **config):
+    """Boot Tapvisor with these modules: `file words...`, the file as it is called under build/.
+    root.elf and monitor.elf are added unless `modules` names them."""
+    body = [f"multiboot2 /boot/tapvisor console=com1 telemetry=com2 {args}".rstrip()]
+    for name in ("root", "monitor"):
+        if not any(module.startswith(f"{name}.elf") for module in modules):
+            body.append(f"module2 /boot/{name}.elf {name}")
+    body += [f"module2 /boot/{module}" for module in modules]
+    return start(body, files, **config)
+
+
+def bare(image, args="", files=None, **config):
+    """Boot one image on the bare machine."""
+    return start([f"multiboot2 /boot/{image} {args}".rstrip()], files, **config)
