@@ -9,6 +9,10 @@
 #include "hv/abi/hypercall.h"
 #include "hv/base/types.h"
 
+#define KVM_EPERM  (-HC_EPERM)
+#define KVM_EINVAL (-HC_EINVAL)
+#define KVM_ENOSYS (-HC_ENOSYS)
+
 /* Targets of one KVM_HC_SEND_IPI in 64-bit mode. */
 #define KVM_IPI_TARGETS 128u
 

@@ -69,6 +69,7 @@ void ap_main(u32 index)
 	struct cpu *cpu = &cpus[index];
 
 	cpu_setup(index);
+	cpu->apic_base = rdmsr(MSR_APIC_BASE);
 	apic_cpu_setup();
 	cpu->starts++;
 	cpu->job = NULL;

@@ -40,6 +40,7 @@ struct cpu {
 	u32 apic_id;
 	bool online;        /* set by its own CPU, last step of its start */
 	u32 starts;         /* how often it came up: CPU itself writes */
+	u64 apic_base;      /* its APIC base MSR as found at its last start */
 	job_fn job;         /* posted by CPU 0, cleared by its own CPU when done */
 	void *job_arg;
 	u64 unexpected;     /* interrupts without a handler */

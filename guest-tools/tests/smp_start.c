@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * INIT and start-up IPIs: to one ID, to all by shorthand, to all by the broadcast ID; to CPUs that
+ * wait, run, halt; too many, too few, too early. `starts` counts how often a CPU really began.
+ */
+#include "guest-tools/lib/apic.h"
+#include "guest-tools/lib/count.h"
+#include "guest-tools/lib/guest.h"
+#include "guest-tools/lib/print.h"
+#include "guest-tools/lib/tap.h"
+
+#define VECTOR_TEST 0x51u
+#define SETTLE      100000ull
+#define PATIENCE    2000000000ull
+#define SIPI        (ICR_STARTUP | ICR_ASSERT | TRAMPOLINE >> 12)
+
+static u32 starts_before[MAX_CPUS];
+
+static void begin(void)
+{
+	smp_prepare();
+	for (u32 i = 1; i < cpu_ids_count; i++)
+		starts_before[i] = atomic_load(&cpus[i].starts);
+}
+
+/* Each CPU of the mask has begun `times` times since begin(), the other APs not at all. */
+static void expect_starts(u64 mask, u32 times, const char *what)
+{
+	bool ok = true;
+	u32 running = 1;
+
+	for (u32 i = 1; i < cpu_ids_count; i++)
+		running += (mask >> i & 1) && times > 0;
+	ok = smp_wait_online(running, PATIENCE);
+	delay_ticks(SETTLE);
+	for (u32 i = 1; i < cpu_ids_count; i++) {
+		u32 got = atomic_load(&cpus[i].starts) - starts_before[i];
+
+		if (got != (mask >> i & 1 ? times : 0)) {
+			print("# CPU %u began %u times\n", i, got);
+			ok = false;
+		}
+	}
+	tap_ok(ok, "%s: %s", apic->name, what);
+}
+
+static u64 all_others(void)
+{
+	return (1ull << cpu_ids_count) - 2;
+}
+
+static u32 broadcast_id(void)
+{
+	return apic == &x2apic_ops ? X2APIC_BROADCAST : XAPIC_BROADCAST;
+}
+
+static void send_later(u32 destination, u32 icr_low)
+{
+	apic_send(destination, icr_low);
+	delay_ticks(SETTLE);
+}
+
+static void test_ways(void)
+{
+	begin();
+	for (u32 i = 1; i < cpu_ids_count; i++)
+		smp_init_sipi(cpu_ids[i]);
+	expect_starts(all_others(), 1, "INIT, SIPI, SIPI to each ID");
+
+	begin();
+	smp_init_sipi_broadcast();
+	expect_starts(all_others(), 1, "INIT, SIPI, SIPI to all but self by shorthand");
+
+	begin();
+	for (u32 i = 1; i < cpu_ids_count; i++)
+		send_later(cpu_ids[i], ICR_INIT | ICR_ASSERT);
+	send_later(0, SIPI | ICR_ALL_BUT_ME);
+	expect_starts(all_others(), 1, "INIT to each, one SIPI to all but self");
+
+	begin();
+	send_later(0, ICR_INIT | ICR_ASSERT | ICR_ALL_BUT_ME);
+	for (u32 i = cpu_ids_count - 1; i > 0; i--)
+		send_later(cpu_ids[i], SIPI);
+	expect_starts(all_others(), 1, "INIT to all but self, a SIPI to each, last first");
+
+	begin();
+	send_later(0, ICR_INIT | ICR_ASSERT | ICR_ALL_BUT_ME);
+	send_later(broadcast_id(), SIPI);
+	expect_starts(all_others(), 1, "SIPI to the broadcast ID, which the sender ignores");
+}
+
+static void test_order(void)
+{
+	u32 id = cpu_ids[1];
+
+	begin();
+	send_later(id, SIPI);
+	expect_starts(2, 0, "a SIPI to a CPU that runs does nothing");
+
+	begin();
+	send_later(id, ICR_INIT | ICR_ASSERT);
+	expect_starts(2, 0, "INIT alone starts nothing");
+	send_later(id, ICR_INIT | ICR_LEVEL);
+	expect_starts(2, 0, "INIT level de-assert does nothing");
+	send_later(id, ICR_INIT | ICR_ASSERT);
+	send_later(id, SIPI);
+	send_later(id, SIPI);
+	send_later(id, SIPI);
+	expect_starts(2, 1, "two INITs and three SIPIs are one start");
+
+	begin();
+	smp_init_sipi(id);
+	smp_wait_online(2, PATIENCE);
+	smp_init_sipi(id);
+	expect_starts(2, 2, "INIT to a CPU that runs starts it anew");
+	for (u32 i = 2; i < cpu_ids_count; i++)
+		smp_init_sipi(cpu_ids[i]);
+	smp_wait_online(cpu_ids_count, PATIENCE);
+}
+
+static void sleep_for_good(void *arg)
+{
+	atomic_store((bool *)arg, true);
+	interrupts_off();
+	for (;;)
+		halt();
+}
+
+static void test_sleeper(void)
+{
+	bool asleep = false;
+
+	smp_post(1, sleep_for_good, &asleep);
+	while (!atomic_load(&asleep))
+		cpu_relax();
+	delay_ticks(SETTLE);
+	begin();
+	smp_init_sipi(cpu_ids[1]);
+	smp_wait_online(2, PATIENCE);
+	tap_is(cpus[1].starts - starts_before[1], 1, "%s: INIT wakes a CPU in HLT without interrupts",
+	       apic->name);
+	for (u32 i = 2; i < cpu_ids_count; i++)
+		cpus[i].online = true;
+}
+
+static void test_result(void)
+{
+	u64 base = cpus[1].apic_base;
+	bool x2apic = apic == &x2apic_ops;
+
+	tap_is(base & APIC_BASE_BSP, 0, "%s: an AP is not the boot processor", apic->name);
+	tap_is(base & (APIC_BASE_X2APIC | APIC_BASE_ENABLE),
+	       x2apic ? APIC_BASE_X2APIC | APIC_BASE_ENABLE : APIC_BASE_ENABLE,
+	       "%s: INIT keeps the APIC's mode", apic->name);
+	for (u32 i = 0; i < cpu_ids_count; i++)
+		if (cpus[i].apic_id != cpu_ids[i])
+			tap_is(cpus[i].apic_id, cpu_ids[i], "CPU %u has its ID", i);
+	interrupts_on();
+	for (u32 i = 1; i < cpu_ids_count; i++) {
+		apic_send(cpu_ids[i], ICR_FIXED | VECTOR_TEST);
+		count_expect(VECTOR_TEST, 1ull << i, "a CPU that was started gets its IPIs");
+	}
+	interrupts_off();
+}
+
+static void test_mode(void)
+{
+	test_ways();
+	test_order();
+	test_sleeper();
+	test_result();
+}
+
+int guest_main(void)
+{
+	smp_start_all();
+	tap_ok(true, "%u CPUs", cpu_ids_count);
+	count_vector(VECTOR_TEST);
+	if (cpu_ids_count > 1)
+		in_both_modes(test_mode);
+	else
+		tap_skip("start", "one CPU");
+	return tap_done();
+}
