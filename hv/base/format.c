@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
 #include "hv/base/format.h"
 
 /* Where the text goes: what does not fit is dropped. */

@@ -66,6 +66,7 @@ hpa_t frames_alloc(u64 count, u64 align_frames)
 	if (count == 0)
 		return run;
 	spin_lock(&frames_lock);
+	lowest = find(lowest, frame_count, false);
 	start = find_run(count, align_frames);
 	if (start < frame_count) {
 		run = HPA(start << PAGE_SHIFT);

@@ -57,8 +57,22 @@ static bool is_canonical(u64 va)
 	return (u64)((s64)(va << 16) >> 16) == va;
 }
 
+static bool is_low(u64 va)
+{
+	return va >> 63 == 0;
+}
+
+/* Whole pages, all in the same half. */
+static bool is_range(u64 va, u64 len)
+{
+	u64 last = va + len - 1;
+
+	return ((va | len) & PAGE_MASK) == 0 && len != 0 && last >= va && is_canonical(va) &&
+	       is_canonical(last) && is_low(va) == is_low(last);
+}
+
 /* The table below an entry, made if there is none; raw 0: no memory, or a page is mapped there. */
-static hpa_t table_below(u64 *entry, bool user)
+static hpa_t table_below(u64 *entry, bool low_half)
 {
 	hpa_t table;
 
@@ -66,16 +80,17 @@ static hpa_t table_below(u64 *entry, bool user)
 		return (*entry & PTE_LARGE) != 0 ? HPA(0) : entry_table(*entry);
 	table = frame_alloc();
 	if (table.raw != 0)
-		*entry = table.raw | PTE_PRESENT | PTE_WRITE | (user ? PTE_USER : 0);
+		*entry = table.raw | PTE_PRESENT | PTE_WRITE | (low_half ? PTE_USER : 0);
 	return table;
 }
 
-static u64 leaf_bits(u32 flags, unsigned int level)
+/* A page's bits; accessed and dirty are set, so that the processor need not. */
+static u64 leaf_bits(u64 va, u32 flags, unsigned int level)
 {
 	return PTE_PRESENT | PTE_ACCESSED | ((flags & PT_WRITE) != 0 ? PTE_WRITE | PTE_DIRTY : 0) |
-	       ((flags & PT_EXEC) != 0 ? 0 : PTE_NX) |
-	       ((flags & PT_USER) != 0 ? PTE_USER : PTE_GLOBAL) |
-	       ((flags & PT_DEVICE) != 0 ? PTE_PCD | PTE_PWT : 0) | (level > 0 ? PTE_LARGE : 0);
+	       ((flags & PT_EXEC) != 0 ? 0 : PTE_NX) | ((flags & PT_USER) != 0 ? PTE_USER : 0) |
+	       (is_low(va) ? 0 : PTE_GLOBAL) | ((flags & PT_DEVICE) != 0 ? PTE_PCD | PTE_PWT : 0) |
+	       (level > 0 ? PTE_LARGE : 0);
 }
 
 static bool map_page(hpa_t root, u64 va, hpa_t hpa, unsigned int level, u32 flags)
@@ -84,14 +99,14 @@ static bool map_page(hpa_t root, u64 va, hpa_t hpa, unsigned int level, u32 flag
 	u64 *entry;
 
 	for (unsigned int l = LEVEL_TOP; l > level; l--) {
-		table = table_below(entry_of(table, va, l), (flags & PT_USER) != 0);
+		table = table_below(entry_of(table, va, l), is_low(va));
 		if (table.raw == 0)
 			return false;
 	}
 	entry = entry_of(table, va, level);
 	if (*entry != 0)
 		return false;
-	*entry = hpa.raw | leaf_bits(flags, level);
+	*entry = hpa.raw | leaf_bits(va, flags, level);
 	return true;
 }
 
@@ -125,10 +140,11 @@ bool pt_map(hpa_t root, u64 va, hpa_t hpa, u64 len, u32 flags)
 {
 	u64 done = 0;
 
-	if (((va | hpa.raw | len) & PAGE_MASK) != 0 || len == 0 || va + len - 1 < va ||
-	    !is_canonical(va) || !is_canonical(va + len - 1) || (va ^ (va + len - 1)) >> 63 != 0)
+	if (!is_range(va, len) || (hpa.raw & ~PTE_ADDRESS) != 0)
 		return false;
 	if ((flags & PT_WRITE) != 0 && (flags & PT_EXEC) != 0)
+		return false;
+	if ((flags & PT_USER) != 0 && !is_low(va))
 		return false;
 	while (done < len) {
 		u64 size = map_next(root, va + done, HPA(hpa.raw + done), len - done, flags);
@@ -167,6 +183,8 @@ bool pt_unmap(hpa_t root, u64 va, u64 len)
 	u64 end = va + len;
 	u64 all, any;
 
+	if (!is_range(va, len))
+		return false;
 	while (va != end) {
 		unsigned int level;
 		u64 *entry = deciding_entry(root, va, &level, &all, &any);

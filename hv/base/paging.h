@@ -16,7 +16,7 @@
 enum pt_flags {
 	PT_WRITE = 1 << 0,
 	PT_EXEC = 1 << 1,
-	PT_USER = 1 << 2,   /* ring 3 may; without it the mapping is global */
+	PT_USER = 1 << 2,   /* ring 3 may; lower half only (the upper half's pages are global) */
 	PT_DEVICE = 1 << 3, /* uncached (PCD and PWT: PAT entry 3 is UC) */
 	PT_SMALL = 1 << 4,  /* 4 KiB pages only, so that parts can be unmapped later */
 };
@@ -32,13 +32,14 @@ struct pt_mapping {
 /*
  * Maps [va, va + len) to hpa upwards, with the largest pages that alignment allows. va, hpa, len
  * are multiples of 4 KiB. False, with nothing mapped that was not before: out of frames, part of it
- * mapped already, not canonical, misaligned, or writable and executable.
+ * mapped already, not canonical, misaligned, writable and executable, or PT_USER in the upper half.
  */
 MUST_USE bool pt_map(hpa_t root, u64 va, hpa_t hpa, u64 len, u32 flags);
 
 /*
- * Unmaps what is mapped of [va, va + len). False when that range holds a part of a large page only:
- * then that page, and what follows, stays. The frames themselves are the caller's.
+ * Unmaps what is mapped of [va, va + len). False when misaligned, or when that range holds a part
+ * of a large page only: then that page, and what follows, stays. The frames themselves are the
+ * caller's.
  */
 MUST_USE bool pt_unmap(hpa_t root, u64 va, u64 len);
 

@@ -9,8 +9,13 @@
 
 #define MIB       0x100000ull
 #define BOOT_MAPS 0x100000000ull /* what the boot tables reach */
+#define LOW_START 0x8000ull      /* clear of what BIOSes keep below */
+#define LOW_END   0xa0000ull
 
-/* What must not be handed out, apart from what the memory map says: by number, false at the end. */
+/*
+ * The ranges that must not be handed out, by number: true while there are more. Some are empty, for
+ * example a region of RAM's.
+ */
 static bool used_range(const struct boot_info *info, u32 i, hpa_t *start, hpa_t *end)
 {
 	if (i < info->module_count) {
@@ -18,26 +23,18 @@ static bool used_range(const struct boot_info *info, u32 i, hpa_t *start, hpa_t 
 		*end = info->modules[i].end;
 		return true;
 	}
-	switch (i - info->module_count) {
-	case 0:
-		*start = HPA(0);
-		*end = HPA(MIB);
+	i -= info->module_count;
+	if (i < info->region_count) {
+		*start = info->regions[i].start;
+		*end = info->regions[i].type == BOOT_REGION_RAM ? *start : info->regions[i].end;
 		return true;
-	case 1:
-		*start = kernel_hpa(kernel_text);
-		*end = kernel_hpa(kernel_end);
-		return true;
-	case 2:
-		*start = info->symtab;
-		*end = HPA(info->symtab.raw + info->symtab_size);
-		return true;
-	case 3:
-		*start = info->strtab;
-		*end = HPA(info->strtab.raw + info->strtab_size);
-		return true;
-	default:
-		return false;
 	}
+	i -= info->region_count;
+	*start = i == 0 ? kernel_hpa(kernel_text) : i == 1 ? info->symtab : info->strtab;
+	*end = i == 0   ? kernel_hpa(kernel_end)
+	       : i == 1 ? HPA(info->symtab.raw + info->symtab_size)
+	                : HPA(info->strtab.raw + info->strtab_size);
+	return i <= 2;
 }
 
 /* Where [start, start + len) has a used range in it, the end of that; else start. */
@@ -46,19 +43,19 @@ static u64 skip_used(const struct boot_info *info, u64 start, u64 len)
 	hpa_t from, to;
 
 	for (u32 i = 0; used_range(info, i, &from, &to); i++) {
-		if (from.raw < start + len && to.raw > start)
+		if (from.raw < to.raw && from.raw < start + len && to.raw > start)
 			return align_up(to.raw, PAGE_SIZE);
 	}
 	return start;
 }
 
-/* len unused bytes of RAM that the boot tables map. */
-static hpa_t find_room(const struct boot_info *info, u64 len)
+/* len unused bytes of RAM in whole pages, within [low, high); raw 0: none. */
+static hpa_t find_room(const struct boot_info *info, u64 low, u64 high, u64 len)
 {
 	for (u32 i = 0; i < info->region_count; i++) {
 		const struct boot_region *region = &info->regions[i];
-		u64 end = MIN(region->end.raw, BOOT_MAPS);
-		u64 at = align_up(region->start.raw, PAGE_SIZE);
+		u64 end = MIN(region->end.raw, high);
+		u64 at = MAX(align_up(region->start.raw, PAGE_SIZE), low);
 
 		while (region->type == BOOT_REGION_RAM && at < end && len <= end - at) {
 			u64 next = skip_used(info, at, len);
@@ -71,6 +68,11 @@ static hpa_t find_room(const struct boot_info *info, u64 len)
 	return HPA(0);
 }
 
+hpa_t memory_low_page(const struct boot_info *info)
+{
+	return find_room(info, LOW_START, LOW_END, PAGE_SIZE);
+}
+
 static u64 ram_end(const struct boot_info *info)
 {
 	u64 end = 0;
@@ -80,29 +82,6 @@ static u64 ram_end(const struct boot_info *info)
 			end = MAX(end, info->regions[i].end.raw);
 	}
 	return end;
-}
-
-void memory_init(const struct boot_info *info)
-{
-	u64 frames = ram_end(info) >> PAGE_SHIFT;
-	u64 size = align_up(frames, 64) / 8;
-	hpa_t map = find_room(info, size);
-	hpa_t start, end;
-
-	if (map.raw == 0)
-		panic("no room for a map of %lu frames in the memory below 4 GiB", frames);
-	frames_init(hpa_to_ptr(map), frames);
-	for (u32 i = 0; i < info->region_count; i++) {
-		if (info->regions[i].type == BOOT_REGION_RAM)
-			frames_give(info->regions[i].start, info->regions[i].end);
-	}
-	for (u32 i = 0; i < info->region_count; i++) {
-		if (info->regions[i].type != BOOT_REGION_RAM)
-			frames_reserve(info->regions[i].start, info->regions[i].end);
-	}
-	for (u32 i = 0; used_range(info, i, &start, &end); i++)
-		frames_reserve(start, end);
-	frames_reserve(map, HPA(map.raw + size));
 }
 
 static bool is_mapped_type(u32 type)
@@ -138,31 +117,36 @@ bool memory_next(const struct boot_info *info, hpa_t *start, hpa_t *end)
 	return true;
 }
 
-hpa_t memory_low_page(const struct boot_info *info)
+/* The loader's word on where modules lie, held against its word on where memory is. */
+static void check_modules(const struct boot_info *info)
 {
+	for (u32 i = 0; i < info->module_count; i++) {
+		hpa_t start = info->modules[i].start;
+		hpa_t end;
+
+		if (!memory_next(info, &start, &end) || start.raw != info->modules[i].start.raw ||
+		    end.raw < info->modules[i].end.raw)
+			panic("module %u (%s) does not lie in RAM", i, info->modules[i].text);
+	}
+}
+
+void memory_init(const struct boot_info *info)
+{
+	u64 frames = ram_end(info) >> PAGE_SHIFT;
+	u64 size = align_up(frames, 64) / 8;
+	hpa_t map = find_room(info, MIB, BOOT_MAPS, size);
 	hpa_t start, end;
 
-	for (u64 page = 0x8000; page < 0xa0000; page += PAGE_SIZE) {
-		bool used = false;
-		bool ram = false;
-
-		for (u32 i = 0; i < info->module_count; i++) {
-			start = info->modules[i].start;
-			end = info->modules[i].end;
-			used |= start.raw < page + PAGE_SIZE && end.raw > page;
-		}
-		for (u32 i = 0; i < info->region_count; i++) {
-			const struct boot_region *region = &info->regions[i];
-
-			if (region->type == BOOT_REGION_RAM)
-				ram |= region->start.raw <= page &&
-				       region->end.raw >= page + PAGE_SIZE;
-			else
-				used |= region->start.raw < page + PAGE_SIZE &&
-				        region->end.raw > page;
-		}
-		if (ram && !used)
-			return HPA(page);
+	if (map.raw == 0)
+		panic("no room for a map of %lu frames in the memory below 4 GiB", frames);
+	frames_init(hpa_to_ptr(map), frames);
+	for (u32 i = 0; i < info->region_count; i++) {
+		if (info->regions[i].type == BOOT_REGION_RAM)
+			frames_give(info->regions[i].start, info->regions[i].end);
 	}
-	return HPA(0);
+	for (u32 i = 0; used_range(info, i, &start, &end); i++)
+		frames_reserve(start, end);
+	frames_reserve(HPA(0), HPA(MIB));
+	frames_reserve(map, HPA(map.raw + size));
+	check_modules(info);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
 #include "hv/boot/multiboot2.h"
 
 #include "hv/base/bits.h"

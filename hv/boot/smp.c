@@ -3,6 +3,7 @@
 
 #include "hv/base/atomic.h"
 #include "hv/base/memory.h"
+#include "hv/base/panic.h"
 #include "hv/base/printk.h"
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
@@ -76,8 +77,11 @@ static bool wake(struct core *core, hpa_t page)
 		lapic_send_startup(core->apic_id, page_number);
 	if (wait_for(&core->online, 1, WAIT_ONLINE))
 		return true;
-	/* Either it comes never or finds no stack, or it has taken it this instant. */
-	return atomic_swap(&smp_start_stack, 0ul) == 0 && wait_for(&core->online, 1, WAIT_ONLINE);
+	if (atomic_swap(&smp_start_stack, 0ul) != 0)
+		return false; /* should it come after all, it finds no stack, and halts */
+	if (!wait_for(&core->online, 1, WAIT_ONLINE))
+		panic("core with APIC ID %u started and got lost", core->apic_id);
+	return true;
 }
 
 /* How far the new core's TSC lies outside the time between question and answer; 0: as it should. */

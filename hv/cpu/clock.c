@@ -52,6 +52,8 @@ static u64 measure_pit(void)
 {
 	u64 tsc;
 
+	if (in8(PORT_B) == 0xff)
+		return 0; /* nothing there */
 	out8(PORT_B, (u8)((in8(PORT_B) & ~PORT_B_SPEAKER) | PORT_B_GATE));
 	out8(PIT_COMMAND, PIT_MODE0);
 	out8(PIT_CHANNEL2, PIT_COUNT & 0xff);

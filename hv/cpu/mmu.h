@@ -13,7 +13,7 @@
 /* The root with an empty low half: in use when no process is. Constant after boot. */
 hpa_t kernel_root(void);
 
-/* Loads CR3, which also flushes this core's TLB of all user mappings; cheap when already loaded. */
+/* Loads CR3, which also drops this core's TLB entries of the lower half. */
 void pt_activate(hpa_t root);
 
 /* Drops this core's TLB entries for [va, va + len). */
