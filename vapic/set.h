@@ -66,6 +66,15 @@ static inline void vapic_set_add(struct vapic_set *s, u32 i)
 	s->word[w] |= BIT(i % 64);
 }
 
+/* Adds those of 64w..64w+63 whose bit is set, w < VAPIC_SET_WORDS. */
+static inline void vapic_set_add_word(struct vapic_set *s, u32 w, u64 bits)
+{
+	if (bits != 0) {
+		vapic_set_add(s, w * 64 + bit_lowest(bits));
+		s->word[w] |= bits;
+	}
+}
+
 static inline bool vapic_set_has(const struct vapic_set *s, u32 i)
 {
 	u32 w = i / 64;

@@ -31,18 +31,14 @@
 #include "hv/base/types.h"
 #include "vapic/set.h"
 
-/* ------------------------------------------------------------------ what the caller must do --- */
-
 enum vapic_todo {
 	VAPIC_OK = 0,
 	VAPIC_GP = BIT32(0),    /* inject #GP(0); nothing was changed; never with other bits */
 	VAPIC_MISS = BIT32(1),  /* MMIO only: no APIC is mapped there; treat as plain memory */
 	VAPIC_SENT = BIT32(2),  /* fx->sent holds what became of a message */
 	VAPIC_WAKE = BIT32(3),  /* fx->wake holds the vCPUs to look at, then kick or wake */
-	VAPIC_EVENT = BIT32(4), /* with WAKE or SELF: NMI, INIT, SIPI or ExtINT is among it, so a
-	                           posted-interrupt notification alone would not do */
-	VAPIC_SELF = BIT32(
-		5), /* look again before entry: vapic_pending(), vapic_pull(), vapic_next() */
+	VAPIC_EVENT = BIT32(4), /* with WAKE or SELF: NMI, INIT, SIPI or ExtINT is among it */
+	VAPIC_SELF = BIT32(5),  /* look again before entry: pending(), pull(), next() */
 	VAPIC_TIMER = BIT32(6), /* vapic_timer_deadline() may have changed */
 	VAPIC_EOI = BIT32(7),   /* fx->eoi_vector was level-triggered: tell the IOAPICs */
 	VAPIC_MODE = BIT32(8),  /* mode or base changed: redo MSR bitmap, mapping, TPR shadow */
@@ -50,10 +46,10 @@ enum vapic_todo {
 
 /* What became of one message. requested == posted + coalesced + dropped, always. */
 struct vapic_tally {
-	u16 requested; /* vCPUs it named (its fan-out); 1 if it named nobody, who then is dropped */
+	u16 requested; /* present APICs it named (its fan-out); 1 if there is none, then dropped */
 	u16 posted;    /* newly pending */
 	u16 coalesced; /* was pending already, not yet taken by the target */
-	u16 dropped; /* no such target, APIC off or disabled, SMI, reserved mode, illegal vector */
+	u16 dropped;   /* no target, APIC off or disabled, SMI, reserved mode, illegal vector */
 };
 
 struct vapic_effects {
@@ -62,16 +58,16 @@ struct vapic_effects {
 	struct vapic_set wake; /* never holds the sender itself: that is VAPIC_SELF */
 };
 
-/* --------------------------------------------------------------------------------- state --- */
-
 #define VAPIC_NEVER ~0ull /* a deadline that does not come */
 
-/* Events of the mailbox, in this order of precedence: INIT before SIPI before NMI. */
+/*
+ * Events of the mailbox, to be acted on in the order INIT, SIPI, NMI. A SIPI that was posted before
+ * an INIT is gone; one that came after it stands, and the first of several wins.
+ */
 enum vapic_event {
 	VAPIC_EV_NMI = BIT32(0),
-	VAPIC_EV_INIT = BIT32(
-		1), /* a SIPI that was posted before it is gone, one after it stands */
-	VAPIC_EV_SIPI = BIT32(2), /* bits 15:8 hold its vector; the first one not yet taken wins */
+	VAPIC_EV_INIT = BIT32(1),
+	VAPIC_EV_SIPI = BIT32(2), /* bits 15:8 of the word hold its vector */
 	VAPIC_EV_EXTINT = BIT32(3),
 	VAPIC_EV_ILLEGAL = BIT32(4), /* vector below 16 arrived; vapic_pull() keeps it for itself */
 };
@@ -144,7 +140,8 @@ struct vapic_vm {
 	struct vapic **apic; /* [count], constant once all are set up */
 	u16 *index;          /* [ids]: APIC ID to vCPU index or VAPIC_NONE, constant likewise */
 
-	u32 xapics; /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
+	u32 scattered; /* some APIC ID is not its vCPU's index; constant likewise */
+	u32 xapics;    /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
 };
 
 /* Checks the sizes and empties the arrays. Before any vCPU of it is set up. False: bad numbers. */
@@ -169,8 +166,6 @@ static ALWAYS_INLINE u32 vapic_index(const struct vapic_vm *vm, u32 id)
 	return id < vm->ids ? vm->index[id] : VAPIC_NONE;
 }
 
-/* --------------------------------------------------------------------------------- sending --- */
-
 /* Delivery modes, as numbered by the SDM in ICR, LVT, MSI data and IOAPIC entries. */
 enum vapic_dm {
 	VAPIC_DM_FIXED = 0,
@@ -193,10 +188,9 @@ enum vapic_shorthand {
 
 enum vapic_icr_flag {
 	VAPIC_ICR_LOGICAL = BIT32(0),
-	VAPIC_ICR_LEVEL = BIT32(1), /* trigger mode; from the ICR it matters for INIT alone */
-	VAPIC_ICR_ASSERT = BIT32(
-		2),                /* level; with LEVEL and without ASSERT a message does nothing */
-	VAPIC_ICR_WIDE = BIT32(3), /* 32-bit destination (x2APIC); else 8-bit, 0xff to everybody */
+	VAPIC_ICR_LEVEL = BIT32(1),  /* trigger mode; from the ICR it matters for INIT alone */
+	VAPIC_ICR_ASSERT = BIT32(2), /* level; LEVEL without ASSERT does nothing */
+	VAPIC_ICR_WIDE = BIT32(3),   /* 32-bit destination; else 8-bit, 0xff meaning everybody */
 };
 
 /* A message, from wherever it came. 8 bytes, passed in a register. */
@@ -250,8 +244,6 @@ u32 vapic_send_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr,
  */
 u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, u32 word_bits,
                        s64 *result, struct vapic_effects *fx) MUST_USE;
-
-/* ------------------------------------------------------------------------------- receiving --- */
 
 struct vapic_mailed {
 	u32 events; /* enum vapic_event without ILLEGAL: the caller acts on each */
@@ -309,8 +301,6 @@ static ALWAYS_INLINE u64 vapic_cr8(const struct vapic *a)
  */
 u32 vapic_tpr_threshold(const struct vapic *a) MUST_USE;
 
-/* ------------------------------------------------------------------------------- registers --- */
-
 enum vapic_mode {
 	VAPIC_DISABLED,
 	VAPIC_XAPIC,
@@ -345,8 +335,6 @@ u32 vapic_msr_write(struct vapic *a, u32 msr, u64 value, u64 now,
 /* Owner. IA32_APIC_BASE with every legal and illegal transition. Returns GP or MODE | TIMER. */
 u32 vapic_base_write(struct vapic *a, u64 value) MUST_USE;
 
-/* ------------------------------------------------------------------------- local interrupts --- */
-
 enum vapic_lvt {
 	VAPIC_LVT_CMCI,
 	VAPIC_LVT_TIMER,
@@ -375,7 +363,10 @@ static ALWAYS_INLINE u64 vapic_timer_deadline(const struct vapic *a)
 /* Owner. Fires the timer if it is due at `now`. Periods missed are skipped, phase is kept. */
 u32 vapic_timer_expire(struct vapic *a, u64 now) MUST_USE;
 
-/* Owner. The guest's TSC was moved by delta: a running count keeps its remainder. Returns TIMER. */
-u32 vapic_timer_shift(struct vapic *a, u64 delta) MUST_USE;
+/*
+ * Owner. The guest's TSC went from `from` to `to` at one blow (it wrote it): a running count keeps
+ * what is left of it, a TSC deadline stays the value it is. Returns TIMER.
+ */
+u32 vapic_timer_rebase(struct vapic *a, u64 from, u64 to) MUST_USE;
 
 #endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/* What reading and writing each register does, beyond the bits. Rows of regs.c point here. */
+#include "vapic/regs.h"
+
+u32 read_apr(const struct vapic *a, u32 offset, u64 now)
+{
+	(void)offset, (void)now;
+	return vapic_apr(a);
+}
+
+u32 read_ppr(const struct vapic *a, u32 offset, u64 now)
+{
+	(void)offset, (void)now;
+	return vapic_ppr(a);
+}
+
+/* What is in the mailbox has arrived, as far as the guest can tell. */
+u32 read_irr(const struct vapic *a, u32 offset, u64 now)
+{
+	u32 w = (offset - APIC_IRR) / 16;
+	u64 mail = atomic_load_relaxed(&a->mail.pir[w / 2]);
+
+	(void)now;
+	if (!apic_enabled(a))
+		mail = 0;
+	return a->reg[offset / 4] | (u32)(mail >> (w % 2 * 32));
+}
+
+u32 read_tmcct(const struct vapic *a, u32 offset, u64 now)
+{
+	(void)offset;
+	return timer_count(a, now);
+}
+
+u32 write_tpr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)now, (void)fx;
+	a->reg[offset / 4] = value;
+	return a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
+}
+
+u32 write_eoi(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)offset, (void)value, (void)now;
+	return vapic_eoi(a, fx);
+}
+
+u32 write_ldr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)now, (void)fx;
+	a->reg[offset / 4] = value;
+	route_publish(a);
+	return VAPIC_OK;
+}
+
+/* Bits 27:0 read as ones. */
+u32 write_dfr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	return write_ldr(a, offset, value | 0x0fffffff, now, fx);
+}
+
+/*
+ * Disabling masks every local interrupt, and keeps what has arrived. What senders post before they
+ * see it is taken now, so that vapic_pull() may ignore all that it finds later.
+ */
+u32 write_svr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	bool disable = apic_enabled(a) && !(value & APIC_SVR_ENABLE);
+
+	(void)now, (void)fx;
+	a->reg[offset / 4] = value;
+	route_publish(a);
+	if (!disable)
+		return VAPIC_OK;
+	for (u32 i = 0; i < APIC_ROWS; i++) {
+		if (regs[i].write == write_lvt || regs[i].write == write_lvt_timer)
+			a->reg[i * 4] |= APIC_LVT_MASKED;
+	}
+	(void)mail_take(a);
+	return a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
+}
+
+/* A write of anything shows what was logged since the last one, and lets the error entry fire
+ * again. */
+u32 write_esr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)value, (void)now, (void)fx;
+	a->reg[offset / 4] = a->esr_log;
+	a->esr_log = 0;
+	a->esr_armed = 1;
+	return VAPIC_OK;
+}
+
+u32 write_icr_low(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)offset, (void)now;
+	return vapic_icr_write_low(a, value, fx);
+}
+
+/* The mask cannot be lifted while the APIC is disabled. Remote IRR goes when the pin turns to edge.
+ */
+static u32 lvt_value(const struct vapic *a, u32 offset, u32 value)
+{
+	if (value & APIC_LVT_LEVEL)
+		value |= a->reg[offset / 4] & APIC_LVT_REMOTE_IRR;
+	return apic_enabled(a) ? value : value | APIC_LVT_MASKED;
+}
+
+u32 write_lvt(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)now, (void)fx;
+	a->reg[offset / 4] = lvt_value(a, offset, value);
+	return VAPIC_OK;
+}
+
+u32 write_lvt_timer(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)now, (void)fx;
+	return timer_set_lvt(a, lvt_value(a, offset, value));
+}
+
+u32 write_tmict(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)offset, (void)fx;
+	return timer_set_count(a, value, now);
+}
+
+u32 write_tdcr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)offset, (void)fx;
+	return timer_set_divisor(a, value, now);
+}
+
+u32 write_self_ipi(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+{
+	(void)offset, (void)now;
+	return vapic_self_ipi(a, value, fx);
+}

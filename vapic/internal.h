@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the model share among themselves. All of it is for the owner of `a`. */
+#ifndef VAPIC_INTERNAL_H
+#define VAPIC_INTERNAL_H
+
+#include "vapic/arch.h"
+#include "vapic/vapic.h"
+
+static ALWAYS_INLINE bool apic_enabled(const struct vapic *a)
+{
+	return (a->reg[APIC_SVR / 4] & APIC_SVR_ENABLE) != 0;
+}
+
+/* Index in reg[] of the word of a 256-bit register that holds this vector. */
+static ALWAYS_INLINE u32 vector_word(u32 reg, u32 vector)
+{
+	return reg / 4 + vector / 32 * 4;
+}
+
+/* The highest vector in ISR or IRR, or -1; `words` is the register's summary. */
+static ALWAYS_INLINE int vector_highest(const struct vapic *a, u32 reg, u32 words)
+{
+	u32 w;
+
+	if (words == 0)
+		return -1;
+	w = bit_highest(words);
+	return (int)(w * 32 + bit_highest(a->reg[reg / 4 + w * 4]));
+}
+
+/* A fixed interrupt arrives in IRR. True if it was pending there already. */
+static ALWAYS_INLINE bool irr_set(struct vapic *a, u32 vector, bool level)
+{
+	u32 *irr = &a->reg[vector_word(APIC_IRR, vector)];
+	u32 *tmr = &a->reg[vector_word(APIC_TMR, vector)];
+	u32 bit = BIT32(vector % 32);
+	bool was = (*irr & bit) != 0;
+
+	*irr |= bit;
+	*tmr = level ? *tmr | bit : *tmr & ~bit;
+	a->irr_words = (u8)(a->irr_words | BIT32(vector / 32));
+	return was;
+}
+
+/* Moves the mailbox's vectors into IRR. Returns how many were pending there already. */
+u32 mail_take(struct vapic *a);
+
+/* An event of the APIC's own, not a message. Returns SELF | EVENT. */
+u32 mail_event_self(struct vapic *a, u32 event) MUST_USE;
+
+/* Publishes what senders must know; after every change of mode, SVR, LDR or DFR. */
+void route_publish(struct vapic *a);
+
+/* The vCPUs that a message names. Lowest priority is not yet arbitrated. */
+void route_resolve(const struct vapic_vm *vm, const struct vapic *src, struct vapic_icr icr,
+                   struct vapic_set *set);
+
+/* Adds the vCPUs with APIC ID base + n for each set bit n. Returns how many IDs nobody has. */
+u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set);
+
+/* Posts to all in fx->wake, which becomes the set to wake; `extra` IDs were asked for in vain. */
+u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
+                struct vapic_effects *fx);
+
+/* Logs errors in ESR and raises the error LVT. Returns SELF if that is now pending. */
+u32 esr_log(struct vapic *a, u32 errors) MUST_USE;
+
+/* Changes the base MSR and what hangs on the mode. The value is legal. */
+void mode_set(struct vapic *a, u64 base);
+
+/* All registers to their values after INIT; ID and mode stay. */
+void regs_reset(struct vapic *a);
+
+void timer_stop(struct vapic *a);
+
+/* An EOI of a level-triggered vector: local pins that wait for it may fire again. */
+void lvt_eoi(struct vapic *a, u32 vector);
+
+#endif

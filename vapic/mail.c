@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/* The owner empties its mailbox. */
+#include "vapic/mail.h"
+
+/* Vectors 32w..32w+31 arrive together. Returns how many of them were in IRR already. */
+static u32 take_word(struct vapic *a, u32 w, u32 vectors, u32 level)
+{
+	u32 *irr = &a->reg[APIC_IRR / 4 + w * 4];
+	u32 *tmr = &a->reg[APIC_TMR / 4 + w * 4];
+	u32 both = *irr & vectors;
+
+	if (vectors == 0)
+		return 0;
+	*irr |= vectors;
+	*tmr = (*tmr & ~vectors) | (level & vectors);
+	a->irr_words = (u8)(a->irr_words | BIT32(w));
+	return unlikely(both != 0) ? bit_count(both) : 0;
+}
+
+u32 mail_take(struct vapic *a)
+{
+	u32 folded = 0;
+
+	for (u32 w = 0; w < 4; w++) {
+		u64 vectors, level;
+
+		/* A look saves a locked instruction; what comes later has its own wake. */
+		if (atomic_load_relaxed(&a->mail.pir[w]) == 0)
+			continue;
+		/* Acquires what the senders stored before they posted. */
+		vectors = atomic_swap(&a->mail.pir[w], 0);
+		level = atomic_load_relaxed(&a->mail.level[w]);
+		folded += take_word(a, w * 2, (u32)vectors, (u32)level);
+		folded += take_word(a, w * 2 + 1, (u32)(vectors >> 32), (u32)(level >> 32));
+	}
+	return folded;
+}
+
+/* While disabled an APIC ignores what comes: senders that had not seen it yet lose their message.
+ */
+static u32 mail_discard(struct vapic *a)
+{
+	u32 lost = 0;
+
+	for (u32 w = 0; w < 4; w++)
+		lost += bit_count(atomic_swap(&a->mail.pir[w], 0));
+	return lost;
+}
+
+u32 mail_event_self(struct vapic *a, u32 event)
+{
+	(void)mail_post_event(&a->mail, event);
+	return VAPIC_SELF | VAPIC_EVENT;
+}
+
+struct vapic_mailed vapic_pull(struct vapic *a)
+{
+	struct vapic_mailed mailed = { 0 };
+
+	if (atomic_load_relaxed(&a->mail.on) & 1) {
+		/*
+		 * Barrier: `on` is clear before pir is looked at. Partner: mail_post_vector(). The
+		 * other order would lose a vector whose sender saw `on` still set.
+		 */
+		atomic_and(&a->mail.on, ~1u);
+		if (likely(apic_enabled(a)))
+			mailed.folded = (u16)mail_take(a);
+		else
+			mailed.lost = (u16)mail_discard(a);
+	}
+	if (atomic_load_relaxed(&a->mail.events) != 0) {
+		mailed.events = atomic_swap(&a->mail.events, 0);
+		if (mailed.events & VAPIC_EV_ILLEGAL) {
+			mailed.events &= ~(u32)VAPIC_EV_ILLEGAL;
+			/* SELF is implied: the caller of a pull looks at IRR next. */
+			u32 todo = esr_log(a, APIC_ESR_RECEIVE_ILLEGAL);
+
+			(void)todo;
+		}
+	}
+	return mailed;
+}

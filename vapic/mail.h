@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Posting into a mailbox, from any core. Inline: this is the path from ICR write to kick.
+ *
+ * Both functions end in a locked instruction also where nothing changes, because what the sender
+ * stored before (the data that the interrupt announces) must be visible to a target that takes the
+ * bit another sender has set.
+ */
+#ifndef VAPIC_MAIL_H
+#define VAPIC_MAIL_H
+
+#include "vapic/internal.h"
+
+enum posted {
+	POSTED_WAKE,  /* newly pending, and this sender answers for the notification */
+	POSTED_QUIET, /* newly pending, another sender answers */
+	POSTED_TWICE, /* coalesced: pending already */
+};
+
+/*
+ * Barrier: the vector is in pir before `on` is looked at. Partner: mail_take() and vapic_pull(),
+ * which clear `on` before they look at pir. So either the owner sees the vector, or this sender
+ * sees `on` clear and wakes the owner.
+ */
+static ALWAYS_INLINE enum posted mail_post_vector(struct vapic_mail *m, u32 vector, bool level)
+{
+	u32 w = vector / 64;
+	u64 bit = BIT(vector % 64);
+
+	/* Trigger mode first: the owner reads it after it has taken the vector. */
+	if (unlikely(level != ((atomic_load_relaxed(&m->level[w]) & bit) != 0))) {
+		if (level)
+			atomic_or(&m->level[w], bit);
+		else
+			atomic_and(&m->level[w], ~bit);
+	}
+	if (atomic_or(&m->pir[w], bit) & bit)
+		return POSTED_TWICE;
+	return atomic_or(&m->on, 1u) & 1 ? POSTED_QUIET : POSTED_WAKE;
+}
+
+/*
+ * Posts one event bit, a SIPI with its vector. INIT wipes out a SIPI that waits: whichever state
+ * the target was in, INIT comes last and leaves it waiting for a SIPI. A second SIPI changes
+ * nothing.
+ */
+static inline enum posted mail_post_event(struct vapic_mail *m, u32 event)
+{
+	u32 old = atomic_load_relaxed(&m->events);
+	u32 new;
+
+	do {
+		new = old | event;
+		if (event & VAPIC_EV_INIT)
+			new &= ~(VAPIC_EV_SIPI | 0xff00u);
+		if ((event & VAPIC_EV_SIPI) && (old & VAPIC_EV_SIPI))
+			new = old;
+		/* Barrier: partner is the swap in vapic_pull(). */
+	} while (!atomic_cas(&m->events, &old, new));
+	if (new == old)
+		return POSTED_TWICE;
+	return old == 0 ? POSTED_WAKE : POSTED_QUIET;
+}
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* Which interrupt is next: IRR, ISR, TPR, PPR (SDM volume 3A, "Handling Interrupts"). */
+#include "vapic/internal.h"
+
+/* TPR shadow lets the processor write TPR in reg[]; only bits 7:0 exist. */
+static u32 tpr(const struct vapic *a)
+{
+	return a->reg[APIC_TPR / 4] & 0xff;
+}
+
+static u32 isr_top(const struct vapic *a)
+{
+	int v = vector_highest(a, APIC_ISR, a->isr_words);
+
+	return v < 0 ? 0 : (u32)v;
+}
+
+u8 vapic_ppr(const struct vapic *a)
+{
+	u32 isr = isr_top(a);
+
+	/* Where the classes are equal the SDM leaves the low bits open; VT-x's own rule is this. */
+	return (u8)(tpr(a) >> 4 >= isr >> 4 ? tpr(a) : isr & 0xf0);
+}
+
+u8 vapic_apr(const struct vapic *a)
+{
+	u32 isr = isr_top(a) >> 4;
+	int v = vector_highest(a, APIC_IRR, a->irr_words);
+	u32 irr = v < 0 ? 0 : (u32)v >> 4;
+	u32 class = tpr(a) >> 4;
+
+	if (class >= irr && class > isr)
+		return (u8)tpr(a);
+	return (u8)(MAX(MAX(class, isr), irr) << 4);
+}
+
+int vapic_next(const struct vapic *a)
+{
+	int v = vector_highest(a, APIC_IRR, a->irr_words);
+
+	if (v < 0)
+		return -1;
+	return (u32)v >> 4 > MAX(tpr(a), isr_top(a)) >> 4 ? v : -1;
+}
+
+u32 vapic_tpr_threshold(const struct vapic *a)
+{
+	int v = vector_highest(a, APIC_IRR, a->irr_words);
+	u32 class;
+
+	if (v < 0)
+		return 0;
+	class = (u32)v >> 4;
+	return class <= tpr(a) >> 4 && class > isr_top(a) >> 4 ? class : 0;
+}
+
+void vapic_accept(struct vapic *a, u8 vector)
+{
+	u32 *irr = &a->reg[vector_word(APIC_IRR, vector)];
+	u32 *isr = &a->reg[vector_word(APIC_ISR, vector)];
+	u32 bit = BIT32(vector % 32);
+	u32 word = BIT32(vector / 32);
+
+	*irr &= ~bit;
+	if (*irr == 0)
+		a->irr_words = (u8)(a->irr_words & ~word);
+	*isr |= bit;
+	a->isr_words = (u8)(a->isr_words | word);
+}
+
+u32 vapic_eoi(struct vapic *a, struct vapic_effects *fx)
+{
+	int top = vector_highest(a, APIC_ISR, a->isr_words);
+	u32 todo = a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
+	u32 *isr, vector, bit;
+
+	if (unlikely(top < 0))
+		return VAPIC_OK;
+	vector = (u32)top;
+	bit = BIT32(vector % 32);
+	isr = &a->reg[vector_word(APIC_ISR, vector)];
+	*isr &= ~bit;
+	if (*isr == 0)
+		a->isr_words = (u8)(a->isr_words & ~BIT32(vector / 32));
+	if (likely(!(a->reg[vector_word(APIC_TMR, vector)] & bit)))
+		return todo;
+	lvt_eoi(a, vector);
+	if (a->reg[APIC_SVR / 4] & APIC_SVR_SUPPRESS)
+		return todo;
+	fx->eoi_vector = (u8)vector;
+	return todo | VAPIC_EOI;
+}
+
+bool vapic_eoi_skippable(const struct vapic *a)
+{
+	int top = vector_highest(a, APIC_ISR, a->isr_words);
+
+	/* A pending vector may be waiting for just this EOI; a level-triggered one for its pin. */
+	return top >= 0 && a->irr_words == 0 &&
+	       !(a->reg[vector_word(APIC_TMR, (u32)top)] & BIT32((u32)top % 32));
+}
+
+u32 vapic_cr8_write(struct vapic *a, u64 value)
+{
+	if (value > 15)
+		return VAPIC_GP;
+	a->reg[APIC_TPR / 4] = (u32)value << 4;
+	return a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
+}

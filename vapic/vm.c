@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/* Building the group, RESET and INIT. */
+#include "vapic/regs.h"
+
+/* Above, x2APIC logical IDs would repeat. */
+#define MAX_IDS BIT32(20)
+
+bool vapic_vm_setup(struct vapic_vm *vm)
+{
+	if (vm->count == 0 || vm->count > VAPIC_MAX_VCPUS || vm->ids < vm->count)
+		return false;
+	if (vm->ids > MAX_IDS || vm->phys_bits < 32 || vm->phys_bits > 52)
+		return false;
+	for (u32 i = 0; i < vm->count; i++) {
+		vm->route[i] = 0;
+		vm->apic[i] = NULL;
+	}
+	for (u32 id = 0; id < vm->ids; id++)
+		vm->index[id] = VAPIC_NONE;
+	vm->scattered = 0;
+	vm->xapics = 0;
+	return true;
+}
+
+bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp)
+{
+	u32 todo;
+
+	if (index >= vm->count || id >= vm->ids)
+		return false;
+	if (vm->apic[index] != NULL || vm->index[id] != VAPIC_NONE)
+		return false;
+	*a = (struct vapic){ .vm = vm, .index = index, .id = id };
+	todo = vapic_reset(a, bsp);
+	(void)todo;
+	vm->apic[index] = a;
+	vm->index[id] = (u16)index;
+	vm->scattered |= id != index;
+	return true;
+}
+
+void regs_reset(struct vapic *a)
+{
+	u32 id = a->reg[APIC_ID / 4];
+
+	for (u32 i = 0; i < APIC_ROWS; i++)
+		a->reg[i * 4] = regs[i].reset;
+	a->reg[APIC_ID / 4] = id;
+	if (a->vm->features & VAPIC_HAS_EOI_SUPPRESS)
+		a->reg[APIC_VERSION / 4] |= APIC_VERSION_SUPPRESS;
+	a->irr_words = 0;
+	a->isr_words = 0;
+	a->esr_log = 0;
+	a->esr_armed = 1;
+	a->timer_shift = 1; /* divide configuration 0 is division by 2 */
+	timer_stop(a);
+}
+
+/* What was posted before is gone with the rest; what is on its way finds the APIC disabled. */
+static void reset(struct vapic *a, u64 base)
+{
+	regs_reset(a);
+	mode_set(a, base);
+	for (u32 w = 0; w < 4; w++)
+		(void)atomic_swap(&a->mail.pir[w], 0);
+}
+
+u32 vapic_reset(struct vapic *a, bool bsp)
+{
+	reset(a, APIC_BASE_ADDRESS | APIC_BASE_EN | (bsp ? APIC_BASE_BSP : 0));
+	(void)atomic_swap(&a->mail.events, 0);
+	return VAPIC_TIMER | VAPIC_MODE;
+}
+
+u32 vapic_init(struct vapic *a)
+{
+	reset(a, a->base);
+	return VAPIC_TIMER;
+}
