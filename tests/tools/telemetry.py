@@ -73,7 +73,8 @@ def native(records, vm):
     found = []
     for record in records:
         if record["type"] == "bench":
-            record = dict(record, vm=record.get("vm", vm), path="native", via=record.get("path"))
+            via = record.get("mode", record.get("path"))
+            record = dict(record, vm=record.get("vm", vm), path="native", via=via)
             found.append(record)
     return found
 
