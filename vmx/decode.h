@@ -46,18 +46,17 @@ enum insn_alu {
 };
 
 struct insn {
-	u8 op;       /* enum insn_op */
-	u8 alu;      /* enum insn_alu, for INSN_ALU_* */
-	u8 size;     /* of the memory operand, in bytes: 1, 2, 4, 8 */
-	u8 reg_size; /* of the register operand: differs for MOVZX, MOVSX; 4 clears bits 63:32 */
-	u8 reg;      /* 0..15 as instructions number them; 0 (rAX) for string instructions */
-	u8 high;     /* 1: bits 15:8 of `reg`, as AH CH DH BH */
-	u8 length;   /* 1..15 */
-	u8 lock;     /* prefixes */
-	u8 repeat;   /* 0, 0xf2 or 0xf3; means something to string instructions only */
-	u8 address_size; /* 2, 4, 8: for rCX, rSI, rDI of string instructions */
-	u8 segment;      /* of a source: as Sreg, ES CS SS DS FS GS = 0..5 */
-	u64 imm;         /* sign-extended to 64 bits */
+	u8 op;           /* enum insn_op */
+	u8 length;       /* 1..15 */
+	u8 size;         /* of the memory operand, in bytes: 1, 2, 4, 8 */
+	u8 reg;          /* 0..15 as instructions number them; 0 (rAX) for string instructions */
+	u8 reg_size;     /* differs from size for MOVZX, MOVSX only; 4 clears bits 63:32 */
+	u8 high;         /* 1: bits 15:8 of `reg`, as AH CH DH BH */
+	u8 alu;          /* INSN_ALU_*: enum insn_alu */
+	u8 repeat;       /* INSN_STRING_*: 0, 0xf2 or 0xf3 */
+	u8 address_size; /* INSN_STRING_*: 2, 4 or 8: of rCX, rSI, rDI */
+	u8 segment;      /* INSN_STRING_*: of the source: ES CS SS DS FS GS = 0..5 */
+	u64 imm;         /* INSN_STORE_IMM, INSN_ALU_IMM: sign-extended to 64 bits */
 };
 
 /*

@@ -55,7 +55,21 @@ MUST_USE struct walk walk_translate(const struct guest_memory *memory,
                                     const struct walk_state *state, u64 linear,
                                     enum walk_access access);
 
-/* An instruction as fetched. Bytes from `count` on are of no meaning. */
+/* The table entries that a translation read: as long as they and the registers stay, it holds. */
+#define WALK_LEVELS 5u
+struct walk_trace {
+	u32 count;
+	const u64 *entry[WALK_LEVELS]; /* the aligned 8 bytes that the entry lies in */
+	u64 value[WALK_LEVELS];
+};
+
+MUST_USE struct walk walk_traced(const struct guest_memory *memory, const struct walk_state *state,
+                                 u64 linear, enum walk_access access, struct walk_trace *trace);
+
+/*
+ * An instruction as fetched. Bytes from `count` on are of no meaning; but byte[15] is what follows
+ * in memory, where the first page holds all 16.
+ */
 #define INSN_MAX 15u
 struct insn_bytes {
 	u8 byte[16];
@@ -70,5 +84,10 @@ struct insn_bytes {
  */
 MUST_USE struct walk walk_fetch(const struct guest_memory *memory, const struct walk_state *state,
                                 u64 linear, struct insn_bytes *bytes);
+
+/* The same; the trace is that of the first page. */
+MUST_USE struct walk walk_fetch_traced(const struct guest_memory *memory,
+                                       const struct walk_state *state, u64 linear,
+                                       struct insn_bytes *bytes, struct walk_trace *trace);
 
 #endif
