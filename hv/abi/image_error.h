@@ -11,7 +11,7 @@ enum image_error {
 	IMAGE_TRUNCATED,
 	IMAGE_ELF,
 	IMAGE_NOT_X86,
-	IMAGE_SEGMENTS,
+	IMAGE_SEGMENTS_BAD,
 	IMAGE_OUTSIDE_MEMORY,
 	IMAGE_ENTRY,
 	IMAGE_ADDRESS_FIELDS,
@@ -25,12 +25,12 @@ static inline const char *image_error_text(u64 error)
 {
 	static const char *const texts[IMAGE_ERRORS] = {
 		[IMAGE_OK] = "no error",
-		[IMAGE_UNKNOWN] = "the image has neither a Multiboot 1 or 2 header nor an ELF "
-				  "with a PVH note",
+		[IMAGE_UNKNOWN] =
+			"the image is neither Multiboot 1 or 2 nor an ELF with a PVH note",
 		[IMAGE_TRUNCATED] = "a header points behind the end of the image",
 		[IMAGE_ELF] = "the ELF header is malformed, or not that of an executable",
 		[IMAGE_NOT_X86] = "the ELF is for another processor",
-		[IMAGE_SEGMENTS] = "the ELF has no segment to load, or too many",
+		[IMAGE_SEGMENTS_BAD] = "the ELF has no segment to load, or too many",
 		[IMAGE_OUTSIDE_MEMORY] = "a segment does not fit into the VM's memory: raise mem=",
 		[IMAGE_ENTRY] = "the entry point lies outside of what was loaded, or above 4 GiB",
 		[IMAGE_ADDRESS_FIELDS] = "the Multiboot address fields contradict each other",
