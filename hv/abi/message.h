@@ -75,6 +75,9 @@ struct vcpu_start {
 	u64 gdt_limit;
 };
 
+/* In `stop` of a REPLY_RESUME: no device is there; a read yields all ones. Ring 0 counts it. */
+#define REPLY_UNCLAIMED 1u
+
 struct reply {
 	u32 action;
 	u32 stop; /* enum vm_end: END_DEBUG_EXIT, END_POWER_OFF or END_IMAGE */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
+#include "hv/monitor/monitor.h"
+
+#include "hv/monitor/layout.h"
+#include "hv/monitor/load.h"
+#include "hv/monitor/ports.h"
+
+void monitor_init(struct monitor *m, const struct process_info *info, struct vm_console *console,
+                  struct guest_memory memory, struct view image, struct view initrd)
+{
+	*m = (struct monitor){
+		.info = info, .console = console, .memory = memory, .image = image, .initrd = initrd
+	};
+	uart_init(m);
+	ioapic_init(m);
+	cmos_init(m);
+}
+
+/* The reply's value says success unless a device has said otherwise. */
+static void unclaimed(struct reply *reply)
+{
+	reply->stop = REPLY_UNCLAIMED;
+}
+
+static void handle_start(struct monitor *m, const struct message *message)
+{
+	const struct load_request request = { m->image, m->initrd, m->memory, &m->info->config };
+	enum image_error error;
+
+	(void)message;
+	error = load_guest(&request, &m->reply->start);
+	m->reply->action = error == IMAGE_OK ? REPLY_START : REPLY_STOP;
+	m->reply->stop = error == IMAGE_OK ? END_NONE : END_IMAGE;
+	m->reply->value = error;
+}
+
+static void handle_io(struct monitor *m, const struct message *message)
+{
+	u32 port = (u32)message->address, size = message->size;
+	u32 value;
+	bool claimed;
+
+	if (message->write != 0) {
+		claimed = port_write(m, port, size, (u32)message->value);
+	} else {
+		claimed = port_read(m, port, size, &value);
+		m->reply->value = value;
+	}
+	if (!claimed)
+		unclaimed(m->reply);
+}
+
+/* The IOAPIC takes 32-bit accesses; what is narrower reads and writes the low part. */
+static void handle_mmio(struct monitor *m, const struct message *message)
+{
+	u64 offset = message->address - LAYOUT_IOAPIC;
+
+	if (offset >= PAGE_SIZE) {
+		m->reply->value = ~0ull;
+		unclaimed(m->reply);
+	} else if (message->write != 0) {
+		ioapic_write(m, (u32)offset, (u32)message->value);
+	} else {
+		m->reply->value = ioapic_read(m, (u32)offset);
+	}
+}
+
+static void handle_eoi(struct monitor *m, const struct message *message)
+{
+	ioapic_eoi(m, (u8)message->value);
+}
+
+static void handle_signal(struct monitor *m, const struct message *message)
+{
+	(void)message;
+	uart_signal(m);
+	ioapic_signal(m);
+}
+
+static void (*const handlers[])(struct monitor *, const struct message *) = {
+	[MSG_START] = handle_start, [MSG_IO] = handle_io,         [MSG_MMIO] = handle_mmio,
+	[MSG_EOI] = handle_eoi,     [MSG_SIGNAL] = handle_signal,
+};
+
+bool monitor_handle(struct monitor *m, const struct sys *sys, bool last)
+{
+	const struct message *message = &sys->page->message;
+
+	m->sys = sys;
+	m->reply = &sys->page->reply;
+	m->now = message->now;
+	m->again = false;
+	m->reply->action = REPLY_RESUME;
+	m->reply->stop = END_NONE;
+	m->reply->value = 0;
+	if (message->kind < ARRAY_SIZE(handlers) && handlers[message->kind] != NULL)
+		handlers[message->kind](m, message);
+	if (m->again && last)
+		m->output_lost++;
+	return !m->again || last;
+}
