@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# One Makefile for everything; nothing recursive. Sources are found by wildcard in each directory, so
-# a new file needs no line here. All output lies under build/ (build/clang with CC=clang).
+# One Makefile for everything; nothing recursive. Sources are found by wildcard in each directory,
+# so a new file needs no line here. All output lies under build/ (build/clang with CC=clang).
 #
 #   ring 0   hv/base hv/boot hv/cpu hv vmx vapic   -> tapvisor        the hypervisor
 #   ring 3   hv/rt + hv/monitor, hv/rt + hv/root   -> monitor.elf, root.elf
@@ -51,11 +51,13 @@ KIT_SRCS     := $(call in,guest-tools/lib)
 IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
 
 # Pure files of every ring are built for the host as well; those at the bottom serve ring 3 too.
-PURE_SRCS    := $(call pure_in,$(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) $(ROOT_SRCS)))
-BASE_PURE    := $(filter hv/base/%,$(PURE_SRCS))
+PURE_SRCS    := $(call pure_in,$(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) \
+		$(ROOT_SRCS)))
+RTBASE_SRCS  := $(filter hv/base/%,$(PURE_SRCS)) $(wildcard hv/base/string.c)
 
 UNIT_SRCS    := $(wildcard tests/unit/*.c)
 UNIT_LIB     := $(wildcard tests/unit/lib/*.c)
+EMU_SRCS     := $(wildcard tests/emu/*.asm)
 
 # --- flags -----------------------------------------------------------------------------------
 
@@ -80,9 +82,10 @@ LDFLAGS   := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexec
 # --- objects ---------------------------------------------------------------------------------
 
 RING0_OBJS   := $(call object,ring0,$(RING0_SRCS))
-VAPIC_OBJS   := $(call object,ring0,$(VAPIC_SRCS))
+# Not pure, as the host has its own, but ring 3 needs it too: hv/base/string.c.
+RTBASE_OBJS  := $(call object,ring3,$(BASE_PURE) hv/base/string.c)
 RT_OBJS      := $(call object,ring3,$(RT_SRCS))
-RTBASE_OBJS  := $(call object,ring3,$(BASE_PURE))
+RTBASE_OBJS  := $(call object,ring3,$(RTBASE_SRCS))
 MONITOR_OBJS := $(call object,ring3,$(MONITOR_SRCS))
 ROOT_OBJS    := $(call object,ring3,$(ROOT_SRCS))
 KIT_OBJS     := $(call object,guest,$(KIT_SRCS))
@@ -90,11 +93,12 @@ IMAGE_OBJS   := $(call object,guest,$(IMAGE_SRCS))
 HVAPIC_OBJS  := $(call object,host,$(VAPIC_SRCS))
 HPURE_OBJS   := $(call object,host,$(PURE_SRCS))
 UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
+EMU_OBJS     := $(call object,guest,$(EMU_SRCS))
 ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
-		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS)
+		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS)
 
 GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
-UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS))
+UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS)) $(wildcard tests/unit/*.t)
 BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS)
 
@@ -143,16 +147,17 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 24
 	@echo
-	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic] [PV=none|kvm|tap]'
-	@echo '     [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
-	@echo 'run  takes [ENTRY=title or number] [MACHINE=...] [CPUS=number of cores]'
+	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic]'
+	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
+	@echo '     [TIME=seconds]'
+	@echo 'run  takes [ENTRY=title or number] [MACHINE=...] [CPUS=number of cores] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
 # --- rules -----------------------------------------------------------------------------------
 
 objects: $(filter-out $(UNIT_OBJS),$(ALL_OBJS))
 units: $(UNITS)
-emus: $(patsubst tests/emu/%.asm,$(B)/emu/%.elf,$(wildcard tests/emu/*.asm))
+emus: $(patsubst tests/emu/%.asm,$(B)/emu/%.elf,$(EMU_SRCS))
 
 define compile_rules
 $(B)/$(1)/%.c.o: %.c Makefile
@@ -192,7 +197,8 @@ $(B)/host/libpure.a: $(HPURE_OBJS)
 $(B)/tapvisor: $(RING0_OBJS) $(B)/libvapic.a hv/kernel.ld
 	@tests/tools/loc --max $(LOC_MAX) --quiet
 	$(call link,hv/kernel.ld,$(RING0_OBJS) $(B)/libvapic.a)
-	$(Q)grub-file --is-x86-multiboot2 $@ || { echo '$@: GRUB finds no multiboot2 header' >&2; exit 1; }
+	$(Q)grub-file --is-x86-multiboot2 $@ || \
+		{ echo '$@: GRUB finds no multiboot2 header' >&2; exit 1; }
 
 $(B)/monitor.elf: $(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a hv/rt/user.ld
 	$(call link,hv/rt/user.ld,$(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a)
@@ -200,9 +206,10 @@ $(B)/monitor.elf: $(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a hv/rt/user.ld
 $(B)/root.elf: $(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a hv/rt/user.ld
 	$(call link,hv/rt/user.ld,$(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a)
 
+KIT_LD := guest-tools/lib/guest.ld
 define image_rule
-$(B)/guest/$(basename $(notdir $(1))).elf: $(call object,guest,$(1)) $(KIT_OBJS) guest-tools/lib/guest.ld
-	$$(call link,guest-tools/lib/guest.ld,$(KIT_OBJS) $(call object,guest,$(1)),--no-warn-rwx-segments)
+$(B)/guest/$(basename $(notdir $(1))).elf: $(call object,guest,$(1)) $(KIT_OBJS) $(KIT_LD)
+	$$(call link,$(KIT_LD),$(KIT_OBJS) $(call object,guest,$(1)),--no-warn-rwx-segments)
 endef
 $(foreach src,$(IMAGE_SRCS),$(eval $(call image_rule,$(src))))
 
@@ -210,7 +217,8 @@ HOST_LINK = $(call object,unit,$(UNIT_LIB)) $(B)/host/libpure.a $(B)/host/libvap
 $(B)/unit/%.t: $(B)/unit/tests/unit/%.c.o $(HOST_LINK)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
-		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group $(HOST_LIBS)
+		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group \
+		$(HOST_LIBS)
 
 # Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
 $(B)/emu/%.elf: $(B)/guest/tests/emu/%.asm.o
