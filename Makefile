@@ -28,7 +28,7 @@ JOBS     := 2
 export PYTHONDONTWRITEBYTECODE := 1
 
 Q   := $(if $(V),,@)
-say  = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$(2)))
+say  = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-8s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$(2)))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -77,7 +77,8 @@ unit_CFLAGS  := $(host_CFLAGS) -pthread
 HOST_LIBS    := -lcheck -lsubunit -lm -lrt -pthread
 
 NASMFLAGS := -f elf64 -g -F dwarf -I./ -Wall -Werror
-LDFLAGS   := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecstack --fatal-warnings
+LDFLAGS   := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecstack \
+	     --fatal-warnings
 
 # --- objects ---------------------------------------------------------------------------------
 

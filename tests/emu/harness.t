@@ -33,10 +33,12 @@ run = bare("echo.elf", "quit", ECHO, emulator="qemu", uefi=True, seconds=60)
 tap.is_(run.ended, "shutdown", "QEMU with OVMF: a hybrid ISO boots", run.explain())
 
 cd = f"{BUILD}/emu/harness/echo.iso"
-iso.make_fast(cd, 'set timeout=0\nmenuentry "echo" {\n\tmultiboot2 /boot/echo.elf\n}\n', BUILD, ECHO)
-status, out, err = runner("bochs-run", "--iso", cd, "--time", "30", "--input", typed="a person q")
-tap.is_((status, out), (0, "hello from the machine\na person "), "bochs-run: what is typed gets there", err)
-status, out, err = runner("bochs-run", "--iso", cd, "--time", "30", "--input", typed="t")
+CFG = 'set timeout=0\nmenuentry "echo" {\n\tmultiboot2 /boot/echo.elf\n}\n'
+iso.make_fast(cd, CFG, BUILD, ECHO)
+status, out, err = runner("bochs-run", "--iso", cd, "--time=30", "--input", typed="a person q")
+tap.is_((status, out), (0, "hello from the machine\na person "),
+        "bochs-run: what is typed gets there", err)
+status, out, err = runner("bochs-run", "--iso", cd, "--time=30", "--input", typed="t")
 tap.is_(status, 1, "bochs-run: a triple fault is no success", out, err)
 tap.like(err, "stopped the machine: triple fault", "bochs-run: and says so", err)
 status, out, err = runner("bochs-run", "--iso", cd, "--time", "4")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """ISO images with GRUB in them.
 
-make_fast() builds a BIOS-only CD for a test in a fifth of a second, from a GRUB core image that is
-made once. make_hybrid() calls grub-mkrescue for the image that people get: BIOS, UEFI, CD and stick.
+make_fast() builds a BIOS-only CD for a test in a tenth of a second, from a GRUB core image that is
+made once. make_hybrid() calls grub-mkrescue for the image that people get: BIOS and UEFI, CD and
+stick.
 """
 import os
 import re

@@ -146,7 +146,8 @@ def exits_table(records):
             share = f"{100 * r['ticks'] / total:.1f}%" if total else "-"
             rows.append([vm if i == 0 else "", r["reason"], number(r["count"]), number(r["ticks"]),
                          share, number(r["min"]), hist_median(r["hist"]), number(r["max"])])
-        rows.append(["", "all", number(sum(r["count"] for r in mine)), number(total), "", "", "", ""])
+        count = sum(r["count"] for r in mine)
+        rows.append(["", "all", number(count), number(total), "", "", "", ""])
         rows.append(None)
     return table(rows[:-1], left=2)
 

@@ -3,6 +3,8 @@
 import re
 import sys
 
+NOTES_MAX = 40
+
 
 class Tap:
     def __init__(self):
@@ -14,12 +16,18 @@ class Tap:
         self.failed += not good
         print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
         if not good:
-            for text in why:
+            for text in why[:NOTES_MAX]:
                 self.note(text)
+            if len(why) > NOTES_MAX:
+                self.note(f"... and {len(why) - NOTES_MAX} more")
         return bool(good)
 
     def is_(self, got, want, what, *why):
         return self.ok(got == want, what, f"got:      {got!r}", f"expected: {want!r}", *why)
+
+    def none(self, found, what, *why):
+        """A test point that holds when the list is empty; its items are printed else."""
+        return self.ok(not found, what, *why, *found)
 
     def like(self, text, pattern, what, *why):
         return self.ok(re.search(pattern, text, re.M), what, f"no match for: {pattern}", *why)

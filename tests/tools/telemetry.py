@@ -29,7 +29,8 @@ def check(record, where):
         if name not in record:
             raise TelemetryError(f'{where}: a "{record["type"]}" line without "{name}"')
         if not isinstance(record[name], kind) or (kind is int and isinstance(record[name], bool)):
-            raise TelemetryError(f'{where}: "{name}" is {record[name]!r}, not of type {kind.__name__}')
+            raise TelemetryError(
+                f'{where}: "{name}" is {record[name]!r}, not of type {kind.__name__}')
 
 
 def parse(text, where="telemetry"):

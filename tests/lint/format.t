@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""clang-format finds nothing to change in C; the other sources keep to 100 columns as well."""
+import os
+import shutil
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+import tree  # noqa: E402
+from tap import Tap  # noqa: E402
+
+COLUMNS = 100
+tap = Tap()
+sources = tree.files(".c", ".h")
+if not shutil.which("clang-format"):
+    tap.skip("clang-format", "clang-format is not installed")
+elif sources:
+    done = subprocess.run(["clang-format", "--dry-run", "--ferror-limit=1", *sources], cwd=tree.TOP,
+                          capture_output=True, text=True, check=False)
+    bad = [line.split(": ")[0] for line in done.stderr.split("\n") if "warning:" in line]
+    tap.none(bad, f"{len(sources)} C files are formatted", "`clang-format -i FILE` formats")
+
+
+def too_long(name):
+    for number, line in enumerate(tree.read(name).split("\n"), 1):
+        if len(line.expandtabs(8)) > COLUMNS:
+            yield f"{name}:{number}: {len(line.expandtabs(8))} columns"
+
+
+def ragged(name):
+    text = tree.read(name)
+    if text and not text.endswith("\n"):
+        yield f"{name}: no newline at its end"
+    for number, line in enumerate(text.split("\n"), 1):
+        if line != line.rstrip():
+            yield f"{name}:{number}: blanks at the end of the line"
+
+
+code = sorted(set(tree.files(".asm", ".inc", ".py", ".ld", ".t", ".mk") + ["Makefile"]
+                  + [name for name, _ in tree.scripts()]))
+wide = [text for name in code for text in too_long(name)]
+tap.none(wide, f"no line is longer than {COLUMNS} columns")
+tap.none([text for name in code + sources for text in ragged(name)],
+         "no blanks at the ends of lines")
+tap.done()

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Includes point down: hv -> vmx -> vapic -> hv/base, hv/abi; ring 3 and guests know the ABI."""
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+import tree  # noqa: E402
+from tap import Tap  # noqa: E402
+
+FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "cpuid.h"}
+BITS = ["hv/base/types.h", "hv/base/bits.h", "hv/base/atomic.h"]
+# Of hv/base only what touches neither the machine nor the kernel.
+PURE_BASE = [*BITS, "hv/base/string.h", "hv/base/format.h"]
+
+# Who may include what: directories (without those below them) and files.
+MAY = {
+    "hv/abi": ["hv/abi", *BITS],
+    "hv/base": ["hv/base", "hv/abi"],
+    "vapic": ["vapic", "hv/abi", *BITS],
+    "vmx": ["vmx", "vapic", "hv/base", "hv/abi"],
+    "hv/cpu": ["hv/cpu", "hv/boot", "hv/base", "hv/abi"],
+    "hv/boot": ["hv/boot", "hv/cpu", "hv/base", "hv/abi"],
+    "hv": ["hv", "hv/boot", "hv/cpu", "hv/base", "hv/abi", "vmx", "vapic"],
+    "hv/rt": ["hv/rt", "hv/abi", *PURE_BASE],
+    "hv/monitor": ["hv/monitor", "hv/rt", "hv/abi", *PURE_BASE],
+    "hv/root": ["hv/root", "hv/rt", "hv/abi", *PURE_BASE],
+    "guest-tools/lib": ["guest-tools/lib", "hv/abi", *BITS],
+    "guest-tools/bench": ["guest-tools/bench", "guest-tools/lib", "hv/abi", *BITS],
+    "guest-tools/tests": ["guest-tools/tests", "guest-tools/lib", "hv/abi", *BITS],
+}
+
+
+def wrong_includes(name):
+    may = MAY[tree.directory(name)]
+    for number, line in enumerate(tree.read(name).split("\n"), 1):
+        match = re.match(r'\s*[#%]\s*include\s+([<"])([^>"]+)[>"]', line)
+        if not match:
+            continue
+        kind, target = match.groups()
+        if kind == "<":
+            if target not in FREESTANDING:
+                yield f"{name}:{number}: <{target}> is not freestanding"
+        elif not os.path.exists(f"{tree.TOP}/{target}"):
+            yield f"{name}:{number}: {target}: paths are written from the top of the tree"
+        elif target not in may and tree.directory(target) not in may:
+            yield f"{name}:{number}: {tree.directory(name)} must not include {target}"
+
+
+tap = Tap()
+sources = [name for name in tree.files(*tree.SOURCE) if not name.startswith("tests/")]
+unknown = sorted({tree.directory(name) for name in sources} - set(MAY))
+tap.none(unknown, "every directory has its place among the layers")
+for place in MAY:
+    mine = [name for name in sources if tree.directory(name) == place]
+    wrong = [text for name in mine for text in wrong_includes(name)]
+    tap.none(wrong, f"{place}: {len(mine)} files include downwards only")
+tap.done()
