@@ -12,16 +12,20 @@ static ALWAYS_INLINE u64 load(const void *at)
 	return value;
 }
 
+static ALWAYS_INLINE bool changed(const struct fetch_entry *e, unsigned int level)
+{
+	static_assert(FETCH_LEVELS == 4, "still_holds");
+	return __atomic_load_n(e->entry[level], __ATOMIC_RELAXED) != e->value[level];
+}
+
 static ALWAYS_INLINE bool still_holds(const struct fetch_entry *e, const struct walk_state *s,
                                       enum insn_mode mode)
 {
 	if (e->cr3 != s->cr3 || e->cr0 != s->cr0 || e->cr4 != s->cr4 || e->efer != s->efer ||
 	    e->cpl != s->cpl || e->mode != mode)
 		return false;
-	for (unsigned int i = 0; i < FETCH_LEVELS; i++) {
-		if (__atomic_load_n(e->entry[i], __ATOMIC_RELAXED) != e->value[i])
-			return false;
-	}
+	if (changed(e, 0) || changed(e, 1) || changed(e, 2) || changed(e, 3))
+		return false;
 	return load(e->code) == e->bytes[0] && load(e->code + 8) == e->bytes[1];
 }
 
@@ -76,10 +80,10 @@ const struct insn *fetch_insn(struct fetch_memory *remembered, const struct gues
 {
 	struct fetch_entry *way = remembered->way[(linear ^ linear >> 4) % FETCH_SETS];
 
-	for (unsigned int i = 0; i < FETCH_WAYS; i++) {
-		if (way[i].linear == linear && way[i].code && still_holds(&way[i], state, mode))
-			return &way[i].insn;
-	}
+	if (way[0].linear == linear && way[0].code && still_holds(&way[0], state, mode))
+		return &way[0].insn;
+	if (way[1].linear == linear && way[1].code && still_holds(&way[1], state, mode))
+		return &way[1].insn;
 	remembered->next = (remembered->next + 1) % FETCH_WAYS;
 	return fetch_anew(&way[remembered->next], memory, state, mode, linear, walk);
 }
