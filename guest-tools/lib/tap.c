@@ -24,7 +24,7 @@ bool tap_bare(bool ok, const char *reason, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	tap_point(ok, hypervisor.present ? NULL : reason, format, args);
+	tap_point(ok, hypervisor.tapvisor_base != 0 ? NULL : reason, format, args);
 	va_end(args);
 	return ok;
 }

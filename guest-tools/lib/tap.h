@@ -12,8 +12,8 @@ bool tap_ok(bool ok, const char *format, ...) PRINTF_LIKE(2, 3);
 bool tap_is(u64 got, u64 expected, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /*
- * A test point that counts under a hypervisor; on the bare machine, which is mostly an emulator, a
- * failure is shown and forgiven for the reason given.
+ * A test point that counts under Tapvisor. Elsewhere, where an emulator or another hypervisor is
+ * looked at, a failure is shown and forgiven for the reason given.
  */
 bool tap_bare(bool ok, const char *reason, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -10,6 +10,7 @@
 #include "guest-tools/lib/guest.h"
 #include "guest-tools/lib/hypercall.h"
 #include "guest-tools/lib/print.h"
+#include "guest-tools/lib/random.h"
 #include "guest-tools/lib/string.h"
 #include "guest-tools/lib/tap.h"
 #include "hv/base/bits.h"
@@ -74,12 +75,6 @@ static const struct {
 	{ 0x176, 0x00007fffffffffff }, /* IA32_SYSENTER_EIP */
 };
 
-static u64 next_pattern(u64 *seed)
-{
-	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-	return *seed ^ *seed >> 29;
-}
-
 static u64 xgetbv0(void)
 {
 	u32 low, high;
@@ -120,7 +115,7 @@ static u32 area_size(void)
 static void fill(struct state *s, u32 at, u32 size)
 {
 	for (u32 i = at; i + 8 <= at + size && i + 8 <= AREA_MAX; i += 8) {
-		u64 pattern = next_pattern(&s->seed);
+		u64 pattern = random_next(&s->seed);
 
 		memcpy(s->set + i, &pattern, 8);
 	}
@@ -182,12 +177,12 @@ struct others {
 static void others_fill(struct others *o, u64 *seed)
 {
 	for (u32 i = 0; i < 4; i++)
-		o->dr[i] = next_pattern(seed) & 0x00007ffffffff000;
-	o->dr7 = 0x400 | (next_pattern(seed) & 0xff);
-	o->cr2 = next_pattern(seed);
-	o->cr8 = next_pattern(seed) & 3;
+		o->dr[i] = random_next(seed) & 0x00007ffffffff000;
+	o->dr7 = 0x400 | (random_next(seed) & 0xff);
+	o->cr2 = random_next(seed);
+	o->cr8 = random_next(seed) & 3;
 	for (u32 i = 0; i < ARRAY_SIZE(msrs); i++)
-		o->msr[i] = next_pattern(seed) & msrs[i].mask;
+		o->msr[i] = random_next(seed) & msrs[i].mask;
 }
 
 static void others_load(const struct others *o)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-tools/lib/window.h"
+#include "guest-tools/lib/cpu.h"
+
+#define WINDOW_ADDRESS 0x8000000000ull /* the second entry of the top table */
+#define PTE_TABLE      0x7ull
+#define PTE_LARGE      0x87ull
+
+extern u64 boot_pml4[512]; /* start.asm */
+
+static u64 window_pdpt[512] ALIGNED(4096);
+static u64 window_pd[512] ALIGNED(4096);
+
+void *window_entry(u64 entry)
+{
+	window_pd[0] = entry;
+	window_pdpt[0] = (u64)window_pd | PTE_TABLE;
+	boot_pml4[1] = (u64)window_pdpt | PTE_TABLE;
+	write_cr3(read_cr3());
+	return (void *)WINDOW_ADDRESS;
+}
+
+void *window_at(u64 physical)
+{
+	u8 *start = window_entry((physical & ~(WINDOW_BYTES - 1)) | PTE_LARGE);
+
+	return start + (physical & (WINDOW_BYTES - 1));
+}
