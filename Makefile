@@ -27,8 +27,9 @@ JOBS     := 2
 
 export PYTHONDONTWRITEBYTECODE := 1
 
-Q   := $(if $(V),,@)
-say  = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-8s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$(2)))
+SILENT := $(V)$(findstring s,$(firstword -$(MAKEFLAGS)))
+Q      := $(if $(V),,@)
+say     = $(if $(SILENT),@:,@printf '  %-8s %s\n' $(1) $(2))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -83,8 +84,6 @@ LDFLAGS   := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexec
 # --- objects ---------------------------------------------------------------------------------
 
 RING0_OBJS   := $(call object,ring0,$(RING0_SRCS))
-# Not pure, as the host has its own, but ring 3 needs it too: hv/base/string.c.
-RTBASE_OBJS  := $(call object,ring3,$(BASE_PURE) hv/base/string.c)
 RT_OBJS      := $(call object,ring3,$(RT_SRCS))
 RTBASE_OBJS  := $(call object,ring3,$(RTBASE_SRCS))
 MONITOR_OBJS := $(call object,ring3,$(MONITOR_SRCS))
@@ -151,7 +150,7 @@ help: ## this list
 	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds]'
-	@echo 'run  takes [ENTRY=title or number] [MACHINE=...] [CPUS=number of cores] [TIME=seconds]'
+	@echo 'run  takes [ENTRY=title or number] [MACHINE=...] [CPUS=cores] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
 # --- rules -----------------------------------------------------------------------------------

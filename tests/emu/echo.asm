@@ -1,11 +1,16 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The smallest machine a test of the runners needs: prints a line on COM1 and one on COM2, then
+; The smallest machine that a test of the runners needs: prints a line on COM1 and one on COM2, then
 ; echoes COM1. "q" writes "Shutdown" to port 0x8900; "t" is a triple fault. With the argument
-; "quit" on its command line it ends without being asked.
+; "quit" it ends without being asked; with a module it prints that on COM2 instead and ends: so it
+; stands in for a hypervisor whose telemetry is known.
 
 %define COM1 0x3f8
 %define COM2 0x2f8
+
+%define TAG_END     0
+%define TAG_CMDLINE 1
+%define TAG_MODULE  3
 
 section .multiboot2
 align 8
@@ -20,25 +25,39 @@ bits 32
 global start
 start:
 	mov esp, stack_end
-	mov edi, ebx                    ; multiboot information
+	lea edi, [ebx + 8]              ; the first tag of the multiboot information
 	mov dx, COM1
 	mov esi, hello
+	mov ecx, hello.end - hello
 	call print
-	mov dx, COM2
+
+	xor ebp, ebp                    ; 1: end without being asked
 	mov esi, json
-	call print
-	add edi, 8
-.tag:	cmp dword [edi], 1              ; tag 1: the command line
-	je .args
-	cmp dword [edi], 0
-	je echo
-	mov eax, [edi + 4]
+	mov ecx, json.end - json
+.tag:	cmp dword [edi], TAG_END
+	je .last
+	cmp dword [edi], TAG_CMDLINE
+	jne .module
+	cmp dword [edi + 8], "quit"
+	jne .next
+	inc ebp
+.module:
+	cmp dword [edi], TAG_MODULE
+	jne .next
+	inc ebp
+	mov esi, [edi + 8]
+	mov ecx, [edi + 12]
+	sub ecx, esi
+	jmp .last                       ; the first one alone
+.next:	mov eax, [edi + 4]
 	add eax, 7
 	and eax, ~7
 	add edi, eax
 	jmp .tag
-.args:	cmp dword [edi + 8], "quit"
-	je quit
+.last:	mov dx, COM2
+	call print
+	test ebp, ebp
+	jnz quit
 
 echo:	mov dx, COM1 + 5
 	in al, dx
@@ -71,16 +90,16 @@ quit:	mov dx, COM1 + 5                ; let both ports' last characters out
 triple:	lidt [no_idt]
 	int3
 
-; Set port DX to 8n1 and print the string at ESI.
+; Set port DX to 8n1 and print the ECX characters at ESI.
 print:	push edx
 	add dx, 3
 	mov al, 3
 	out dx, al
 	pop edx
-.next:	lodsb
-	test al, al
-	jz .done
+.next:	jecxz .done
+	lodsb
 	call put
+	dec ecx
 	jmp .next
 .done:	ret
 
@@ -97,11 +116,14 @@ put:	push eax
 	ret
 
 section .rodata
-hello:    db "hello from the machine", 10, 0
-json:     db '{"type":"verdict","ok":true}', 10, 0
-shutdown: db "Shutdown"
-no_idt:   dw 0
-          dq 0
+hello:	db "hello from the machine", 10
+.end:
+json:	db '{"type":"verdict","ok":true}', 10
+.end:
+shutdown:
+	db "Shutdown"
+no_idt:	dw 0
+	dq 0
 
 section .bss
 align 16

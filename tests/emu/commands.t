@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""make run and make boot, with a stand-in for the hypervisor that says what it is told to."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOLS = f"{HERE}/../tools"
+sys.path.insert(0, TOOLS)
+from tapvisor_test import BUILD, tap  # noqa: E402
+
+PLACE = f"{BUILD}/emu/commands"
+SETTINGS = ("IMAGE", "INITRD", "VCPUS", "MEM", "APIC", "PV", "CPUS", "ARGS", "ENTRY", "TIME")
+CFG = """set default="compare"
+menuentry "compare" {
+	multiboot2 /boot/tapvisor
+	module2 /boot/root.elf
+	module2 /boot/ipibench.elf vm name=a
+}
+menuentry "bare: ipibench" {
+	multiboot2 /boot/ipibench.elf self pingpong n=20
+}
+"""
+
+
+def fake_build(lines):
+    """A build directory whose hypervisor prints these lines on COM2 and ends."""
+    shutil.rmtree(PLACE, ignore_errors=True)
+    os.makedirs(PLACE)
+    shutil.copyfile(f"{BUILD}/emu/echo.elf", f"{PLACE}/tapvisor")
+    shutil.copyfile(f"{BUILD}/guest/ipibench.elf", f"{PLACE}/ipibench.elf")
+    with open(f"{PLACE}/root.elf", "w", encoding="ascii") as f:
+        f.write("".join(json.dumps(line) + "\n" for line in lines))
+    shutil.copyfile(f"{PLACE}/root.elf", f"{PLACE}/monitor.elf")
+    with open(f"{PLACE}/grub.cfg", "w", encoding="ascii") as f:
+        f.write(CFG)
+
+
+def call(tool, *args, **settings):
+    environment = {name: text for name, text in os.environ.items() if name not in SETTINGS}
+    done = subprocess.run([f"{TOOLS}/{tool}", "--build", PLACE, *args], text=True,
+                          env=dict(environment, MACHINE="bochs", TIME="60", **settings),
+                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def end(reason, **more):
+    return dict({"type": "vm-end", "vm": "guest", "reason": reason}, **more)
+
+
+# boot: the guest's value is the outcome
+for lines, status, says in (
+        ([end("debug-exit", value=0)], 0, r"exit value 0 \(qemu would exit with 1\)"),
+        ([end("debug-exit", value=3)], 1, r"exit value 3 \(qemu would exit with 7\)"),
+        ([end("triple-fault")], 3, "ended without an exit value.*triple-fault"),
+        ([{"type": "vm-end", "vm": "other", "reason": "debug-exit", "value": 0}], 3,
+         "the guest's end was not reported")):
+    fake_build(lines)
+    got, out, err = call("boot", IMAGE=f"{PLACE}/ipibench.elf")
+    tap.is_(got, status, f"boot: {lines[0]['reason']} {lines[0].get('value', '')}", out, err)
+    tap.like(err, says, "boot: and says so")
+tap.like(out, "hello from the machine", "boot: the console is on standard output")
+
+# boot: wrong input is named, with what would be right
+GOOD = {"IMAGE": f"{PLACE}/ipibench.elf"}
+for wrong, says in (
+        ({"IMAGE": ""}, "IMAGE= is missing"),
+        ({"IMAGE": "/nowhere"}, "IMAGE=/nowhere: there is no such file"),
+        ({"IMAGE": "/dev/null"}, "IMAGE=/dev/null: there is no such file"),
+        ({"INITRD": "/nowhere"}, "INITRD=/nowhere: there is no such file"),
+        ({"VCPUS": "0"}, "VCPUS=0: a number from 1 to 256"),
+        ({"VCPUS": "two"}, "VCPUS=two: a number from 1 to 256"),
+        ({"MEM": "12Q"}, "MEM=12Q: a number with K, M or G"),
+        ({"MEM": "1K"}, "MEM=1K: 1M to 16G"),
+        ({"CPUS": "3-1"}, "CPUS=3-1: `3-1` is no range within 0-63"),
+        ({"CPUS": "0,x"}, "CPUS=0,x: cores such as"),
+        ({"APIC": "x3"}, "APIC=x3: there are xapic, x2apic"),
+        ({"PV": "kvm,xen"}, "PV=kvm,xen: there are none, kvm, tap"),
+        ({"ARGS": "it's"}, "ARGS: the character \"'\""),
+        ({"ARGS": "x" * 1000}, "ARGS: 1000 characters are too many"),
+        ({"MACHINE": "vax"}, "MACHINE=vax: there are auto, bochs, kvm and qemu")):
+    environment = dict(os.environ, **GOOD, **{"MACHINE": "bochs"})
+    done = subprocess.run([f"{TOOLS}/boot", "--build", PLACE], env=dict(environment, **wrong),
+                          capture_output=True, text=True, check=False)
+    tap.ok(done.returncode == 2 and says in done.stderr, f"boot: {says}", done.stderr)
+got, out, err = call("boot", "--plan", VCPUS="2", PV="kvm,tap", ARGS="a=$b {x}", **GOOD)
+tap.like(out, r"ipibench.elf vm name=guest vcpus=2 cpus=0-1 mem=64M apic=x2apic pv=kvm,tap"
+              r" -- 'a=\$b' '\{x\}'", "boot: the VM's line", out, err)
+
+# run: the bare machine's figures beside the hypervisor's
+BENCH = {"type": "bench", "vm": "a", "path": "x2apic", "op": "unicast", "targets": 1, "n": 9,
+         "min": 600, "p50": 651, "p99": 700, "max": 900, "unit": "ticks", "exits_per_op": 4.0}
+fake_build([BENCH, {"type": "verdict", "ok": True}])
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg")
+tap.is_(got, 0, "run: status 0 when the verdict is ok", out, err)
+tap.like(out, r"operation +targets +native +native +x2apic", "run: native stands beside", out)
+tap.like(out, r"^unicast +1 +median +\d+ +\d+ +651 ", "run: in one row", out)
+with open(f"{PLACE}/run/telemetry.jsonl", encoding="utf-8") as f:
+    left = [json.loads(line) for line in f]
+tap.is_(left[-1], {"type": "verdict", "ok": True}, "run: the verdict is telemetry.jsonl's last line")
+tap.ok(any(r["type"] == "bench" and r["path"] == "native" and r["n"] == 20 for r in left),
+       "run: native lines are in it")
+
+fake_build([BENCH, {"type": "verdict", "ok": False}])
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg")
+tap.is_(got, 1, "run: status 1 when it is not", out, err)
+fake_build([BENCH])
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg")
+tap.is_(got, 1, "run: status 1 without a verdict", out, err)
+tap.like(out, "verdict: missing", "run: and says so")
+for wrong, says in (({"ENTRY": "no such"}, r"ENTRY=no such: .*\n  0  compare\n  1  bare"),
+                    ({"CPUS": "65"}, "CPUS=65: a number from 1 to 64")):
+    got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", **wrong)
+    tap.is_(got, 2, f"run: {wrong}")
+    tap.like(err, says, "run: and says so", err)
+tap.done()
