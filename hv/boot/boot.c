@@ -43,9 +43,9 @@ static void boot_console(const char *cmdline)
 	if (!boot_option(cmdline, "console=", value, sizeof(value)))
 		return;
 	if (strcmp(value, "com2") == 0)
-		console_select(CONSOLE_COM2);
+		console_select(PRINTK_COM2);
 	else if (strcmp(value, "none") == 0)
-		console_select(CONSOLE_NONE);
+		console_select(PRINTK_NONE);
 	else if (strcmp(value, "com1") != 0)
 		printk("console=%s is not com1, com2 or none: com1 it is\n", value);
 }
@@ -107,7 +107,7 @@ void boot_main(u32 magic, u32 mbi)
 {
 	/* What a crash needs: an owner for the boot stack, a console, and gates. */
 	*(struct core **)(void *)(boot_stack + STACK_SIZE - 8) = &cores[0];
-	console_select(CONSOLE_COM1);
+	console_select(PRINTK_COM1);
 	idt_init();
 	idt_load();
 	printk("Tapvisor\n");

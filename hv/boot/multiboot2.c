@@ -49,6 +49,7 @@ struct mbi_elf {
 	u32 names;
 };
 
+/* Not aligned to 8 in its tag. */
 struct elf64_section {
 	u32 name;
 	u32 type;
@@ -56,7 +57,7 @@ struct elf64_section {
 	u32 link;
 	u32 info;
 	u64 align, entry_size;
-};
+} PACKED;
 
 /* A copy of a tag's string, which ends with the tag if no 0 comes first; NULL: no room. */
 static const char *keep_text(struct boot_info *info, const char *text, size_t max)
