@@ -4,21 +4,30 @@
 
 #define MINUS_EINVAL (-22)
 
-u32 vapic_send_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, const u64 *bitmap,
-                   u32 words, u64 base, struct vapic_effects *fx)
+/* The vCPUs that a bitmap of APIC IDs names. Returns how many IDs nobody has. */
+static ALWAYS_INLINE u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
+                                 struct vapic_set *set)
 {
 	u32 unknown = 0;
 
-	vapic_set_clear(&fx->wake);
-	for (u32 w = 0; w < MIN(words, VAPIC_SET_WORDS); w++) {
+	vapic_set_clear(set);
+	for (u32 w = 0; w < words; w++) {
 		if (bitmap[w] == 0)
 			continue;
 		/* No wrap: beyond the last ID there is nobody, however far. */
-		if (base >= vm->ids)
+		if (unlikely(base >= vm->ids))
 			unknown += bit_count(bitmap[w]);
 		else
-			unknown += route_ids(vm, bitmap[w], base + w * 64, &fx->wake);
+			unknown += route_ids(vm, bitmap[w], base + w * 64, set);
 	}
+	return unknown;
+}
+
+u32 vapic_send_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, const u64 *bitmap,
+                   u32 words, u64 base, struct vapic_effects *fx)
+{
+	u32 unknown = resolve(vm, bitmap, MIN(words, VAPIC_SET_WORDS), base, &fx->wake);
+
 	return send_to_set(vm, src, icr, unknown, fx);
 }
 
@@ -27,7 +36,7 @@ u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, 
 {
 	u64 bitmap[2] = { low, high };
 	u32 words = 2;
-	u32 todo;
+	u32 unknown, todo;
 
 	if (icr & (APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND)) {
 		*result = MINUS_EINVAL;
@@ -38,8 +47,11 @@ u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, 
 		words = 1;
 	}
 	/* KVM takes the ID of bit 0 as 32 bits wide, whatever the register holds. */
-	todo = vapic_send_set(src->vm, src, vapic_icr_x2apic((u32)icr), bitmap, words, (u32)base,
-	                      fx);
+	unknown = resolve(src->vm, bitmap, words, (u32)base, &fx->wake);
+	if (likely(!(icr & APIC_ICR_MODE) && (icr & 0xff) >= APIC_FIRST_VECTOR))
+		todo = send_fixed(src->vm, src, icr & 0xff, unknown, fx);
+	else
+		todo = send_to_set(src->vm, src, vapic_icr_x2apic((u32)icr), unknown, fx);
 	*result = (s64)fx->sent.posted + fx->sent.coalesced;
 	return todo;
 }

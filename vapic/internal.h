@@ -28,18 +28,29 @@ static ALWAYS_INLINE int vector_highest(const struct vapic *a, u32 reg, u32 word
 	return (int)(w * 32 + bit_highest(a->reg[reg / 4 + w * 4]));
 }
 
+/* TMR follows the trigger mode of each vector that enters IRR. Off the path while all is edge. */
+static NOINLINE void tmr_set(struct vapic *a, u32 vector, bool level)
+{
+	u32 *tmr = &a->reg[vector_word(APIC_TMR, vector)];
+	u32 bit = BIT32(vector % 32);
+
+	*tmr = level ? *tmr | bit : *tmr & ~bit;
+	if (level)
+		atomic_store_relaxed(&a->mail.leveled, 1u);
+}
+
 /* A fixed interrupt arrives in IRR. True if it was pending there already. */
 static ALWAYS_INLINE bool irr_set(struct vapic *a, u32 vector, bool level)
 {
 	u32 *irr = &a->reg[vector_word(APIC_IRR, vector)];
-	u32 *tmr = &a->reg[vector_word(APIC_TMR, vector)];
 	u32 bit = BIT32(vector % 32);
-	bool was = (*irr & bit) != 0;
+	u32 old = *irr;
 
-	*irr |= bit;
-	*tmr = level ? *tmr | bit : *tmr & ~bit;
+	*irr = old | bit;
 	a->irr_words = (u8)(a->irr_words | BIT32(vector / 32));
-	return was;
+	if (unlikely(level) || unlikely(atomic_load_relaxed(&a->mail.leveled) != 0))
+		tmr_set(a, vector, level);
+	return (old & bit) != 0;
 }
 
 /* Moves the mailbox's vectors into IRR. Returns how many were pending there already. */
@@ -58,9 +69,29 @@ void route_resolve(const struct vapic_vm *vm, const struct vapic *src, struct va
 /* Adds the vCPUs with APIC ID base + n for each set bit n. Returns how many IDs nobody has. */
 u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set);
 
+/* An x2APIC logical destination, if all vCPUs are in x2APIC mode and IDs are indexes; else false.
+ */
+static ALWAYS_INLINE bool route_cluster(const struct vapic_vm *vm, u32 dest, struct vapic_set *set)
+{
+	u32 first = dest >> 16 << 4;
+	u64 members = dest & 0xffff;
+
+	if (unlikely(atomic_load_relaxed(&vm->xapics) != 0) || unlikely(vm->scattered != 0) ||
+	    unlikely(first >= vm->count))
+		return false;
+	if (vm->count - first < 16)
+		members &= BIT(vm->count - first) - 1;
+	vapic_set_word(set, first / 64, members << first % 64);
+	return true;
+}
+
 /* Posts to all in fx->wake, which becomes the set to wake; `extra` IDs were asked for in vain. */
 u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
                 struct vapic_effects *fx);
+
+/* The frequent kind of it: a fixed interrupt from a vCPU, vector legal. */
+u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
+               struct vapic_effects *fx);
 
 /* Logs errors in ESR and raises the error LVT. Returns SELF if that is now pending. */
 u32 esr_log(struct vapic *a, u32 errors) MUST_USE;

@@ -3,18 +3,25 @@
 #include "vapic/mail.h"
 
 /* Vectors 32w..32w+31 arrive together. Returns how many of them were in IRR already. */
-static u32 take_word(struct vapic *a, u32 w, u32 vectors, u32 level)
+static ALWAYS_INLINE u32 take_half(struct vapic *a, u32 w, u32 vectors)
 {
 	u32 *irr = &a->reg[APIC_IRR / 4 + w * 4];
-	u32 *tmr = &a->reg[APIC_TMR / 4 + w * 4];
 	u32 both = *irr & vectors;
 
 	if (vectors == 0)
 		return 0;
 	*irr |= vectors;
-	*tmr = (*tmr & ~vectors) | (level & vectors);
 	a->irr_words = (u8)(a->irr_words | BIT32(w));
 	return unlikely(both != 0) ? bit_count(both) : 0;
+}
+
+static NOINLINE void take_triggers(struct vapic *a, u32 w, u64 vectors)
+{
+	u64 level = atomic_load_relaxed(&a->mail.level[w]);
+	u32 *tmr = &a->reg[APIC_TMR / 4 + w * 8];
+
+	tmr[0] = (tmr[0] & ~(u32)vectors) | (u32)(level & vectors);
+	tmr[4] = (tmr[4] & ~(u32)(vectors >> 32)) | (u32)((level & vectors) >> 32);
 }
 
 u32 mail_take(struct vapic *a)
@@ -22,16 +29,17 @@ u32 mail_take(struct vapic *a)
 	u32 folded = 0;
 
 	for (u32 w = 0; w < 4; w++) {
-		u64 vectors, level;
+		u64 vectors;
 
 		/* A look saves a locked instruction; what comes later has its own wake. */
 		if (atomic_load_relaxed(&a->mail.pir[w]) == 0)
 			continue;
 		/* Acquires what the senders stored before they posted. */
 		vectors = atomic_swap(&a->mail.pir[w], 0);
-		level = atomic_load_relaxed(&a->mail.level[w]);
-		folded += take_word(a, w * 2, (u32)vectors, (u32)level);
-		folded += take_word(a, w * 2 + 1, (u32)(vectors >> 32), (u32)(level >> 32));
+		folded += take_half(a, w * 2, (u32)vectors);
+		folded += take_half(a, w * 2 + 1, (u32)(vectors >> 32));
+		if (unlikely(atomic_load_relaxed(&a->mail.leveled) != 0))
+			take_triggers(a, w, vectors);
 	}
 	return folded;
 }

@@ -17,24 +17,31 @@ enum posted {
 	POSTED_TWICE, /* coalesced: pending already */
 };
 
+/* Notes the trigger mode of a vector that is about to be posted. The owner reads it afterwards. */
+static NOINLINE void mail_trigger(struct vapic_mail *m, u32 vector, bool level)
+{
+	u64 bit = BIT(vector % 64);
+
+	if (level) {
+		atomic_store(&m->leveled, 1u);
+		atomic_or(&m->level[vector / 64], bit);
+	} else {
+		atomic_and(&m->level[vector / 64], ~bit);
+	}
+}
+
 /*
- * Barrier: the vector is in pir before `on` is looked at. Partner: mail_take() and vapic_pull(),
- * which clear `on` before they look at pir. So either the owner sees the vector, or this sender
- * sees `on` clear and wakes the owner.
+ * Barrier: the vector is in pir before `on` is looked at. Partner: vapic_pull(), which clears `on`
+ * before it looks at pir. So either the owner sees the vector, or this sender sees `on` clear and
+ * wakes the owner.
  */
 static ALWAYS_INLINE enum posted mail_post_vector(struct vapic_mail *m, u32 vector, bool level)
 {
-	u32 w = vector / 64;
 	u64 bit = BIT(vector % 64);
 
-	/* Trigger mode first: the owner reads it after it has taken the vector. */
-	if (unlikely(level != ((atomic_load_relaxed(&m->level[w]) & bit) != 0))) {
-		if (level)
-			atomic_or(&m->level[w], bit);
-		else
-			atomic_and(&m->level[w], ~bit);
-	}
-	if (atomic_or(&m->pir[w], bit) & bit)
+	if (unlikely(level) || unlikely(atomic_load_relaxed(&m->leveled) != 0))
+		mail_trigger(m, vector, level);
+	if (unlikely(atomic_or(&m->pir[vector / 64], bit) & bit))
 		return POSTED_TWICE;
 	return atomic_or(&m->on, 1u) & 1 ? POSTED_QUIET : POSTED_WAKE;
 }

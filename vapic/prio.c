@@ -69,27 +69,34 @@ void vapic_accept(struct vapic *a, u8 vector)
 	a->isr_words = (u8)(a->isr_words | word);
 }
 
-u32 vapic_eoi(struct vapic *a, struct vapic_effects *fx)
+/* The rare part of an EOI: was it level-triggered, and who wants to know? */
+static NOINLINE u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx)
 {
-	int top = vector_highest(a, APIC_ISR, a->isr_words);
-	u32 todo = a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
-	u32 *isr, vector, bit;
-
-	if (unlikely(top < 0))
-		return VAPIC_OK;
-	vector = (u32)top;
-	bit = BIT32(vector % 32);
-	isr = &a->reg[vector_word(APIC_ISR, vector)];
-	*isr &= ~bit;
-	if (*isr == 0)
-		a->isr_words = (u8)(a->isr_words & ~BIT32(vector / 32));
-	if (likely(!(a->reg[vector_word(APIC_TMR, vector)] & bit)))
+	if (!(a->reg[vector_word(APIC_TMR, vector)] & BIT32(vector % 32)))
 		return todo;
 	lvt_eoi(a, vector);
 	if (a->reg[APIC_SVR / 4] & APIC_SVR_SUPPRESS)
 		return todo;
 	fx->eoi_vector = (u8)vector;
 	return todo | VAPIC_EOI;
+}
+
+u32 vapic_eoi(struct vapic *a, struct vapic_effects *fx)
+{
+	u32 todo = a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
+	u32 w, *isr, bit;
+
+	if (unlikely(a->isr_words == 0))
+		return VAPIC_OK;
+	w = bit_highest(a->isr_words);
+	isr = &a->reg[APIC_ISR / 4 + w * 4];
+	bit = bit_highest(*isr);
+	*isr &= ~BIT32(bit);
+	if (*isr == 0)
+		a->isr_words = (u8)(a->isr_words & ~BIT32(w));
+	if (unlikely(atomic_load_relaxed(&a->mail.leveled) != 0))
+		return eoi_level(a, w * 32 + bit, todo, fx);
+	return todo;
 }
 
 bool vapic_eoi_skippable(const struct vapic *a)

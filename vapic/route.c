@@ -59,17 +59,21 @@ static void resolve_by_scan(const struct vapic_vm *vm, u32 dest, struct vapic_se
 }
 
 /* Without scattered IDs a bitmap of IDs is a bitmap of indexes, and whole words move at once. */
-static u32 ids_by_word(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set)
+static ALWAYS_INLINE u32 ids_by_word(const struct vapic_vm *vm, u64 mask, u32 base,
+                                     struct vapic_set *set)
 {
-	u32 w = (u32)(base / 64);
 	u32 shift = base % 64;
-	u32 room = vm->count - (u32)base; /* IDs from base up; base < count */
-	u64 known = room < 64 ? mask & (BIT(room) - 1) : mask;
+	u32 room = vm->count - base; /* IDs from base up */
+	u32 unknown = 0;
 
-	vapic_set_add_word(set, w, known << shift);
-	if (shift != 0 && known >> (64 - shift) != 0)
-		vapic_set_add_word(set, w + 1, known >> (64 - shift));
-	return bit_count(mask ^ known);
+	if (room < 64 && mask >> room != 0) {
+		unknown = bit_count(mask >> room);
+		mask &= BIT(room) - 1;
+	}
+	vapic_set_add_word(set, base / 64, mask << shift);
+	if (shift != 0 && mask >> (64 - shift) != 0)
+		vapic_set_add_word(set, base / 64 + 1, mask >> (64 - shift));
+	return unknown;
 }
 
 u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set)
@@ -79,7 +83,7 @@ u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *s
 	if (base >= vm->ids)
 		return bit_count(mask);
 	if (!vm->scattered && base < vm->count)
-		return ids_by_word(vm, mask, base, set);
+		return ids_by_word(vm, mask, (u32)base, set);
 	for (; mask != 0; mask &= mask - 1) {
 		u32 i = vapic_index(vm, (u32)base + bit_lowest(mask));
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* From a message to mailboxes. */
-#include "vapic/mail.h"
+#include "vapic/send.h"
 
 /* What a delivery mode does to a target. */
 enum act { ACT_DROP, ACT_VECTOR, ACT_EVENT };
@@ -82,118 +82,165 @@ static void arbitrate(const struct vapic_vm *vm, u32 vector, struct vapic_set *s
 	vapic_set_only(set, i);
 }
 
-static ALWAYS_INLINE enum posted post(struct vapic *target, const struct parcel *p, enum act act)
-{
-	if (act == ACT_VECTOR)
-		return mail_post_vector(&target->mail, p->vector, p->level);
-	return mail_post_event(&target->mail, p->event);
-}
+/* What became of a message, in registers. The others are posted. */
+struct count {
+	u32 requested, coalesced, dropped;
+};
 
-/* Counts what became of one posting. */
-static ALWAYS_INLINE void tally(struct vapic_tally *t, const struct parcel *p, enum posted posted)
+static ALWAYS_INLINE enum posted post(struct vapic_mail *m, struct parcel p)
 {
-	if (unlikely(p->illegal))
-		t->dropped++;
-	else if (unlikely(posted == POSTED_TWICE))
-		t->coalesced++;
-	else
-		t->posted++;
+	return p.act == ACT_VECTOR ? mail_post_vector(m, p.vector, p.level)
+	                           : mail_post_event(m, p.event);
 }
 
 /*
- * Posts to each vCPU of the set, which shrinks to those to wake. True if there is one. `act` is
- * p->act as a constant, so that each kind has a loop of its own.
+ * Posts to each vCPU of the set, which shrinks to those to wake. Every caller knows p.act, so that
+ * each kind gets a loop of its own.
  */
-static ALWAYS_INLINE bool post_set(struct vapic_vm *vm, const struct parcel *p, enum act act,
-                                   struct vapic_set *set, struct vapic_tally *t)
+static ALWAYS_INLINE struct count post_set(const struct vapic_vm *vm, struct parcel p,
+                                           struct vapic_set *set)
 {
-	u64 any = 0;
+	const u64 *route = vm->route;
+	struct vapic *const *apic = vm->apic;
+	struct count c = { 0 };
 
 	for (u32 w = set->first; w < set->last; w++) {
-		u64 wake = 0;
+		u64 wake = set->word[w];
 
-		for (u64 bits = set->word[w]; bits != 0; bits &= bits - 1) {
+		for (u64 bits = wake; bits != 0; bits &= bits - 1) {
 			u32 i = w * 64 + bit_lowest(bits);
-			u64 r = atomic_load_relaxed(&vm->route[i]);
+			u64 r = atomic_load_relaxed(&route[i]);
 			enum posted posted;
 
-			if (unlikely(!(r & VAPIC_ROUTE_PRESENT)))
-				continue;
-			t->requested++;
-			if (unlikely(!(r & p->needs)) || act == ACT_DROP) {
-				t->dropped++;
+			if (unlikely(!(r & p.needs)) || p.act == ACT_DROP) {
+				c.requested += (r & VAPIC_ROUTE_PRESENT) != 0;
+				c.dropped += (r & VAPIC_ROUTE_PRESENT) != 0;
+				wake &= ~(bits & -bits);
 				continue;
 			}
-			posted = post(vm->apic[i], p, act);
-			tally(t, p, posted);
-			if (posted == POSTED_WAKE)
-				wake |= bits & -bits;
+			c.requested++;
+			posted = post(&apic[i]->mail, p);
+			if (p.illegal)
+				c.dropped++;
+			if (likely(posted == POSTED_WAKE))
+				continue;
+			wake &= ~(bits & -bits);
+			if (posted == POSTED_TWICE && !p.illegal)
+				c.coalesced++;
 		}
 		set->word[w] = wake;
-		any |= wake;
 	}
-	return any != 0;
+	return c;
 }
 
-static NOINLINE bool post_events(struct vapic_vm *vm, const struct parcel *p, struct vapic_set *set,
-                                 struct vapic_tally *t)
+/* Takes the sender out of the set: true if it was in there. */
+static ALWAYS_INLINE bool take_self(const struct vapic *src, struct vapic_set *set)
 {
-	return post_set(vm, p, ACT_EVENT, set, t);
-}
+	u32 w = src->index / 64;
+	u64 bit = BIT(src->index % 64);
 
-static NOINLINE bool post_nothing(struct vapic_vm *vm, const struct parcel *p,
-                                  struct vapic_set *set, struct vapic_tally *t)
-{
-	return post_set(vm, p, ACT_DROP, set, t);
+	if (w < set->first || w >= set->last || !(set->word[w] & bit))
+		return false;
+	set->word[w] &= ~bit;
+	return true;
 }
 
 /* The sender's own copy. Its registers are at hand, so that a vector goes straight into IRR. */
-static u32 post_self(struct vapic *a, const struct parcel *p, struct vapic_tally *t)
+static NOINLINE u32 post_self(struct vapic *a, struct parcel p, struct vapic_tally *t)
 {
-	enum posted posted;
+	bool twice;
 
 	if (vapic_mode(a) == VAPIC_DISABLED)
 		return 0;
 	t->requested++;
-	if (p->act == ACT_DROP || (p->needs == VAPIC_ROUTE_ENABLED && !apic_enabled(a))) {
+	if (p.act == ACT_DROP || (p.needs == VAPIC_ROUTE_ENABLED && !apic_enabled(a))) {
 		t->dropped++;
 		return 0;
 	}
-	if (p->act == ACT_VECTOR) {
-		posted = irr_set(a, p->vector, p->level) ? POSTED_TWICE : POSTED_QUIET;
-		tally(t, p, posted);
-		return VAPIC_SELF;
+	if (p.act == ACT_VECTOR)
+		twice = irr_set(a, p.vector, false);
+	else
+		twice = mail_post_event(&a->mail, p.event) == POSTED_TWICE;
+	if (p.illegal)
+		t->dropped++;
+	else if (twice)
+		t->coalesced++;
+	else
+		t->posted++;
+	return p.act == ACT_EVENT ? VAPIC_SELF | VAPIC_EVENT : VAPIC_SELF;
+}
+
+static ALWAYS_INLINE bool set_any(const struct vapic_set *set)
+{
+	u64 any = 0;
+
+	for (u32 w = set->first; w < set->last; w++)
+		any |= set->word[w];
+	return any != 0;
+}
+
+/* Posts to all in fx->wake, but to the sender last. */
+static ALWAYS_INLINE u32 deliver(struct vapic_vm *vm, struct vapic *src, struct parcel p, u32 extra,
+                                 struct vapic_effects *fx)
+{
+	bool self = src != NULL && take_self(src, &fx->wake);
+	struct count c = post_set(vm, p, &fx->wake);
+	u32 todo = VAPIC_SENT;
+
+	fx->sent = (struct vapic_tally){
+		.requested = (u16)(c.requested + extra),
+		.posted = (u16)(c.requested - c.coalesced - c.dropped),
+		.coalesced = (u16)c.coalesced,
+		.dropped = (u16)(c.dropped + extra),
+	};
+	if (likely(set_any(&fx->wake)))
+		todo |= VAPIC_WAKE | (p.act == ACT_EVENT ? VAPIC_EVENT : 0u);
+	if (unlikely(self))
+		todo |= post_self(src, p, &fx->sent);
+	if (unlikely(fx->sent.requested == 0))
+		fx->sent.requested = fx->sent.dropped = 1;
+	return todo;
+}
+
+static NOINLINE u32 send_fixed_many(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
+                                    struct vapic_effects *fx)
+{
+	struct parcel p = { .act = ACT_VECTOR, .vector = (u8)vector, .needs = VAPIC_ROUTE_ENABLED };
+
+	return deliver(vm, src, p, extra, fx);
+}
+
+u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
+               struct vapic_effects *fx)
+{
+	u32 w = fx->wake.first;
+	u32 todo = 0;
+
+	/* A set of one is worth a look: a hypercall or a cluster often names a single vCPU. */
+	if (w + 1 == fx->wake.last && extra == 0) {
+		u64 bits = fx->wake.word[w];
+
+		if (bits != 0 && (bits & (bits - 1)) == 0)
+			todo = send_one(vm, src, w * 64 + bit_lowest(bits), vector, fx);
 	}
-	tally(t, p, mail_post_event(&a->mail, p->event));
-	return VAPIC_SELF | VAPIC_EVENT;
+	return likely(todo != 0) ? todo : send_fixed_many(vm, src, vector, extra, fx);
 }
 
 u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
                 struct vapic_effects *fx)
 {
 	struct parcel p = pack(src, icr);
-	struct vapic_tally t = { .requested = (u16)extra, .dropped = (u16)extra };
-	bool self = src != NULL && vapic_set_has(&fx->wake, src->index);
-	u32 todo = VAPIC_SENT;
-	bool wake;
+	u32 todo;
 
-	if (self)
-		vapic_set_remove(&fx->wake, src->index);
-	if (likely(p.act == ACT_VECTOR))
-		wake = post_set(vm, &p, ACT_VECTOR, &fx->wake, &t);
-	else if (p.act == ACT_EVENT)
-		wake = post_events(vm, &p, &fx->wake, &t);
-	else
-		wake = post_nothing(vm, &p, &fx->wake, &t);
-	if (wake)
-		todo |= VAPIC_WAKE | (p.act == ACT_EVENT ? VAPIC_EVENT : 0u);
-	if (self)
-		todo |= post_self(src, &p, &t);
-	if (src != NULL && p.illegal)
+	if (p.act == ACT_DROP)
+		return deliver(vm, src, p, extra, fx);
+	if (p.act == ACT_VECTOR && src != NULL)
+		return send_fixed(vm, src, p.vector, extra, fx);
+	if (p.act == ACT_VECTOR)
+		return deliver(vm, NULL, p, extra, fx);
+	todo = deliver(vm, src, p, extra, fx);
+	if (p.illegal && src != NULL)
 		todo |= esr_log(src, APIC_ESR_SEND_ILLEGAL);
-	if (unlikely(t.requested == 0))
-		t.requested = t.dropped = 1;
-	fx->sent = t;
 	return todo;
 }
 

@@ -32,9 +32,11 @@ static ALWAYS_INLINE void vapic_set_clear(struct vapic_set *s)
 /* Makes the set hold i and nothing else. */
 static ALWAYS_INLINE void vapic_set_only(struct vapic_set *s, u32 i)
 {
-	s->first = (u16)(i / 64);
-	s->last = (u16)(i / 64 + 1);
-	s->word[i / 64] = BIT(i % 64);
+	u32 w = i / 64;
+
+	s->first = (u16)w;
+	s->last = (u16)(w + 1);
+	s->word[w] = BIT(i % 64);
 }
 
 /* Makes the set hold 0..count-1, count <= VAPIC_MAX_VCPUS. */
@@ -66,13 +68,26 @@ static inline void vapic_set_add(struct vapic_set *s, u32 i)
 	s->word[w] |= BIT(i % 64);
 }
 
-/* Adds those of 64w..64w+63 whose bit is set, w < VAPIC_SET_WORDS. */
+/* Makes the set hold those of 64w..64w+63 whose bit is set, and nothing else; w < VAPIC_SET_WORDS.
+ */
+static ALWAYS_INLINE void vapic_set_word(struct vapic_set *s, u32 w, u64 bits)
+{
+	s->first = (u16)w;
+	s->last = (u16)(w + 1);
+	s->word[w] = bits;
+}
+
+/* Adds those of 64w..64w+63 whose bit is set. */
 static inline void vapic_set_add_word(struct vapic_set *s, u32 w, u64 bits)
 {
-	if (bits != 0) {
-		vapic_set_add(s, w * 64 + bit_lowest(bits));
-		s->word[w] |= bits;
+	if (bits == 0)
+		return;
+	if (s->first == s->last) {
+		vapic_set_word(s, w, bits);
+		return;
 	}
+	vapic_set_add(s, w * 64 + bit_lowest(bits));
+	s->word[w] |= bits;
 }
 
 static inline bool vapic_set_has(const struct vapic_set *s, u32 i)

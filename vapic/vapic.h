@@ -76,21 +76,21 @@ enum vapic_event {
 
 /*
  * What any core may post to. The first line has the layout of VT-x's posted-interrupt descriptor
- * (SDM volume 3C, "Posted-Interrupt Processing"), whose upper bits are free for software; `level`
- * changes so seldom that every sender keeps a shared copy of its line.
+ * (SDM volume 3C, "Posted-Interrupt Processing"), whose upper bits are free for software.
  */
 struct vapic_mail {
-	u64 pir[4]; /* pending vectors */
-	u32 on;     /* bit 0: a sender already answers for the notification of pir */
-	u32 free;   /* bits 319:288, notification destination */
-	u32 events; /* enum vapic_event; the sender that finds 0 answers for the kick */
-	u32 spare[5];
+	u64 pir[4];  /* pending vectors */
+	u32 on;      /* bit 0: a sender already answers for the notification of pir */
+	u32 free;    /* bits 319:288, notification destination */
+	u32 events;  /* enum vapic_event; the sender that finds 0 answers for the kick */
+	u32 leveled; /* 0: `level` and TMR are all 0, and nobody need look there */
+	u32 spare[4];
 	u64 level[4]; /* trigger mode of each vector's latest message: 1 is level */
 	u64 spare2[4];
 } ALIGNED(CACHE_LINE);
 
 static_assert(offsetof(struct vapic_mail, on) == 32, "ON is bit 256 of the descriptor");
-static_assert(sizeof(struct vapic_mail) == 2 * CACHE_LINE, "one line hot, one line shared");
+static_assert(sizeof(struct vapic_mail) == 2 * CACHE_LINE, "one line hot, one line seldom");
 
 /*
  * One local APIC. `reg` is laid out as the APIC page itself (register at offset/4), so that VT-x
