@@ -23,7 +23,7 @@
 /* A port that is not there reads as ones, so waits end; this bounds those of a broken one. */
 #define WAIT_MAX 1000000u
 
-static u16 console_port = CONSOLE_NONE;
+static u16 console_port = PRINTK_NONE;
 static struct spinlock console_lock;
 static bool console_lock_broken;
 
@@ -35,7 +35,7 @@ static void wait_status(u8 bits)
 
 static void write_raw(const char *text, size_t len)
 {
-	if (console_port == CONSOLE_NONE)
+	if (console_port == PRINTK_NONE)
 		return;
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\n') {
@@ -74,7 +74,7 @@ void console_select(u16 port)
 {
 	console_drain();
 	console_port = port;
-	if (port == CONSOLE_NONE)
+	if (port == PRINTK_NONE)
 		return;
 	out8((u16)(port + UART_INTERRUPTS), 0);
 	out8((u16)(port + UART_LINE), LINE_DLAB);
@@ -92,6 +92,6 @@ void console_break_lock(void)
 
 void console_drain(void)
 {
-	if (console_port != CONSOLE_NONE)
+	if (console_port != PRINTK_NONE)
 		wait_status(STATUS_IDLE);
 }

@@ -17,9 +17,9 @@ void printk(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void console_write(const char *text, size_t len);
 
 /* Which port the console is: 0 for none, else COM1 or COM2. Sets the port to 115,200 8N1. */
-#define CONSOLE_NONE 0
-#define CONSOLE_COM1 0x3f8
-#define CONSOLE_COM2 0x2f8
+#define PRINTK_NONE 0
+#define PRINTK_COM1 0x3f8
+#define PRINTK_COM2 0x2f8
 void console_select(u16 port);
 
 /*

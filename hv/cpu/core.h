@@ -16,9 +16,9 @@
 #ifndef HV_CPU_CORE_H
 #define HV_CPU_CORE_H
 
+#include "hv/abi/limits.h"
 #include "hv/base/types.h"
 
-#define MAX_CORES  64u
 #define STACK_SIZE 0x4000ul
 
 /* Selectors; SYSRET is not used, the order is free. */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who had the time. Each core has one chain of stamps: at each change of what it does, the ticks
+ * since the last stamp go to exactly one row, so that the rows add up to the wall clock by
+ * construction. All on the owner's core.
+ *
+ * Waiting vCPUs are not touched on the IPI path: account_flush settles, at each change of who runs
+ * or waits, how much of their waiting each activity of the core's holder is to blame for.
+ */
+#ifndef HV_ACCOUNT_H
+#define HV_ACCOUNT_H
+
+#include "hv/abi/counters.h"
+#include "hv/base/types.h"
+#include "hv/base/x86.h"
+#include "hv/sched.h"
+#include "hv/vcpu.h"
+
+/* The time since the last stamp was this vCPU's, in `row`. Returns those ticks. */
+static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
+{
+	struct run_queue *rq = vcpu->rq;
+	struct vcpu_counters *c = vcpu->counters;
+	u64 ticks = now - rq->stamp;
+
+	rq->stamp = now;
+	c->time[row] += ticks;
+	c->now = now;
+	return ticks;
+}
+
+/* The core leaves the exit handler for the guest: closes the books on the exit. */
+static ALWAYS_INLINE void account_exit_done(struct vcpu *vcpu, u64 now)
+{
+	u64 ticks = account(vcpu, TIME_EXIT, now) + vcpu->exit_ticks;
+	struct exit_counter *c = &vcpu->counters->exit[vcpu->exit_reason];
+
+	vcpu->exit_ticks = 0;
+	if (unlikely(vcpu->exit_reason >= EXIT_REASONS))
+		return;
+	c->count++;
+	c->ticks += ticks;
+	if (unlikely(ticks - 1 < c->min - 1)) /* min 0 means none yet; ticks are never 0 */
+		c->min = ticks;
+	if (unlikely(ticks > c->max))
+		c->max = ticks;
+	c->hist[(ticks >> (HIST_BUCKETS - 1)) != 0 ? HIST_BUCKETS - 1 : bit_highest(ticks | 1)]++;
+}
+
+/* A leg of an exit that is not its last: in ring 0 or in ring 3. */
+void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now);
+
+/* The core had nothing to do. */
+void account_idle(struct run_queue *rq, u64 now);
+
+/*
+ * The time since the last stamp was taken from `victim`, which runs, for VM `culprit`: not the
+ * victim's exit, but its steal. Those who wait blame the same.
+ */
+void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 now);
+
+/* Settles what waiting vCPUs waited for; rq->stamp == now. Before any change of holder or queue. */
+void account_flush(struct run_queue *rq);
+
+/* A new holder of the core, or NULL for none; after account_flush. */
+void account_switch(struct run_queue *rq, struct vcpu *next);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/deliver.h"
+
+#include "hv/base/bits.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+
+static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
+{
+	unsigned int fanout = sent->requested == 0 ? 0 : bit_highest(sent->requested) + 1;
+
+	c->sends++;
+	c->requested += sent->requested;
+	c->posted += sent->posted;
+	c->coalesced += sent->coalesced;
+	c->dropped += sent->dropped;
+	c->mode[mode & 7]++;
+	c->fanout[MIN(fanout, FANOUT_BUCKETS - 1)]++;
+}
+
+void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
+             const struct vapic_effects *fx)
+{
+	struct ipi_counter *c = &vcpu->counters->ipi[path];
+	u32 target;
+
+	count_message(c, mode, &fx->sent);
+	if ((todo & VAPIC_SELF) != 0)
+		vcpu->vmx.interrupt_ready = true;
+	if ((todo & VAPIC_WAKE) == 0)
+		return;
+	set_for_each (target, &fx->wake) {
+		if (sched_notify(vcpu->vm->vcpu[target]))
+			c->kicks++;
+		else
+			c->kicks_avoided++;
+	}
+}

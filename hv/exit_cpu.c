@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits about the processor itself: halt, control registers, XCR0, exceptions, interrupts. */
+#include "hv/account.h"
+#include "hv/base/bits.h"
+#include "hv/base/x86.h"
+#include "hv/cpu/crash.h"
+#include "hv/cpu/lapic.h"
+#include "hv/cpu/vectors.h"
+#include "hv/exits.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+#include "vmx/controls.h"
+#include "vmx/inject.h"
+#include "vmx/setup.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
+
+enum exit_outcome exit_hlt(struct vcpu *vcpu)
+{
+	vcpu_advance(vcpu);
+	count(vcpu, EVENT_HALT);
+	vcpu->activity = ACTIVITY_HALT;
+	vcpu->halted_deaf = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
+	return EXIT_RUN;
+}
+
+static enum exit_outcome protection_fault(struct vcpu *vcpu)
+{
+	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
+	return EXIT_ENTER;
+}
+
+/* ---- control registers ---- */
+
+static u64 gpr_get(const struct vcpu *vcpu, unsigned int reg)
+{
+	return reg == RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->vmx.gpr[reg];
+}
+
+static void gpr_set(struct vcpu *vcpu, unsigned int reg, u64 value)
+{
+	if (reg == RSP)
+		vmcs_write(VMCS_GUEST_RSP, value);
+	else
+		vcpu->vmx.gpr[reg] = value;
+}
+
+/* What MOV to CR0 refuses, for the bits whose writes exit: SDM 3A 2.5. */
+static bool write_cr0_value(struct vcpu *vcpu, u64 value)
+{
+	u64 old = vmx_read_cr0();
+	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
+
+	if (value >> 32 != 0 || ((value & CR0_PG) != 0 && (value & CR0_PE) == 0) ||
+	    ((value & CR0_NW) != 0 && (value & CR0_CD) == 0))
+		return false;
+	if (((old ^ value) & CR0_PG) != 0 && (efer & EFER_LME) != 0) {
+		if ((value & CR0_PG) != 0 && (vmx_read_cr4() & CR4_PAE) == 0)
+			return false;
+		vmx_write_efer(&vcpu->vmx,
+		               (value & CR0_PG) != 0 ? efer | EFER_LMA : efer & ~EFER_LMA);
+	}
+	vmx_write_cr0(&vcpu->vmx, value | CR0_ET);
+	return true;
+}
+
+static bool write_cr4_value(struct vcpu *vcpu, u64 value)
+{
+	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
+
+	if ((value & ~vcpu->vm->cpuid.cr4) != 0 ||
+	    ((efer & EFER_LMA) != 0 && (value & CR4_PAE) == 0))
+		return false;
+	vmx_write_cr4(&vcpu->vmx, value);
+	return true;
+}
+
+static bool write_cr8_value(struct vcpu *vcpu, u64 value)
+{
+	u32 todo = vapic_cr8_write(vcpu->apic, value);
+
+	if ((todo & VAPIC_GP) != 0)
+		return false;
+	vcpu_todo(vcpu, todo, NULL);
+	return true;
+}
+
+static bool write_cr(struct vcpu *vcpu, unsigned int number, u64 value)
+{
+	switch (number) {
+	case 0:
+		return write_cr0_value(vcpu, value);
+	case 4:
+		return write_cr4_value(vcpu, value);
+	case 8:
+		return write_cr8_value(vcpu, value);
+	default:
+		return false;
+	}
+}
+
+/* LMSW sets PE but cannot clear it; bits 3:0 alone. */
+static bool load_msw(struct vcpu *vcpu, u64 source)
+{
+	u64 old = vmx_read_cr0();
+
+	return write_cr0_value(vcpu, (old & ~0xeull) | (source & 0xf) | (old & CR0_PE));
+}
+
+enum exit_outcome exit_cr_access(struct vcpu *vcpu)
+{
+	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	unsigned int number = (unsigned int)(q & CR_ACCESS_NUMBER);
+	unsigned int reg = (unsigned int)bits_get(q, 11, 8);
+	bool done = true;
+
+	switch (bits_get(q, 5, 4)) {
+	case CR_ACCESS_TO_CR:
+		done = write_cr(vcpu, number, gpr_get(vcpu, reg));
+		break;
+	case CR_ACCESS_FROM_CR: /* CR8 alone exits */
+		gpr_set(vcpu, reg, vapic_cr8(vcpu->apic));
+		break;
+	case CR_ACCESS_CLTS:
+		done = write_cr0_value(vcpu, vmx_read_cr0() & ~CR0_TS);
+		break;
+	case CR_ACCESS_LMSW:
+		done = load_msw(vcpu, bits_get(q, 31, 16));
+		break;
+	}
+	if (!done)
+		return protection_fault(vcpu);
+	vcpu_advance(vcpu);
+	return EXIT_ENTER;
+}
+
+enum exit_outcome exit_xsetbv(struct vcpu *vcpu)
+{
+	u64 value = (u32)vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX] << 32;
+
+	/* The processor has checked CPL and CR4.OSXSAVE before it exits. */
+	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
+		return protection_fault(vcpu);
+	xsetbv(0, value);
+	vcpu_advance(vcpu);
+	return EXIT_ENTER;
+}
+
+/* ---- exceptions ---- */
+
+/* The NMI was the host's. INT 2 runs its handler, whose IRET ends NMI blocking. */
+static void host_nmi(void)
+{
+	__asm__ volatile("int $2" : : : "memory");
+}
+
+/* #DB and #AC, as write_controls in vmx/setup.c explains: the guest's own, handed back. */
+static void return_exception(struct vcpu *vcpu, u32 info)
+{
+	u32 vector = info & INTERRUPTION_VECTOR;
+
+	if (vector == EXCEPTION_DB)
+		write_dr6((read_dr6() & ~0xe00full) |
+		          (vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xe00f));
+	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_PRIVILEGED_EXCEPTION) {
+		vcpu->vmx.revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
+		vcpu->vmx.revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+		return;
+	}
+	vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
+}
+
+enum exit_outcome exit_exception(struct vcpu *vcpu)
+{
+	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
+
+	vmx_take_revectored(&vcpu->vmx);
+	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
+		host_nmi();
+	else
+		return_exception(vcpu, info);
+	return EXIT_ENTER;
+}
+
+/* ---- the host's interrupts ---- */
+
+enum exit_outcome exit_external_interrupt(struct vcpu *vcpu)
+{
+	struct run_queue *rq = vcpu->rq;
+	u32 vector = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO) & INTERRUPTION_VECTOR;
+
+	lapic_eoi();
+	if (vector == VECTOR_KICK) {
+		rq->counters->kicks_received++;
+		/* Most kicks say "look at your mailbox", which every entry does. */
+		if (likely(atomic_load(&rq->woken) == NULL))
+			return EXIT_ENTER;
+		account_taken(vcpu, sched_take_wakes(rq), BLAME_KICK, rdtsc());
+	} else if (vector == VECTOR_TIMER) {
+		account_taken(vcpu, sched_timer_fired(rq, rdtsc()), BLAME_TIMER, rdtsc());
+	}
+	return EXIT_RUN;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits of RDMSR, WRMSR and CPUID. The x2APIC's registers come first: they are the IPI path. */
+#include "hv/base/bits.h"
+#include "hv/base/x86.h"
+#include "hv/deliver.h"
+#include "hv/exits.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+#include "vmx/inject.h"
+#include "vmx/msr.h"
+#include "vmx/setup.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
+
+#define X2APIC_FIRST 0x800u
+#define X2APIC_LAST  0x8ffu
+#define X2APIC_EOI   0x80bu
+#define X2APIC_ICR   0x830u
+#define X2APIC_SELF  0x83fu
+
+static u64 edx_eax(const struct vcpu *vcpu)
+{
+	return (u32)vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX] << 32;
+}
+
+static u64 guest_now(const struct vcpu *vcpu)
+{
+	return vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
+}
+
+static enum exit_outcome refuse(struct vcpu *vcpu)
+{
+	count(vcpu, EVENT_MSR_REFUSED);
+	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
+	return EXIT_ENTER;
+}
+
+/* ---- the APIC's ---- */
+
+static bool is_apic(u32 msr)
+{
+	return (msr >= X2APIC_FIRST && msr <= X2APIC_LAST) || msr == IA32_APIC_BASE ||
+	       msr == IA32_TSC_DEADLINE;
+}
+
+static enum exit_outcome write_icr(struct vcpu *vcpu)
+{
+	struct vapic_effects fx;
+	u64 value = edx_eax(vcpu);
+	u32 todo = vapic_icr_write64(vcpu->apic, value, &fx);
+
+	if (unlikely((todo & VAPIC_GP) != 0))
+		return refuse(vcpu);
+	deliver(vcpu, IPI_X2APIC, (u32)value >> 8, todo, &fx);
+	vcpu_advance(vcpu);
+	return EXIT_ENTER;
+}
+
+static enum exit_outcome write_apic(struct vcpu *vcpu, u32 msr)
+{
+	struct vapic_effects fx;
+	u32 todo = vapic_msr_write(vcpu->apic, msr, edx_eax(vcpu), guest_now(vcpu), &fx);
+
+	if (unlikely((todo & VAPIC_GP) != 0))
+		return refuse(vcpu);
+	if (msr == X2APIC_EOI)
+		count(vcpu, EVENT_EOI);
+	if ((todo & VAPIC_SENT) != 0)
+		deliver(vcpu, IPI_X2APIC, 0, todo, &fx);
+	vcpu_advance(vcpu);
+	vcpu_todo(vcpu, todo, &fx);
+	return (todo & VAPIC_EOI) != 0 ? EXIT_RUN : EXIT_ENTER;
+}
+
+/* ---- those with an effect here ---- */
+
+/* A new TSC: the APIC timer's count goes on, its deadline stays what the guest wrote. */
+static void write_tsc(struct vcpu *vcpu, u64 value)
+{
+	u64 now = vcpu_guest_tsc(vcpu, rdtsc());
+
+	vcpu->tsc_offset += value - now;
+	vmcs_write64(VMCS_TSC_OFFSET, vcpu->tsc_offset);
+	vcpu_todo(vcpu, vapic_timer_rebase(vcpu->apic, now, value), NULL);
+}
+
+/* LME only while paging is off; LMA is the processor's to set (SDM 3A 2.2.1). */
+static bool write_efer(struct vcpu *vcpu, u64 value)
+{
+	u64 old = vmcs_read64(VMCS_GUEST_EFER);
+	bool paging = (vmx_read_cr0() & CR0_PG) != 0;
+
+	if (paging && ((old ^ value) & EFER_LME) != 0)
+		return false;
+	vmx_write_efer(&vcpu->vmx, (value & ~EFER_LMA) | (old & EFER_LMA));
+	return true;
+}
+
+static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	switch (msr) {
+	case IA32_TSC:
+		write_tsc(vcpu, value);
+		return true;
+	case IA32_EFER:
+		return write_efer(vcpu, value);
+	default: /* paravirtual MSRs that are not offered */
+		return false;
+	}
+}
+
+static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	switch (msr) {
+	case IA32_TSC:
+		*value = vcpu_guest_tsc(vcpu, rdtsc());
+		return true;
+	case IA32_EFER:
+		*value = vmcs_read64(VMCS_GUEST_EFER);
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum exit_outcome exit_wrmsr(struct vcpu *vcpu)
+{
+	u32 msr = (u32)vcpu->vmx.gpr[RCX];
+	enum msr_outcome outcome;
+
+	if (likely(msr == X2APIC_ICR))
+		return write_icr(vcpu);
+	if (likely(is_apic(msr)))
+		return write_apic(vcpu, msr);
+	outcome = msr_write(&vcpu->msrs, msr, edx_eax(vcpu));
+	if (outcome == MSR_FAULT ||
+	    (outcome == MSR_CALL && !write_special(vcpu, msr, edx_eax(vcpu))))
+		return refuse(vcpu);
+	vcpu_advance(vcpu);
+	return EXIT_ENTER;
+}
+
+static bool read(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	enum msr_outcome outcome;
+
+	if (is_apic(msr))
+		return (vapic_msr_read(vcpu->apic, msr, guest_now(vcpu), value) & VAPIC_GP) == 0;
+	outcome = msr_read(&vcpu->msrs, msr, value);
+	return outcome == MSR_DONE || (outcome == MSR_CALL && read_special(vcpu, msr, value));
+}
+
+enum exit_outcome exit_rdmsr(struct vcpu *vcpu)
+{
+	u64 value;
+
+	if (!read(vcpu, (u32)vcpu->vmx.gpr[RCX], &value))
+		return refuse(vcpu);
+	vcpu->vmx.gpr[RAX] = (u32)value;
+	vcpu->vmx.gpr[RDX] = value >> 32;
+	vcpu_advance(vcpu);
+	return EXIT_ENTER;
+}
+
+/* ---- CPUID ---- */
+
+NOINLINE static struct cpuid patched(struct vcpu *vcpu, const struct cpuid_row *row, u32 subleaf)
+{
+	const struct cpuid_vcpu state = {
+		.apic_id = vcpu->apic->id,
+		.apic_enabled = vapic_mode(vcpu->apic) != VAPIC_DISABLED,
+		.cr4 = vmx_read_cr4(),
+		.xcr0 = vmx_xcr0(),
+	};
+	struct cpuid value = row->value;
+
+	cpuid_patch(&vcpu->vm->cpuid, row, subleaf, &state, &value);
+	return value;
+}
+
+enum exit_outcome exit_cpuid(struct vcpu *vcpu)
+{
+	u64 *gpr = vcpu->vmx.gpr;
+	u32 subleaf = (u32)gpr[RCX];
+	const struct cpuid_row *row = cpuid_find(&vcpu->vm->cpuid, (u32)gpr[RAX], subleaf);
+	struct cpuid value = row->value;
+
+	if (unlikely(row->patch != CPUID_CONSTANT))
+		value = patched(vcpu, row, subleaf);
+	gpr[RAX] = value.eax;
+	gpr[RBX] = value.ebx;
+	gpr[RCX] = value.ecx;
+	gpr[RDX] = value.edx;
+	vcpu_advance(vcpu);
+	return EXIT_ENTER;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/guest.h"
+
+#include "hv/base/bits.h"
+#include "hv/base/x86.h"
+#include "hv/deliver.h"
+#include "hv/message.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+#include "vmx/controls.h"
+#include "vmx/decode.h"
+#include "vmx/inject.h"
+#include "vmx/setup.h"
+#include "vmx/vmcs.h"
+#include "vmx/fetch.h"
+
+#define APIC_PAGE (~0xfffull)
+#define XAPIC_ICR 0x300u
+
+void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len)
+{
+	const struct guest_memory *memory = &vcpu->vmx.memory;
+
+	if (gpa >= memory->size || len > memory->size - gpa)
+		return NULL;
+	return memory->base + gpa;
+}
+
+/* ---- registers ---- */
+
+static u64 low_bytes(u64 value, u8 size)
+{
+	return size == 8 ? value : value & (BIT(size * 8) - 1);
+}
+
+static u64 register_get(const struct vcpu *vcpu, u8 reg)
+{
+	return reg == RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->vmx.gpr[reg];
+}
+
+/* As instructions write registers: 4 bytes clear the upper half, 1 and 2 keep what is above. */
+static void register_set(struct vcpu *vcpu, u8 reg, bool high, u8 size, u64 value)
+{
+	unsigned int shift = high ? 8 : 0;
+	u64 old = register_get(vcpu, reg);
+	u64 mask = size == 8 ? ~0ull : (BIT(size * 8) - 1) << shift;
+	u64 merged = (old & ~mask) | (value << shift & mask);
+
+	if (size == 4)
+		merged &= 0xffffffff;
+	if (reg == RSP)
+		vmcs_write(VMCS_GUEST_RSP, merged);
+	else
+		vcpu->vmx.gpr[reg] = merged;
+}
+
+static u64 sign_extend(u64 value, u8 size)
+{
+	unsigned int shift = 64 - size * 8u;
+
+	return (u64)((s64)(value << shift) >> shift);
+}
+
+void guest_finish_access(struct vcpu *vcpu, u64 value)
+{
+	const struct pending_access *access = &vcpu->access;
+
+	if (!access->write) {
+		value = low_bytes(value, access->size);
+		if (access->sign)
+			value = sign_extend(value, access->size);
+		register_set(vcpu, access->reg, access->high, access->reg_size, value);
+	}
+	vcpu_advance_by(vcpu, access->length);
+}
+
+/* ---- the instruction ---- */
+
+static enum insn_mode code_mode(u32 cs_access, u64 efer)
+{
+	if ((efer & EFER_LMA) != 0 && (cs_access & ACCESS_L) != 0)
+		return INSN_64;
+	return (cs_access & ACCESS_DB) != 0 ? INSN_32 : INSN_16;
+}
+
+/* What the guest is at. NULL: gone in the meantime, or not understood; then either the guest tries
+ * again or the VM was ended. */
+static const struct insn *fetch(struct vcpu *vcpu)
+{
+	const struct walk_state state = {
+		.cr0 = vmcs_read(VMCS_GUEST_CR0),
+		.cr3 = vmcs_read(VMCS_GUEST_CR3),
+		.cr4 = vmcs_read(VMCS_GUEST_CR4),
+		.efer = vmcs_read64(VMCS_GUEST_EFER),
+		.rflags = 0, /* AC matters to data alone */
+		.physical_mask = vcpu->vm->physical_mask,
+		.cpl = (u32)bits_get(vmcs_read32(VMCS_GUEST_SS_ACCESS), 6, 5),
+	};
+	enum insn_mode mode = code_mode(vmcs_read32(VMCS_GUEST_CS_ACCESS), state.efer);
+	u64 rip = vmcs_read(VMCS_GUEST_RIP);
+	const struct insn *insn;
+	struct walk walk;
+
+	if (mode != INSN_64)
+		rip = (u32)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
+	insn = fetch_insn(&vcpu->fetched, &vcpu->vmx.memory, &state, mode, rip, &walk);
+	if (likely(insn != NULL))
+		return insn;
+	if (walk.outcome == WALK_UNREACHABLE)
+		vm_end(vcpu, END_UNREACHABLE, rip);
+	else if (walk.outcome == WALK_DONE)
+		vm_end(vcpu, END_INSTRUCTION, rip);
+	else
+		count(vcpu, EVENT_NESTED_RETRY);
+	return NULL;
+}
+
+static u64 stored_value(const struct vcpu *vcpu, const struct insn *insn)
+{
+	if (insn->op == INSN_STORE_IMM || insn->op == INSN_ALU_IMM)
+		return low_bytes(insn->imm, insn->size);
+	return low_bytes(register_get(vcpu, insn->reg) >> (insn->high ? 8 : 0), insn->size);
+}
+
+/* ---- the APIC's page ---- */
+
+static u32 apic_read(struct vcpu *vcpu, u32 offset, u8 size, u64 *value)
+{
+	return vapic_mmio_read(vcpu->apic, offset, size, vcpu_guest_tsc(vcpu, vcpu->rq->stamp),
+	                       value);
+}
+
+static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
+{
+	struct vapic_effects fx;
+	u32 todo;
+
+	todo = vapic_mmio_write(vcpu->apic, offset, size, value,
+	                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
+	if (offset == 0xb0)
+		count(vcpu, EVENT_EOI);
+	if ((todo & VAPIC_SENT) != 0)
+		deliver(vcpu, IPI_XAPIC, (u32)value >> 8, todo, &fx);
+	vcpu_todo(vcpu, todo, &fx);
+}
+
+/* Loads, and the instructions that both read and write. */
+static void apic_access(struct vcpu *vcpu, const struct insn *insn, u32 offset)
+{
+	u64 rflags, value, result;
+
+	if (apic_read(vcpu, offset, insn->size, &value) != VAPIC_OK)
+		value = ~0ull;
+	if (insn->op == INSN_ALU_STORE || insn->op == INSN_ALU_IMM) {
+		rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+		result = insn_alu((enum insn_alu)insn->alu, value, stored_value(vcpu, insn),
+		                  insn->size, &rflags);
+		vmcs_write(VMCS_GUEST_RFLAGS, rflags);
+		if (insn->alu != ALU_CMP && insn->alu != ALU_TEST)
+			apic_write(vcpu, offset, insn->size, result);
+		vcpu_advance_by(vcpu, insn->length);
+		return;
+	}
+	if (insn->op == INSN_XCHG)
+		apic_write(vcpu, offset, insn->size, stored_value(vcpu, insn));
+	guest_finish_access(vcpu, value);
+}
+
+/* ---- everything else ---- */
+
+static bool is_store(const struct insn *insn)
+{
+	return insn->op == INSN_STORE || insn->op == INSN_STORE_IMM;
+}
+
+/* What a device model can be asked: one load or one store. */
+static bool is_simple(const struct insn *insn)
+{
+	return is_store(insn) || insn->op == INSN_LOAD || insn->op == INSN_LOAD_ZERO ||
+	       insn->op == INSN_LOAD_SIGN;
+}
+
+static void describe(struct vcpu *vcpu, const struct insn *insn)
+{
+	vcpu->access = (struct pending_access){
+		.kind = MSG_MMIO,
+		.size = insn->size,
+		.write = is_store(insn),
+		.reg = insn->reg,
+		.high = insn->high != 0,
+		.reg_size = insn->reg_size,
+		.sign = insn->op == INSN_LOAD_SIGN,
+		.length = insn->length,
+	};
+}
+
+void guest_mmio(struct vcpu *vcpu, u64 gpa)
+{
+	const struct insn *insn = fetch(vcpu);
+
+	if (insn == NULL)
+		return;
+	if ((gpa & APIC_PAGE) == (vcpu->apic->base & APIC_PAGE) &&
+	    vapic_mode(vcpu->apic) == VAPIC_XAPIC) {
+		if (likely(is_store(insn))) {
+			apic_write(vcpu, (u32)(gpa & ~APIC_PAGE), insn->size,
+			           stored_value(vcpu, insn));
+			vcpu_advance_by(vcpu, insn->length);
+			return;
+		}
+		if (is_simple(insn) || insn->op == INSN_XCHG || insn->op == INSN_ALU_STORE ||
+		    insn->op == INSN_ALU_IMM) {
+			describe(vcpu, insn);
+			vcpu->access.kind = MSG_NONE;
+			apic_access(vcpu, insn, (u32)(gpa & ~APIC_PAGE));
+			return;
+		}
+	}
+	if (!is_simple(insn)) {
+		vm_end(vcpu, END_INSTRUCTION, gpa);
+		return;
+	}
+	describe(vcpu, insn);
+	message_access(vcpu, gpa, stored_value(vcpu, insn));
+}
+
+/* ---- ports ---- */
+
+void guest_io(struct vcpu *vcpu)
+{
+	u64 qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	u8 size = (u8)((qualification & IO_SIZE) + 1);
+
+	if ((qualification & IO_STRING) != 0) {
+		guest_string_io(vcpu, qualification);
+		return;
+	}
+	vcpu->access = (struct pending_access){
+		.kind = MSG_IO,
+		.size = size,
+		.write = (qualification & IO_IN) == 0,
+		.reg = RAX,
+		.reg_size = size,
+		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),
+	};
+	message_access(vcpu, bits_get(qualification, 31, 16), low_bytes(vcpu->vmx.gpr[RAX], size));
+}

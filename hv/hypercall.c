@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* VMCALL: hv/abi/hypercall.h says what there is. Numbers and semantics of KVM's are KVM's. */
+#include "hv/abi/hypercall.h"
+
+#include "hv/base/atomic.h"
+#include "hv/base/bits.h"
+#include "hv/base/string.h"
+#include "hv/base/x86.h"
+#include "hv/deliver.h"
+#include "hv/exits.h"
+#include "hv/guest.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
+
+struct arguments {
+	u64 a0, a1, a2, a3;
+	u32 word_bits; /* of the caller's mode: 64 or 32 */
+};
+
+struct hypercall {
+	u32 number;
+	u32 feature; /* VM_PV_*: without it the call is unknown */
+	s64 (*run)(struct vcpu *vcpu, const struct arguments *arg);
+};
+
+static s64 kvm_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
+{
+	struct vapic_effects fx;
+	s64 result;
+	u32 todo = vapic_kvm_send_ipi(vcpu->apic, arg->a0, arg->a1, arg->a2, arg->a3,
+	                              arg->word_bits, &result, &fx);
+
+	if ((todo & VAPIC_SENT) != 0)
+		deliver(vcpu, IPI_HYPERCALL, (u32)arg->a3 >> 8, todo, &fx);
+	return result;
+}
+
+/* A vCPU by its APIC ID; NULL: nobody's. */
+static struct vcpu *by_apic_id(const struct vcpu *vcpu, u64 id)
+{
+	u32 index = id <= 0xffffffff ? vapic_index(&vcpu->vm->bus, (u32)id) : VAPIC_NONE;
+
+	return index == VAPIC_NONE ? NULL : vcpu->vm->vcpu[index];
+}
+
+static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
+{
+	struct vcpu *target = by_apic_id(vcpu, arg->a1);
+
+	count(vcpu, EVENT_PV_KICK);
+	if (target == NULL)
+		return 0;
+	atomic_or(&target->requests, REQUEST_KICK);
+	sched_notify(target);
+	sched_favour(vcpu->rq, target);
+	vcpu->yields = true;
+	return 0;
+}
+
+static s64 kvm_yield(struct vcpu *vcpu, const struct arguments *arg)
+{
+	struct vcpu *target = by_apic_id(vcpu, arg->a0);
+
+	count(vcpu, EVENT_YIELD);
+	if (target != NULL)
+		sched_favour(vcpu->rq, target);
+	vcpu->yields = true;
+	return 0;
+}
+
+/* Feeds the model as many words as it takes at once; a copy, since the guest's memory may change.
+ */
+static s64 tap_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
+{
+	u64 bitmap[TAP_BITMAP_WORDS];
+	struct vapic_effects fx;
+	const void *source;
+	u32 todo;
+
+	if (arg->a1 < 1 || arg->a1 > TAP_BITMAP_WORDS || arg->a0 % sizeof(u64) != 0)
+		return -HC_EINVAL;
+	if ((arg->a3 & (BITS(19, 18) | BIT(11))) != 0)
+		return -HC_EINVAL;
+	source = guest_pointer(vcpu, arg->a0, arg->a1 * sizeof(u64));
+	if (source == NULL)
+		return -HC_EFAULT;
+	memcpy(bitmap, source, arg->a1 * sizeof(u64));
+	todo = vapic_send_set(&vcpu->vm->bus, vcpu->apic, vapic_icr_xapic((u32)arg->a3, 0), bitmap,
+	                      (u32)arg->a1, arg->a2, &fx);
+	if ((todo & VAPIC_SENT) == 0)
+		return 0;
+	deliver(vcpu, IPI_HYPERCALL_TAP, (u32)arg->a3 >> 8, todo, &fx);
+	return fx.sent.posted + fx.sent.coalesced;
+}
+
+static const struct hypercall hypercalls[] = {
+	{ KVM_HC_SEND_IPI, VM_PV_KVM, kvm_send_ipi },
+	{ KVM_HC_KICK_CPU, VM_PV_KVM, kvm_kick },
+	{ KVM_HC_SCHED_YIELD, VM_PV_KVM, kvm_yield },
+	{ TAP_HC_SEND_IPI, VM_PV_TAP, tap_send_ipi },
+};
+
+static s64 refuse(struct vcpu *vcpu, s64 error)
+{
+	count(vcpu, EVENT_HYPERCALL_REFUSED);
+	return error;
+}
+
+static s64 dispatch(struct vcpu *vcpu, u64 number, const struct arguments *arg)
+{
+	u32 features = vcpu->vm->config.features;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(hypercalls); i++)
+		if (hypercalls[i].number == number && (features & hypercalls[i].feature) != 0)
+			return hypercalls[i].run(vcpu, arg);
+	return refuse(vcpu, -HC_ENOSYS);
+}
+
+static bool in_64_bit_mode(void)
+{
+	return (vmcs_read32(VMCS_GUEST_CS_ACCESS) & ACCESS_L) != 0 &&
+	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
+}
+
+enum exit_outcome exit_vmcall(struct vcpu *vcpu)
+{
+	u64 *gpr = vcpu->vmx.gpr;
+	u64 mask = in_64_bit_mode() ? ~0ull : 0xffffffff;
+	const struct arguments arg = { gpr[RBX] & mask, gpr[RCX] & mask, gpr[RDX] & mask,
+		                       gpr[RSI] & mask, mask == ~0ull ? 64 : 32 };
+	s64 result;
+
+	if ((vmcs_read32(VMCS_GUEST_SS_ACCESS) & ACCESS_DPL) != 0)
+		result = refuse(vcpu, -HC_EPERM);
+	else
+		result = dispatch(vcpu, gpr[RAX] & mask, &arg);
+	gpr[RAX] = (u64)result & mask;
+	vcpu_advance(vcpu);
+	return vcpu->yields ? EXIT_RUN : EXIT_ENTER;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/machine.h"
+
+#include "hv/abi/process.h"
+#include "hv/base/frames.h"
+#include "hv/base/memory.h"
+#include "hv/base/printk.h"
+#include "hv/base/string.h"
+#include "hv/base/x86.h"
+#include "hv/cpu/core.h"
+#include "hv/cpu/crash.h"
+#include "vmx/controls.h"
+#include "vmx/setup.h"
+#include "vmx/state.h"
+
+static const struct vmx_source hardware = { .cpuid = cpuid_sub, .rdmsr = rdmsr };
+
+static struct vmx_raw first_core;
+static struct vmx_caps caps;
+static const struct boot_info *boot_info;
+static hpa_t io_bitmaps;
+static u64 features;
+
+const struct vmx_caps *machine_caps(void)
+{
+	return &caps;
+}
+
+hpa_t machine_io_bitmaps(void)
+{
+	return io_bitmaps;
+}
+
+u64 machine_features(void)
+{
+	return features;
+}
+
+const struct boot_info *machine_boot_info(void)
+{
+	return boot_info;
+}
+
+bool machine_module(u32 index, struct module *out)
+{
+	const struct boot_module *m;
+
+	if (index >= boot_info->module_count)
+		return false;
+	m = &boot_info->modules[index];
+	*out = (struct module){ m->start, m->end.raw - m->start.raw };
+	return true;
+}
+
+/* ---- boot ---- */
+
+static void require_vtx(void)
+{
+	unsigned int row = 0, missing = 0;
+	const char *text;
+
+	while ((row = vmx_caps_missing(&first_core, row, &text)) != 0) {
+		printk("cannot run VMs: %s\n", text);
+		missing++;
+	}
+	if (missing == 0)
+		return;
+	printk("Tapvisor stops here: %u thing%s missing.\n", missing, missing == 1 ? "" : "s");
+	machine_end();
+}
+
+/* Secondary controls that make a feature, and the feature's bit for root. */
+static const struct {
+	enum vmx_control control;
+	u32 bits;
+	u64 feature;
+} feature_rows[] = {
+	{ CONTROL_SECONDARY, SECONDARY_X2APIC_MODE, MACHINE_X2APIC_VIRTUAL },
+	{ CONTROL_SECONDARY, SECONDARY_APIC_ACCESSES, MACHINE_APIC_ACCESS },
+	{ CONTROL_SECONDARY, SECONDARY_APIC_REGISTERS | SECONDARY_VIRTUAL_INTERRUPTS,
+	  MACHINE_APICV },
+	{ CONTROL_PIN, PIN_POSTED_INTERRUPTS, MACHINE_POSTED },
+};
+
+/* Bochs answers on its own debug port; an outer hypervisor shows in CPUID. */
+static bool is_bochs(void)
+{
+	return in8(0xe9) == 0xe9;
+}
+
+static void find_features(void)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(feature_rows); i++)
+		if (vmx_caps_offers(&caps, feature_rows[i].control, feature_rows[i].bits))
+			features |= feature_rows[i].feature;
+	if ((caps.tertiary_allowed & TERTIARY_IPI_VIRTUALIZATION) != 0)
+		features |= MACHINE_IPIV;
+	if (is_bochs())
+		features |= MACHINE_EMULATED;
+	else if ((cpuid(1).ecx & BIT32(31)) != 0)
+		features |= MACHINE_NESTED;
+}
+
+void machine_init(const struct boot_info *info)
+{
+	boot_info = info;
+	vmx_caps_read(&first_core, &hardware);
+	require_vtx();
+	vmx_caps_build(&caps, &first_core);
+	find_features();
+	io_bitmaps = frames_alloc(2, 1);
+	if (io_bitmaps.raw == 0)
+		panic("no memory for the I/O bitmaps");
+	memset(hpa_to_ptr(io_bitmaps), 0xff, 2 * PAGE_SIZE);
+}
+
+void machine_start_core(void)
+{
+	struct vmx_raw mine;
+	const char *difference;
+	hpa_t region = frame_alloc();
+
+	vmx_caps_read(&mine, &hardware);
+	difference = vmx_caps_difference(&first_core, &mine);
+	if (difference != NULL)
+		panic("core %u differs from core 0 in %s: all cores must offer the same VT-x",
+		      this_core()->index, difference);
+	(void)vmx_xcr0_allowed();
+	if (region.raw == 0 || !vmx_core_start(&caps, region))
+		panic("VMXON failed on core %u", this_core()->index);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is the same for all VMs: the processors' VT-x, the I/O bitmaps, the boot modules. Made by
+ * the first core at boot, constant from then on.
+ */
+#ifndef HV_MACHINE_H
+#define HV_MACHINE_H
+
+#include "hv/base/types.h"
+#include "hv/boot/boot_info.h"
+#include "hv/process.h"
+#include "vmx/caps.h"
+
+const struct vmx_caps *machine_caps(void);
+hpa_t machine_io_bitmaps(void);
+u64 machine_features(void); /* MACHINE_* bits for root */
+
+/* Module `index`; false: no such module. */
+MUST_USE bool machine_module(u32 index, struct module *out);
+const struct boot_info *machine_boot_info(void);
+
+/*
+ * Boot, first core: reads this core's VT-x and prepares the rest. Names each thing that is missing
+ * and stops the machine when something is.
+ */
+void machine_init(const struct boot_info *info);
+
+/* Boot, every core, after machine_init: compares it with the first one, and starts VMX on it. */
+void machine_start_core(void);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/message.h"
+
+#include "hv/account.h"
+#include "hv/base/bits.h"
+#include "hv/cpu/clock.h"
+#include "hv/cpu/mmu.h"
+#include "hv/guest.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+#include "vmx/start.h"
+
+/* How long a monitor may work on one message, and how often that is looked at. */
+#define PATIENCE_SECONDS   10u
+#define WATCHES_PER_SECOND 10u
+
+static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 value)
+{
+	struct pending_access *access = &vcpu->access;
+	struct message *m = &vcpu->thread.page->message;
+
+	access->kind = kind;
+	m->kind = kind;
+	m->vcpu = vcpu->index;
+	m->address = address;
+	m->size = access->size;
+	m->write = access->write;
+	m->value = value;
+	m->now = vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
+	vcpu->thread.busy = true;
+	vcpu->thread.waiting = false;
+	vcpu->thread.began = vcpu->rq->stamp;
+	vcpu->thread.regs.rax = 0;
+	count(vcpu, EVENT_MESSAGE);
+}
+
+void message_access(struct vcpu *vcpu, u64 address, u64 value)
+{
+	begin(vcpu, vcpu->access.kind, address, value);
+}
+
+void message_eoi(struct vcpu *vcpu, u8 vector)
+{
+	begin(vcpu, MSG_EOI, 0, vector);
+}
+
+void message_signal(struct vcpu *vcpu)
+{
+	count(vcpu, EVENT_SIGNAL);
+	begin(vcpu, MSG_SIGNAL, 0, 0);
+}
+
+u64 message_due(const struct vcpu *vcpu)
+{
+	return vcpu->thread.began + clock_get()->tsc_hz * PATIENCE_SECONDS;
+}
+
+NORETURN void message_resume_thread(struct vcpu *vcpu)
+{
+	struct run_queue *rq = vcpu->rq;
+	u64 now = rdtsc();
+	u64 watch = now + clock_get()->tsc_hz / WATCHES_PER_SECOND;
+
+	account_leg(vcpu, TIME_EXIT, now);
+	sched_arm_timer(rq, MIN(watch, sched_slice_end(vcpu)), now);
+	pt_activate(vcpu->vm->root);
+	user_resume(&vcpu->thread.regs);
+}
+
+/* ---- replies ---- */
+
+static void reply_start(struct vcpu *vcpu, const struct reply *reply)
+{
+	if (reply->action != REPLY_START || !vmx_start_image(&vcpu->vmx, &reply->start)) {
+		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
+		return;
+	}
+	vcpu->started = true;
+	vcpu->activity = ACTIVITY_RUN;
+}
+
+static void reply_access(struct vcpu *vcpu, const struct reply *reply)
+{
+	if (reply->stop != 0)
+		count(vcpu, vcpu->access.kind == MSG_MMIO ? EVENT_MEMORY_REFUSED
+		            : vcpu->access.write          ? EVENT_PORT_WRITE_UNCLAIMED
+		                                          : EVENT_PORT_READ_UNCLAIMED);
+	guest_finish_access(vcpu, reply->value);
+}
+
+/* The ends that a monitor may declare: those of its devices and of its loader. */
+static bool may_declare(u32 end)
+{
+	return end == END_DEBUG_EXIT || end == END_POWER_OFF || end == END_IMAGE;
+}
+
+static void carry_out(struct vcpu *vcpu, const struct reply *reply)
+{
+	u32 kind = vcpu->access.kind;
+
+	vcpu->access.kind = MSG_NONE;
+	if (reply->action == REPLY_STOP && may_declare(reply->stop))
+		vm_end(vcpu, (enum vm_end)reply->stop, reply->value);
+	else if (reply->action == REPLY_RESET)
+		vm_end(vcpu, END_RESET, 0);
+	else if (kind == MSG_START)
+		reply_start(vcpu, reply);
+	else if (reply->action != REPLY_RESUME)
+		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
+	else if (kind == MSG_IO || kind == MSG_MMIO)
+		reply_access(vcpu, reply);
+}
+
+void message_reply(struct vcpu *vcpu)
+{
+	/* Copied first: the monitor's other threads can write to that page at any moment. */
+	const struct reply reply = *(volatile struct reply *)&vcpu->thread.page->reply;
+
+	vcpu->thread.busy = false;
+	vcpu->thread.waiting = true;
+	if (vcpu->access.kind != MSG_NONE)
+		carry_out(vcpu, &reply);
+	else if (vcpu->index == 0 && !vcpu->started)
+		begin(vcpu, MSG_START, 0, 0);
+}

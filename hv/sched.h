@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: a queue for each core, vCPUs pinned to it, the least virtual run time first.
+ *
+ * Everything in a run queue belongs to its core, but for the wake stack, to which any core pushes
+ * without a lock. A core never takes another's vCPU.
+ */
+#ifndef HV_SCHED_H
+#define HV_SCHED_H
+
+#include "hv/abi/counters.h"
+#include "hv/base/types.h"
+#include "hv/cpu/core.h"
+#include "hv/vcpu.h"
+
+#define TRACE_EXITS 32u
+
+struct exit_trace {
+	u64 tsc;
+	u32 reason;
+	u16 vm, vcpu;
+};
+
+struct run_queue {
+	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, taken whole */
+
+	struct core *core ALIGNED(CACHE_LINE);
+	struct vcpu *current; /* NULL while idle */
+	struct vcpu *loaded;  /* whose VMCS and processor state the core holds; NULL: nobody's */
+	struct vcpu *ready;   /* list, unordered: short */
+	struct vcpu *members; /* all vCPUs pinned here, root's included */
+	u64 stamp;            /* TSC up to which this core's time is accounted */
+	u64 base[VCPU_TIMES]; /* current's times when waiting vCPUs were last settled */
+	u64 min_runtime;      /* virtual run time that a newcomer starts at */
+	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
+	struct core_counters *counters;
+	u32 trace_next;
+	struct exit_trace trace[TRACE_EXITS]; /* ring of this core's last exits */
+};
+
+extern struct run_queue run_queues[MAX_CORES];
+
+static ALWAYS_INLINE struct run_queue *this_queue(void)
+{
+	return &run_queues[this_core()->index];
+}
+
+/* Boot, on the core itself. */
+void sched_init(void);
+
+/* Picks what this core does next. Interrupts off, the stack is given up. */
+NORETURN void sched_run(void);
+
+/* Puts the current vCPU back into the queue, then as sched_run. */
+NORETURN void sched_preempt(struct vcpu *vcpu);
+
+/*
+ * The current vCPU has nothing to do until a post, a request, or wake_at (TSC, VAPIC_NEVER: none).
+ * Returns when one came before it slept; else gives up the stack.
+ */
+void sched_block(struct vcpu *vcpu, u64 wake_at);
+
+/* The current vCPU will not run again. */
+NORETURN void sched_leave(struct vcpu *vcpu);
+
+/* A vCPU's first appearance, from any core: as if it had been blocked and woken. */
+void sched_add(struct vcpu *vcpu);
+
+/*
+ * After a post or a request, on any core: kicks the core if the vCPU is in guest mode, wakes it if
+ * it sleeps. True: a physical interrupt was sent.
+ */
+bool sched_notify(struct vcpu *vcpu);
+
+/* A kick came: takes the wake stack; rq->stamp is recent. Returns whom the interruption served: a
+ * VM's id, HOST_VM. */
+u32 sched_take_wakes(struct run_queue *rq);
+
+/* Wakes sleepers that are due and arms the host's timer for the next. As sched_take_wakes. */
+u32 sched_take_timers(struct run_queue *rq, u64 now);
+
+/* The host's timer fired: it is to be armed anew. As sched_take_wakes. */
+u32 sched_timer_fired(struct run_queue *rq, u64 now);
+
+/* Whether the current vCPU should give way now. */
+MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);
+
+/* TSC at which the current vCPU's slice ends; VAPIC_NEVER when nobody waits. */
+u64 sched_slice_end(const struct vcpu *vcpu);
+
+/* Arms the host's timer for `at` unless it fires earlier anyway. */
+void sched_arm_timer(struct run_queue *rq, u64 at, u64 now);
+
+/* Yield hypercalls: a ready target of this core goes first. */
+void sched_favour(struct run_queue *rq, struct vcpu *target);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls: one table of what there is and who may; each call checks its arguments before it
+ * changes anything. A call's result goes to RAX of the caller's registers.
+ */
+#include "hv/syscall.h"
+
+#include "hv/account.h"
+#include "hv/base/atomic.h"
+#include "hv/base/frames.h"
+#include "hv/cpu/crash.h"
+#include "hv/cpu/lapic.h"
+#include "hv/cpu/user.h"
+#include "hv/cpu/vectors.h"
+#include "hv/deliver.h"
+#include "hv/events.h"
+#include "hv/message.h"
+#include "hv/power.h"
+#include "hv/sched.h"
+#include "hv/vm.h"
+
+#define FOR_MONITOR BIT32(0)
+#define FOR_ROOT    BIT32(1)
+
+/* Times a program may ask for: far enough, and no sum overflows. */
+#define LONGEST (1ull << 60)
+
+struct call {
+	u32 who;
+	s64 (*run)(struct vcpu *caller, u64 a, u64 b);
+};
+
+static u64 deadline_in(const struct vcpu *vcpu, u64 ticks)
+{
+	return vcpu->rq->stamp + (ticks < LONGEST ? ticks : LONGEST);
+}
+
+/* ---- monitors ---- */
+
+static s64 sys_reply_wait(struct vcpu *caller, u64 a, u64 b)
+{
+	(void)a, (void)b;
+	message_reply(caller);
+	return (s64)caller->thread.regs.rax;
+}
+
+static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
+{
+	struct vapic_effects fx;
+	u32 todo = vapic_msi(&caller->vm->bus, address, (u32)data, &fx);
+
+	if ((todo & VAPIC_SENT) == 0)
+		return 0;
+	deliver(caller, IPI_MSI, (u32)data >> 8, todo, &fx);
+	return fx.sent.posted + fx.sent.coalesced;
+}
+
+static s64 sys_output(struct vcpu *caller, u64 a, u64 b)
+{
+	(void)caller, (void)a, (void)b;
+	events_output();
+	return 0;
+}
+
+static s64 sys_alarm(struct vcpu *caller, u64 ticks, u64 b)
+{
+	struct vcpu *first = caller->vm->vcpu[0];
+
+	(void)b;
+	if (caller != first)
+		return SYS_EINVAL;
+	first->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
+	return 0;
+}
+
+static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
+{
+	(void)b;
+	caller->thread.regs.rax = 0;
+	if (ticks == 0)
+		sched_preempt(caller);
+	caller->thread.resume_at = deadline_in(caller, ticks);
+	return 0;
+}
+
+/* ---- root ---- */
+
+static s64 sys_wait(struct vcpu *caller, u64 ticks, u64 b)
+{
+	struct root_event *event = (struct root_event *)(void *)caller->thread.page->data;
+
+	(void)b;
+	if (events_take(event))
+		return 1;
+	caller->thread.busy = false;
+	caller->thread.waiting = true;
+	caller->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
+	return 0;
+}
+
+void syscall_end_wait(struct vcpu *root)
+{
+	struct root_event *event = (struct root_event *)(void *)root->thread.page->data;
+
+	root->thread.regs.rax = events_take(event) ? 1 : 0;
+	root->thread.busy = true;
+	root->thread.waiting = false;
+}
+
+static s64 sys_vm_create(struct vcpu *caller, u64 a, u64 b)
+{
+	struct vm_config config = *(volatile struct vm_config *)(void *)caller->thread.page->data;
+
+	(void)a, (void)b;
+	return vm_create(&config);
+}
+
+/* The calls that name a VM. */
+static struct vm *named(u64 id)
+{
+	return id == HOST_VM ? NULL : vm_get(id);
+}
+
+static s64 sys_vm_start(struct vcpu *caller, u64 id, u64 b)
+{
+	struct vm *vm = named(id);
+
+	(void)caller, (void)b;
+	return vm == NULL ? SYS_ENOENT : vm_start(vm);
+}
+
+static s64 sys_vm_destroy(struct vcpu *caller, u64 id, u64 b)
+{
+	struct vm *vm = named(id);
+
+	(void)caller, (void)b;
+	return vm == NULL ? SYS_ENOENT : vm_destroy(vm);
+}
+
+static s64 sys_vm_pause(struct vcpu *caller, u64 id, u64 paused)
+{
+	struct vm *vm = named(id);
+
+	(void)caller;
+	if (paused > 1)
+		return SYS_EINVAL;
+	return vm == NULL ? SYS_ENOENT : vm_pause(vm, paused != 0);
+}
+
+static s64 sys_vm_signal(struct vcpu *caller, u64 id, u64 b)
+{
+	struct vm *vm = named(id);
+
+	(void)caller, (void)b;
+	if (vm == NULL || atomic_load(&vm->state) != VM_RUNNING)
+		return SYS_ENOENT;
+	atomic_or(&vm->vcpu[0]->requests, REQUEST_SIGNAL);
+	sched_notify(vm->vcpu[0]);
+	return 0;
+}
+
+static s64 query_state(u64 id)
+{
+	struct vm *vm = vm_get(id);
+
+	if (vm == NULL)
+		return VM_NONE;
+	return atomic_load(&vm->paused) != 0 ? VM_PAUSED : (s64)atomic_load(&vm->state);
+}
+
+static s64 sys_query(struct vcpu *caller, u64 what, u64 argument)
+{
+	switch (what) {
+	case QUERY_FREE_FRAMES:
+		return (s64)frames_free_count();
+	case QUERY_NOW:
+		return (s64)caller->rq->stamp;
+	case QUERY_VM_STATE:
+		return query_state(argument);
+	default:
+		return SYS_EINVAL;
+	}
+}
+
+static s64 sys_power(struct vcpu *caller, u64 action, u64 b)
+{
+	(void)caller, (void)b;
+	if (action >= POWER_ACTIONS)
+		return SYS_EINVAL;
+	power(action == POWER_REBOOT);
+}
+
+static s64 sys_exit(struct vcpu *caller, u64 code, u64 b)
+{
+	(void)b;
+	vm_end(caller, END_MONITOR_PROTOCOL, code);
+	return 0;
+}
+
+static const struct call calls[SYSCALLS] = {
+	[SYS_REPLY_WAIT] = { FOR_MONITOR, sys_reply_wait },
+	[SYS_MSI] = { FOR_MONITOR, sys_msi },
+	[SYS_OUTPUT] = { FOR_MONITOR, sys_output },
+	[SYS_ALARM] = { FOR_MONITOR, sys_alarm },
+	[SYS_SLEEP] = { FOR_MONITOR | FOR_ROOT, sys_sleep },
+	[SYS_WAIT] = { FOR_ROOT, sys_wait },
+	[SYS_VM_CREATE] = { FOR_ROOT, sys_vm_create },
+	[SYS_VM_START] = { FOR_ROOT, sys_vm_start },
+	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm_destroy },
+	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm_pause },
+	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm_signal },
+	[SYS_QUERY] = { FOR_ROOT, sys_query },
+	[SYS_POWER] = { FOR_ROOT, sys_power },
+	[SYS_EXIT] = { FOR_MONITOR | FOR_ROOT, sys_exit },
+};
+
+static s64 refuse(struct vcpu *caller, u64 number, s64 error)
+{
+	struct root_event event = { .kind = EVENT_SYSCALL_DENIED,
+		                    .vm = caller->vm->id,
+		                    .vcpu = caller->index,
+		                    .value = number };
+
+	/* Told once a VM: a program in a loop shall not fill the ring. */
+	if (caller->counters->event[EVENT_SYSCALL_REFUSED]++ == 0)
+		events_push(&event);
+	return error;
+}
+
+static void syscall(struct vcpu *caller)
+{
+	struct user_regs *regs = &caller->thread.regs;
+	u32 role = caller->vm->id == HOST_VM ? FOR_ROOT : FOR_MONITOR;
+	u64 number = regs->rax;
+
+	if (number >= SYSCALLS)
+		regs->rax = (u64)refuse(caller, number, SYS_ENOSYS);
+	else if ((calls[number].who & role) == 0)
+		regs->rax = (u64)refuse(caller, number, SYS_EPERM);
+	else
+		regs->rax = (u64)calls[number].run(caller, regs->rdi, regs->rsi);
+}
+
+/* ---- everything that ends ring 3 ---- */
+
+static void interrupted(struct vcpu *vcpu, u64 vector)
+{
+	struct run_queue *rq = vcpu->rq;
+	u32 culprit;
+
+	lapic_eoi();
+	if (vector == VECTOR_KICK) {
+		rq->counters->kicks_received++;
+		culprit = sched_take_wakes(rq);
+	} else {
+		culprit = sched_timer_fired(rq, rdtsc());
+	}
+	account_taken(vcpu, culprit, vector == VECTOR_KICK ? BLAME_KICK : BLAME_TIMER, rdtsc());
+}
+
+NORETURN void user_trap(struct user_regs *regs)
+{
+	struct vcpu *vcpu = vcpu_of_regs(regs);
+
+	account_leg(vcpu, TIME_MONITOR, rdtsc());
+	if (likely(regs->vector == VECTOR_SYSCALL))
+		syscall(vcpu);
+	else if (regs->vector == VECTOR_KICK || regs->vector == VECTOR_TIMER)
+		interrupted(vcpu, regs->vector);
+	else if (regs->vector < 32)
+		vm_end(vcpu, END_MONITOR_FAULT, regs->vector);
+	if (likely(!vcpu->thread.busy && vcpu->activity == ACTIVITY_RUN && !vcpu->paused))
+		vcpu_resume_guest(vcpu);
+	vcpu_run(vcpu);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vcpu.h"
+
+#include "hv/account.h"
+#include "hv/base/atomic.h"
+#include "hv/message.h"
+#include "hv/sched.h"
+#include "hv/syscall.h"
+#include "hv/vm.h"
+#include "vmx/caps.h"
+#include "vmx/controls.h"
+#include "vmx/inject.h"
+#include "vmx/start.h"
+#include "vmx/vmcs.h"
+
+void vcpu_advance_by(struct vcpu *vcpu, u64 length)
+{
+	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	u32 shadows = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+
+	(void)vcpu;
+	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + length);
+	if (unlikely((interruptibility & shadows) != 0))
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~shadows);
+}
+
+void vcpu_advance(struct vcpu *vcpu)
+{
+	vcpu_advance_by(vcpu, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+}
+
+void vcpu_set_deadline(struct vcpu *vcpu)
+{
+	u64 slice = sched_slice_end(vcpu);
+	u64 timer = vapic_timer_deadline(vcpu->apic);
+
+	if (timer != VAPIC_NEVER)
+		timer -= vcpu->tsc_offset;
+	vcpu->deadline = MIN(timer, slice);
+}
+
+/* ---- what others sent us ---- */
+
+/* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
+static void take_events(struct vcpu *vcpu, u32 events)
+{
+	if ((events & VAPIC_EV_INIT) != 0 && vcpu->started) {
+		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
+		vcpu->activity = ACTIVITY_SIPI;
+	}
+	if ((events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI) {
+		vmx_start_sipi(&vcpu->vmx, VAPIC_EV_SIPI_VECTOR(events));
+		vcpu->activity = ACTIVITY_RUN;
+	}
+	if ((events & VAPIC_EV_NMI) != 0)
+		vcpu->vmx.nmi_pending = true;
+}
+
+static void take_mail(struct vcpu *vcpu)
+{
+	struct vapic_mailed mail = vapic_pull(vcpu->apic);
+
+	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
+	vcpu->vmx.interrupt_ready = true;
+	if (unlikely(mail.events != 0))
+		take_events(vcpu, mail.events);
+}
+
+static void take_requests(struct vcpu *vcpu)
+{
+	u32 requests = atomic_swap(&vcpu->requests, 0u);
+
+	if ((requests & REQUEST_STOP) != 0)
+		sched_leave(vcpu);
+	if ((requests & REQUEST_PAUSE) != 0)
+		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
+	if ((requests & REQUEST_SIGNAL) != 0)
+		vcpu->thread.alarm_at = 1; /* long past: due at once */
+	if ((requests & REQUEST_KICK) != 0 && vcpu->activity == ACTIVITY_HALT)
+		vcpu->activity = ACTIVITY_RUN;
+	if ((requests & REQUEST_FLUSH) != 0)
+		vmx_flush_vpid();
+}
+
+/* The APIC's timer, and the alarm of the monitor's first thread. */
+static void take_time(struct vcpu *vcpu, u64 now)
+{
+	u64 guest = vcpu_guest_tsc(vcpu, now);
+
+	if (guest >= vapic_timer_deadline(vcpu->apic)) {
+		count(vcpu, EVENT_TIMER);
+		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
+	}
+	if (vcpu->thread.alarm_at != 0 && now >= vcpu->thread.alarm_at && vcpu->thread.waiting) {
+		vcpu->thread.alarm_at = 0;
+		if (vcpu->vm->id == HOST_VM)
+			syscall_end_wait(vcpu);
+		else
+			message_signal(vcpu);
+	}
+}
+
+void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
+{
+	if ((todo & VAPIC_SELF) != 0)
+		vcpu->vmx.interrupt_ready = true;
+	if ((todo & VAPIC_TIMER) != 0)
+		vcpu_set_deadline(vcpu);
+	if ((todo & VAPIC_EOI) != 0 && fx != NULL)
+		message_eoi(vcpu, fx->eoi_vector);
+}
+
+/* ---- into the guest ---- */
+
+/* What goes in at this entry. */
+static void inject(struct vcpu *vcpu)
+{
+	int vector = vcpu->vmx.interrupt_ready ? vapic_next(vcpu->apic) : -1;
+
+	switch (vmx_inject(&vcpu->vmx, vector)) {
+	case INJECTED_INTERRUPT:
+		vapic_accept(vcpu->apic, (u8)vector);
+		vcpu->vmx.interrupt_ready = false;
+		count(vcpu, EVENT_INJECT_INTERRUPT);
+		break;
+	case INJECTED_NMI:
+		count(vcpu, EVENT_INJECT_NMI);
+		break;
+	case INJECTED_FAULT:
+		count(vcpu, EVENT_INJECT_EXCEPTION);
+		break;
+	case INJECTED_NOTHING:
+		vcpu->vmx.interrupt_ready = vector >= 0;
+		break;
+	}
+}
+
+static bool has_mail(const struct vcpu *vcpu)
+{
+	return vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0;
+}
+
+/*
+ * The owner's half of the delivery protocol. The exchange is a full fence: a sender either sees
+ * RUN_GUEST and kicks, or its post is seen here. Partner: sched_notify. A kick that comes between
+ * this look and the entry stays pending in the core's APIC, and exits at once.
+ */
+static bool publish(struct vcpu *vcpu)
+{
+	atomic_store_fence(&vcpu->state, (u32)RUN_GUEST);
+	if (likely(!has_mail(vcpu)))
+		return true;
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	return false;
+}
+
+/* The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. */
+static void set_preemption_timer(struct vcpu *vcpu, u64 now)
+{
+	u64 counts = ((vcpu->deadline - now) >> vcpu->vmx.caps->timer_shift) + 1;
+
+	if ((vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0)
+		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, ~0u));
+	else
+		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
+}
+
+NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
+{
+	u64 now;
+
+	while (unlikely(!publish(vcpu))) {
+		if (atomic_load(&vcpu->requests) != 0)
+			vcpu_run(vcpu);
+		take_mail(vcpu);
+		if (vcpu->activity != ACTIVITY_RUN)
+			vcpu_run(vcpu);
+	}
+	now = rdtsc();
+	if (unlikely(now >= vcpu->deadline)) {
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		vcpu_run(vcpu);
+	}
+	if (vcpu->vmx.interrupt_ready || vmx_inject_needed(&vcpu->vmx)) {
+		inject(vcpu);
+		now = rdtsc();
+	}
+	if (vcpu->deadline != VAPIC_NEVER)
+		set_preemption_timer(vcpu, now);
+	account_exit_done(vcpu, now);
+	vcpu->counters->entries++;
+	vmx_enter(&vcpu->vmx);
+}
+
+/* ---- everything that is not the short way ---- */
+
+/* An interrupt ends HLT if it could be delivered; NMI and kicks always do. */
+static void end_halt(struct vcpu *vcpu)
+{
+	bool interrupt = vcpu->vmx.interrupt_ready && !vcpu->halted_deaf &&
+	                 vapic_next(vcpu->apic) >= 0;
+
+	if (vcpu->activity == ACTIVITY_HALT && (interrupt || vcpu->vmx.nmi_pending))
+		vcpu->activity = ACTIVITY_RUN;
+}
+
+/* The earliest moment at which a vCPU with nothing to do has something to do. */
+static u64 sleep_until(const struct vcpu *vcpu)
+{
+	u64 until = VAPIC_NEVER;
+
+	if (vcpu->activity == ACTIVITY_HALT && vapic_timer_deadline(vcpu->apic) != VAPIC_NEVER)
+		until = vapic_timer_deadline(vcpu->apic) - vcpu->tsc_offset;
+	if (vcpu->thread.alarm_at != 0 && vcpu->thread.waiting)
+		until = MIN(until, vcpu->thread.alarm_at);
+	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
+		until = MIN(until, MIN(vcpu->thread.resume_at, message_due(vcpu)));
+	return until;
+}
+
+static bool thread_ready(struct vcpu *vcpu, u64 now)
+{
+	if (!vcpu->thread.busy || now < vcpu->thread.resume_at)
+		return false;
+	vcpu->thread.resume_at = 0;
+	return true;
+}
+
+static bool must_give_way(struct vcpu *vcpu)
+{
+	bool yields = vcpu->yields;
+
+	vcpu->yields = false;
+	return yields;
+}
+
+NORETURN void vcpu_run(struct vcpu *vcpu)
+{
+	for (;;) {
+		u64 now = rdtsc();
+
+		take_time(vcpu, now);
+		if (vcpu->thread.busy && vcpu->vm->id != HOST_VM && now >= message_due(vcpu))
+			vm_end(vcpu, END_MONITOR_TIMEOUT, now - vcpu->thread.began);
+		if (atomic_load(&vcpu->requests) != 0)
+			take_requests(vcpu);
+		if (vapic_pending(vcpu->apic))
+			take_mail(vcpu);
+		end_halt(vcpu);
+		if (sched_must_yield(vcpu->rq, now) || must_give_way(vcpu))
+			sched_preempt(vcpu);
+		vcpu_set_deadline(vcpu);
+		if (thread_ready(vcpu, now))
+			message_resume_thread(vcpu);
+		if (vcpu->activity == ACTIVITY_RUN && !vcpu->thread.busy && !vcpu->paused)
+			vcpu_resume_guest(vcpu);
+		sched_block(vcpu, sleep_until(vcpu));
+	}
+}

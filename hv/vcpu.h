@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual CPU: the guest's side (VMX, APIC), the monitor's thread that serves it, and its place
+ * in the scheduler. Root is a vCPU as well, of VM 0: one that never enters a guest.
+ *
+ * Owner: the core it is pinned to. Only what stands in the first group is written by others.
+ */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include "hv/abi/counters.h"
+#include "hv/abi/message.h"
+#include "hv/abi/process.h"
+#include "hv/base/types.h"
+#include "hv/cpu/user.h"
+#include "vapic/vapic.h"
+#include "vmx/fetch.h"
+#include "vmx/msr.h"
+#include "vmx/vcpu.h"
+
+struct run_queue;
+struct vm;
+
+/* What a sender must know of a target: docs/architecture.md, delivery. */
+enum run_state {
+	RUN_HOST,    /* in ring 0, in ring 3, or ready: looks at its mailbox before it enters */
+	RUN_GUEST,   /* in guest mode, or about to be: kick */
+	RUN_BLOCKED, /* sleeps: who moves it to RUN_HOST queues it and kicks its core */
+};
+
+/* Orders from other cores, taken where the mailbox is. */
+#define REQUEST_STOP   BIT32(0) /* leave the core for good */
+#define REQUEST_PAUSE  BIT32(1) /* look at vm->paused */
+#define REQUEST_SIGNAL BIT32(2) /* MSG_SIGNAL is due */
+#define REQUEST_KICK   BIT32(3) /* PV unhalt: end a HLT without an interrupt */
+#define REQUEST_FLUSH  BIT32(4) /* drop this vCPU's TLB entries before the next entry */
+
+enum activity {
+	ACTIVITY_RUN,
+	ACTIVITY_HALT, /* HLT, until an interrupt, NMI or kick */
+	ACTIVITY_SIPI, /* waits for its start-up interrupt: never entered */
+	ACTIVITY_NONE, /* no guest (root), or before MSG_START is answered */
+	ACTIVITY_OVER, /* stopped for good, or about to be */
+};
+
+/* The thread of the VM's monitor for this vCPU. */
+struct thread {
+	struct user_regs regs;
+	struct thread_page *page; /* its direct-map address */
+	bool busy;     /* has a message, or has not asked for one yet: runs instead of the guest */
+	bool waiting;  /* in SYS_REPLY_WAIT or SYS_WAIT: may be handed something */
+	u64 resume_at; /* TSC; sleeps until then while not 0 */
+	u64 alarm_at;  /* TSC of the alarm asked for; 0: none */
+	u64 began;     /* TSC at which the message at hand was handed over */
+};
+
+/* What to do with a reply: set when the message is sent. */
+struct pending_access {
+	u32 kind; /* enum message_kind */
+	u8 size;
+	bool write;
+	u8 reg;      /* read: destination, enum gpr; high byte registers: see high */
+	bool high;   /* AH, CH, DH, BH */
+	u8 reg_size; /* width of the destination, in bytes: zero-extended to it */
+	bool sign;
+	u8 length; /* of the instruction: RIP moves by it */
+};
+
+struct vcpu {
+	struct vmx_vcpu vmx; /* first: 16-byte aligned, and the assembly's pointer is ours */
+
+	/* Read by senders on every core; `state` is written by the owner and by who wakes it. */
+	u32 state ALIGNED(CACHE_LINE); /* enum run_state */
+	u32 requests;                  /* REQUEST_*, or-ed by anyone */
+	struct vcpu *wake_next;        /* link in the core's wake stack, of who woke it */
+
+	/* Constant after creation. */
+	struct run_queue *rq ALIGNED(CACHE_LINE);
+	struct vm *vm;
+	struct vapic *apic;
+	struct vcpu_counters *counters;
+	u32 index;
+
+	u32 exit_reason; /* of the exit being handled; EXIT_REASONS: none yet */
+	u64 exit_ticks;  /* what earlier legs of this exit took */
+	u64 deadline;    /* host TSC at which this vCPU must be looked at while it runs */
+	u64 tsc_offset;  /* guest's TSC - host's */
+	enum activity activity;
+	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
+	bool started;     /* MSG_START was answered */
+	bool prepared;    /* its VMCS is made */
+	bool paused;
+	bool yields; /* asked to let others run first */
+	struct pending_access access;
+
+	/* Scheduler, all times in TSC ticks. */
+	struct vcpu *ready_next;
+	struct vcpu *member_next; /* all of this core's vCPUs */
+	bool ready;
+	u64 since;           /* begin of the ready or blocked time not yet accounted */
+	u64 virtual_runtime; /* run time over weight */
+	u64 run_began;       /* TSC of the last switch to it */
+	u64 wake_at;         /* while blocked: TSC, or VAPIC_NEVER */
+
+	struct msr_file msrs;
+	struct thread thread;
+	struct fetch_memory fetched;
+};
+
+static_assert(offsetof(struct vcpu, vmx) == 0, "vcpu_of");
+
+static ALWAYS_INLINE struct vcpu *vcpu_of(struct vmx_vcpu *vmx)
+{
+	return container_of(vmx, struct vcpu, vmx);
+}
+
+static ALWAYS_INLINE struct vcpu *vcpu_of_regs(struct user_regs *regs)
+{
+	return container_of(regs, struct vcpu, thread.regs);
+}
+
+/*
+ * Goes on with this vCPU, whatever it has to do: requests, ring 3, interrupts, the guest, or
+ * sleep. It is its core's current one. Gives up the stack.
+ */
+NORETURN void vcpu_run(struct vcpu *vcpu);
+
+/* The short way back after an exit that was handled whole. */
+NORETURN void vcpu_resume_guest(struct vcpu *vcpu);
+
+/* Moves RIP behind the instruction that exited, and ends STI and MOV-SS shadows. */
+void vcpu_advance(struct vcpu *vcpu);
+void vcpu_advance_by(struct vcpu *vcpu, u64 length);
+
+/* The guest's TSC at a host TSC. */
+static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)
+{
+	return host + vcpu->tsc_offset;
+}
+
+/* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */
+void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx);
+
+/* Recomputes when this vCPU must next be looked at: its APIC timer, its slice. */
+void vcpu_set_deadline(struct vcpu *vcpu);
+
+static ALWAYS_INLINE void count(struct vcpu *vcpu, enum vcpu_event event)
+{
+	vcpu->counters->event[event]++;
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vm.h"
+
+#include "hv/base/atomic.h"
+#include "hv/base/bits.h"
+#include "hv/base/frames.h"
+#include "hv/base/memory.h"
+#include "hv/base/string.h"
+#include "hv/cpu/core.h"
+#include "hv/dump.h"
+#include "hv/events.h"
+#include "hv/machine.h"
+#include "hv/sched.h"
+#include "hv/vm_build.h"
+#include "vmx/state.h"
+
+static struct vm vms[MAX_VMS];
+
+struct vm *vm_get(u64 id)
+{
+	return id < MAX_VMS && atomic_load(&vms[id].state) != VM_NONE ? &vms[id] : NULL;
+}
+
+/* ---- checks ---- */
+
+static bool name_valid(const char *name)
+{
+	size_t len = 0;
+
+	while (len < VM_NAME_LEN && name[len] > ' ' && name[len] <= '~')
+		len++;
+	return len > 0 && len < VM_NAME_LEN && name[len] == '\0';
+}
+
+static bool numbers_valid(const struct vm_config *c)
+{
+	u64 online = BITS(core_count() - 1, 0);
+
+	return c->vcpus >= 1 && c->vcpus <= MAX_VCPUS && c->apic < APIC_KINDS &&
+	       (c->features & ~VM_FEATURES_ALL) == 0 && c->weight >= 1 && c->weight <= 1000 &&
+	       c->budget <= 1000 && c->cores != 0 && (c->cores & ~online) == 0 &&
+	       c->memory >= GUEST_MEMORY_STEP && c->memory % GUEST_MEMORY_STEP == 0 &&
+	       c->memory <= GUEST_MEMORY_MAX && c->args[ARGS_LEN - 1] == '\0';
+}
+
+/* Hardware-assisted paths are refused until they are there, rather than left out in silence. */
+static bool features_offered(const struct vm_config *c)
+{
+	u32 offered = VM_PV_KVM | VM_PV_TAP | VM_COUNTERS;
+
+	if ((machine_features() & MACHINE_APIC_ACCESS) != 0)
+		offered |= VM_APIC_PAGE;
+	return (c->features & ~offered) == 0;
+}
+
+static s64 config_check(const struct vm_config *c)
+{
+	struct module module;
+
+	if (!name_valid(c->name) || !numbers_valid(c))
+		return SYS_EINVAL;
+	if (!machine_module(c->monitor_module, &module) ||
+	    !machine_module(c->image_module, &module) ||
+	    (c->initrd_module != MODULE_NONE && !machine_module(c->initrd_module, &module)))
+		return SYS_ENOENT;
+	return features_offered(c) ? 0 : SYS_ENOTSUP;
+}
+
+/* ---- life ---- */
+
+static struct vm *free_slot(void)
+{
+	for (u32 id = HOST_VM + 1; id < MAX_VMS; id++) {
+		if (vms[id].state == VM_NONE) {
+			vms[id] = (struct vm){ .id = id };
+			return &vms[id];
+		}
+	}
+	return NULL;
+}
+
+s64 vm_create(const struct vm_config *config)
+{
+	struct vm *vm;
+	s64 error = config_check(config);
+
+	if (error != 0)
+		return error;
+	vm = free_slot();
+	if (vm == NULL)
+		return SYS_EBUSY;
+	vm->config = *config;
+	error = vm_build(vm);
+	if (error != 0) {
+		vm_unbuild(vm);
+		return error;
+	}
+	atomic_store(&vm->state, (u32)VM_CREATED);
+	return vm->id;
+}
+
+s64 vm_create_host(const struct module *program)
+{
+	struct vm *vm = &vms[HOST_VM];
+	s64 error;
+
+	vm->config = (struct vm_config){ .name = "root", .vcpus = 1, .cores = 1, .weight = 100 };
+	error = vm_build_host(vm, program);
+	if (error == 0)
+		atomic_store(&vm->state, (u32)VM_CREATED);
+	return error;
+}
+
+s64 vm_start(struct vm *vm)
+{
+	if (atomic_load(&vm->state) != VM_CREATED)
+		return SYS_EBUSY;
+	atomic_store(&vm->live, vm->config.vcpus);
+	atomic_store(&vm->state, (u32)VM_RUNNING);
+	for (u32 i = 0; i < vm->config.vcpus; i++)
+		sched_add(vm->vcpu[i]);
+	return 0;
+}
+
+/* Every vCPU gets the order; each one is looked at, so that it sees it soon. */
+static void request_all(struct vm *vm, u32 request)
+{
+	for (u32 i = 0; i < vm->config.vcpus; i++) {
+		atomic_or(&vm->vcpu[i]->requests, request);
+		sched_notify(vm->vcpu[i]);
+	}
+}
+
+/* True for the first who ends it: that one's reason stands. */
+static bool claim_end(struct vm *vm, enum vm_end why)
+{
+	u32 expected = END_NONE;
+
+	return atomic_cas(&vm->ended, &expected, (u32)why);
+}
+
+void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (!claim_end(vm, why))
+		return;
+	vm->end = (struct root_event){
+		.kind = EVENT_VM_END, .vm = vm->id, .vcpu = vcpu->index, .stop = why, .value = value
+	};
+	dump_vcpu(vcpu, &vm->end.dump);
+	request_all(vm, REQUEST_STOP);
+}
+
+void vm_vcpu_left(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (atomic_add(&vm->live, ~0u) != 1)
+		return;
+	atomic_store(&vm->state, (u32)VM_ENDED);
+	if (vm->id != HOST_VM)
+		events_push(&vm->end);
+}
+
+s64 vm_destroy(struct vm *vm)
+{
+	u32 state = atomic_load(&vm->state);
+
+	if (vm->id == HOST_VM)
+		return SYS_EINVAL;
+	if (state == VM_RUNNING) {
+		if (claim_end(vm, END_STOPPED)) {
+			vm->end = (struct root_event){ .kind = EVENT_VM_END,
+				                       .vm = vm->id,
+				                       .stop = END_STOPPED };
+			request_all(vm, REQUEST_STOP);
+		}
+		return 0;
+	}
+	atomic_store(&vm->state, (u32)VM_NONE);
+	vm_unbuild(vm);
+	events_push(&(struct root_event){ .kind = EVENT_VM_GONE, .vm = vm->id });
+	return 0;
+}
+
+s64 vm_pause(struct vm *vm, bool paused)
+{
+	if (vm->id == HOST_VM || atomic_load(&vm->state) != VM_RUNNING)
+		return SYS_EBUSY;
+	atomic_store(&vm->paused, (u32)paused);
+	request_all(vm, REQUEST_PAUSE);
+	return 0;
+}

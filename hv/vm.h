@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine: its vCPUs, its memory, its APIC bus, its monitor process.
+ *
+ * All memory of a VM comes from its arena and goes back in one sweep; page tables (EPT, process)
+ * free themselves. Made and destroyed by root's system calls, on root's core, under no lock: root
+ * has one thread. Fields are constant while the VM runs, but for those whose comment says so.
+ */
+#ifndef HV_VM_H
+#define HV_VM_H
+
+#include "hv/abi/process.h"
+#include "hv/abi/syscall.h"
+#include "hv/base/types.h"
+#include "hv/process.h"
+#include "hv/vcpu.h"
+#include "vmx/cpuid.h"
+#include "vmx/ept.h"
+
+/* Runs of frames that belong to one VM; `next` chains further pages of them. */
+struct arena {
+	struct arena_page *pages;
+};
+
+struct vm {
+	u32 id;
+	u32 state;  /* enum vm_state; atomic */
+	u32 live;   /* vCPUs that have not left their core; atomic */
+	u32 paused; /* atomic */
+	u32 ended;  /* enum vm_end: the first vCPU to end it sets it; atomic */
+	struct vm_config config;
+	struct vcpu *vcpu[MAX_VCPUS];
+	struct vapic_vm bus;
+	struct ept ept;
+	struct cpuid_table cpuid;
+	struct guest_memory memory;
+	hpa_t memory_at;   /* host-physical start of it */
+	u64 physical_mask; /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
+	hpa_t msr_bitmap;
+	hpa_t apic_page;     /* VM_APIC_PAGE: what EPT maps at the APIC's address */
+	hpa_t root;          /* page tables of the monitor process */
+	hpa_t console, info; /* shared with the process */
+	struct arena arena;
+	struct root_event end; /* what to tell root when `live` has reached 0 */
+};
+
+#define GUEST_MEMORY_STEP 0x200000ull   /* 2 MiB */
+#define GUEST_MEMORY_MAX  0xc0000000ull /* the APICs and counters lie above */
+
+/* VM `id`, or NULL. VM 0 is root's. */
+struct vm *vm_get(u64 id);
+
+/* Makes a VM of a configuration that root handed in: its id, or SYS_E*. */
+MUST_USE s64 vm_create(const struct vm_config *config);
+
+/* Boot: VM 0, whose one vCPU is root's thread, on core 0. It starts as others do. */
+MUST_USE s64 vm_create_host(const struct module *program);
+
+MUST_USE s64 vm_start(struct vm *vm);
+
+/* Running: stops it, EVENT_VM_END follows. Ended or never started: frees everything. */
+MUST_USE s64 vm_destroy(struct vm *vm);
+MUST_USE s64 vm_pause(struct vm *vm, bool paused);
+
+/* The one place where a VM is made to end. Any core, on behalf of this vCPU, which ends with it. */
+void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value);
+
+/* A vCPU has left its core for good. The last one tells root. */
+void vm_vcpu_left(struct vcpu *vcpu);
+
+/* Zeroed frames that live as long as the VM; NULL: none left. */
+void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames);
+
+/* Gives all of them back. */
+void vm_free_all(struct vm *vm);
+
+#endif

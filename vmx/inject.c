@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmx/inject.h"
+
+#include "hv/base/x86.h"
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
+
+#define CONTRIBUTORY (BIT32(0) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13))
+#define WITH_ERROR                                                                                 \
+	(BIT32(8) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13) | BIT32(14) | BIT32(17))
+
+#define SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
+
+static u32 exception_info(u32 vector)
+{
+	u32 info = vector | INTERRUPTION_EXCEPTION | INTERRUPTION_VALID;
+
+	return (WITH_ERROR >> vector & 1) != 0 ? info | INTERRUPTION_ERROR_CODE : info;
+}
+
+static bool is_exception(u32 info)
+{
+	return info != 0 && (info & INTERRUPTION_TYPE) == INTERRUPTION_EXCEPTION;
+}
+
+/*
+ * A fault while another is being delivered may be a double fault (SDM 3A 6.15, table 6-5); a fault
+ * while #DF is delivered would be a shutdown, which the processor reports as a triple fault: ours
+ * cannot happen there, since no handler of ours faults a #DF delivery.
+ */
+static bool makes_double_fault(u32 first, u32 second)
+{
+	bool first_contributory = (CONTRIBUTORY >> first & 1) != 0;
+	bool second_contributory = (CONTRIBUTORY >> second & 1) != 0;
+
+	if (first == EXCEPTION_PF)
+		return second_contributory || second == EXCEPTION_PF;
+	return first_contributory && second_contributory;
+}
+
+void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 error)
+{
+	u32 earlier = vcpu->revectored;
+
+	if (is_exception(earlier)) {
+		if (makes_double_fault(earlier & INTERRUPTION_VECTOR, vector)) {
+			vector = EXCEPTION_DF;
+			error = 0;
+		}
+		vcpu->revectored = 0; /* it will happen again, or became part of the #DF */
+	}
+	vcpu->exception = exception_info(vector);
+	vcpu->exception_error = error;
+}
+
+void vmx_take_revectored(struct vmx_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
+
+	if ((info & INTERRUPTION_VALID) == 0)
+		return;
+	vcpu->revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
+	vcpu->revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+	if ((info & INTERRUPTION_ERROR_CODE) != 0)
+		vcpu->revectored_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR_CODE);
+	/* The processor set NMI blocking when it began to deliver; the entry wants it clear. */
+	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+		             vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
+}
+
+static void inject_now(u32 info, u32 error, u32 length)
+{
+	if ((info & INTERRUPTION_ERROR_CODE) != 0)
+		vmcs_write32(VMCS_ENTRY_ERROR_CODE, error);
+	if ((info & INTERRUPTION_TYPE) >= INTERRUPTION_SOFTWARE)
+		vmcs_write32(VMCS_ENTRY_INSTRUCTION_LENGTH, length);
+	vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO, info);
+}
+
+static void window_open(struct vmx_vcpu *vcpu, u32 control)
+{
+	if ((vcpu->cpu_controls & control) != 0)
+		return;
+	vcpu->cpu_controls |= control;
+	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
+}
+
+void vmx_window_closed(struct vmx_vcpu *vcpu, u32 control)
+{
+	vcpu->cpu_controls &= ~control;
+	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
+}
+
+/* NMI and interrupt are held back by the shadows, NMIs by NMI blocking, interrupts by IF. */
+static bool nmi_blocked(u32 interruptibility)
+{
+	return (interruptibility & (SHADOWS | INTERRUPTIBILITY_NMI)) != 0;
+}
+
+static bool interrupt_blocked(u32 interruptibility)
+{
+	return (interruptibility & SHADOWS) != 0 || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
+}
+
+static enum vmx_injection inject_asynchronous(struct vmx_vcpu *vcpu, int vector)
+{
+	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	enum vmx_injection done = INJECTED_NOTHING;
+
+	if (vcpu->nmi_pending && !nmi_blocked(interruptibility)) {
+		vcpu->nmi_pending = false;
+		inject_now(2 | INTERRUPTION_NMI | INTERRUPTION_VALID, 0, 0);
+		done = INJECTED_NMI;
+	} else if (vector >= 0 && !interrupt_blocked(interruptibility)) {
+		inject_now((u32)vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID, 0, 0);
+		done = INJECTED_INTERRUPT;
+	}
+	if (vcpu->nmi_pending)
+		window_open(vcpu, PRIMARY_NMI_WINDOW);
+	if (vector >= 0 && done != INJECTED_INTERRUPT)
+		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
+	return done;
+}
+
+enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector)
+{
+	if (vcpu->revectored != 0) {
+		inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
+		vcpu->revectored = 0;
+	} else if (vcpu->exception != 0) {
+		inject_now(vcpu->exception, vcpu->exception_error, 0);
+		vcpu->exception = 0;
+	} else {
+		return inject_asynchronous(vcpu, vector);
+	}
+	if (vcpu->nmi_pending)
+		window_open(vcpu, PRIMARY_NMI_WINDOW);
+	if (vector >= 0)
+		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
+	return INJECTED_FAULT;
+}

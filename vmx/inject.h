@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events into the guest (SDM 3C 25.8.3, 27.6): one at each entry, by priority: what an exit cut
+ * short, faults, NMI, interrupt. What cannot go in now opens a window: the guest exits as soon as
+ * it can. All act on the current VMCS, on the owner's core.
+ */
+#ifndef VMX_INJECT_H
+#define VMX_INJECT_H
+
+#include "hv/base/types.h"
+
+struct vmx_vcpu;
+
+enum exception_vector {
+	EXCEPTION_DB = 1,
+	EXCEPTION_UD = 6,
+	EXCEPTION_DF = 8,
+	EXCEPTION_GP = 13,
+	EXCEPTION_PF = 14,
+	EXCEPTION_AC = 17,
+};
+
+/* A fault at the instruction that exited: RIP stays. error is ignored for those without one. */
+void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 error);
+
+/* After an exit that may have interrupted the delivery of an event: take it up for re-injection. */
+void vmx_take_revectored(struct vmx_vcpu *vcpu);
+
+/* What the APIC has to offer at this entry: asks for a vector only when it can be delivered. */
+enum vmx_injection {
+	INJECTED_NOTHING, /* nothing pending, or a window was opened */
+	INJECTED_FAULT,
+	INJECTED_NMI,
+	INJECTED_INTERRUPT, /* the vector given was taken: move it from IRR to ISR */
+};
+
+/*
+ * Prepares the entry with what the vCPU has pending; `vector` is the APIC's deliverable interrupt,
+ * or negative. Tells what went in.
+ */
+MUST_USE enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector);
+
+/* True when the entry must look at vmx_inject: something is pending in the vCPU itself. */
+static ALWAYS_INLINE bool vmx_inject_needed(const struct vmx_vcpu *vcpu);
+
+#include "vmx/vcpu.h"
+
+static ALWAYS_INLINE bool vmx_inject_needed(const struct vmx_vcpu *vcpu)
+{
+	return (vcpu->revectored | vcpu->exception) != 0 || vcpu->nmi_pending;
+}
+
+/* The interrupt and NMI windows: exits when the guest can take one. */
+void vmx_window_closed(struct vmx_vcpu *vcpu, u32 control);
+
+#endif

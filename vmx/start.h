@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The states that a guest's processor starts in: after INIT and SIPI, in flat protected mode, in
+ * long mode. Written into the current VMCS and gpr[].
+ */
+#ifndef VMX_START_H
+#define VMX_START_H
+
+#include "hv/abi/message.h"
+#include "hv/base/types.h"
+
+struct vmx_vcpu;
+
+/* After INIT, SDM 3A table 10-1: real mode, at vector << 12 as SIPI demands. Keeps FPU and MSRs. */
+void vmx_start_sipi(struct vmx_vcpu *vcpu, u8 vector);
+
+/* As the monitor wants its first vCPU. False: a mode or an address that no processor could hold. */
+MUST_USE bool vmx_start_image(struct vmx_vcpu *vcpu, const struct vcpu_start *start);
+
+#endif

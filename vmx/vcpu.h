@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One virtual processor as VT-x sees it: its VMCS, the registers that VMCS does not hold, and what
+ * of the processor's state changes hands when another vCPU gets the core.
+ *
+ * Owner: the core that the vCPU is pinned to; nobody else touches it once it runs.
+ */
+#ifndef VMX_VCPU_H
+#define VMX_VCPU_H
+
+#include "hv/base/bits.h"
+#include "hv/base/types.h"
+#include "vmx/walk.h"
+
+struct vmx_caps;
+
+/* Register numbers as instructions encode them; slot RSP of gpr[] is unused (VMCS_GUEST_RSP). */
+enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+
+/* What the guest may change without an exit, and the host does not use; see vmx/state.c. */
+struct vmx_guest_state {
+	u64 msr[6]; /* STAR LSTAR CSTAR FMASK KERNEL_GS_BASE TSC_AUX */
+	u64 dr[4];
+	u64 dr6;
+	u64 cr2;
+	u64 xcr0;
+	void *xsave; /* XSAVE area, 64-byte aligned, whole pages */
+};
+
+struct vmx_vcpu {
+	u64 gpr[16] ALIGNED(16); /* vmx/switch.asm: offset 0 */
+	u64 stack_top;           /* of the core: where vmx_on_exit starts */
+	u32 launched;            /* VMRESUME from now on */
+	u32 pin_controls;        /* copies of the VMCS's words, so that toggling reads nothing */
+	u32 cpu_controls;
+	u32 revectored; /* an event whose delivery an exit cut short: to inject again; 0: none */
+	u32 revectored_error;
+	u32 revectored_length;
+	u32 exception; /* a fault to inject at the next entry; entry-interruption format; 0: none */
+	u32 exception_error;
+	bool nmi_pending;
+	bool interrupt_ready; /* the APIC may have something to deliver: look before entry */
+	u16 vpid;
+	hpa_t vmcs;
+	hpa_t msr_bitmap; /* the VM's */
+	const struct vmx_caps *caps;
+	struct guest_memory memory; /* of the VM: one run from gpa 0 */
+	struct vmx_guest_state state;
+};
+
+static_assert(offsetof(struct vmx_vcpu, gpr) == 0, "vmx/switch.asm: push and pop");
+static_assert(offsetof(struct vmx_vcpu, stack_top) == 128, "vmx/switch.asm: VCPU_STACK_TOP");
+static_assert(offsetof(struct vmx_vcpu, launched) == 136, "vmx/switch.asm: VCPU_LAUNCHED");
+
+/* Enters the guest. The VMCS is current, the stack is given up. */
+NORETURN void vmx_enter(struct vmx_vcpu *vcpu);
+
+/* HOST_RIP; not to be called. */
+void vmx_exit(void);
+
+/* ---- Supplied by the layer above; each starts on the core's empty stack, interrupts off. ---- */
+
+/* A VM exit: registers are in gpr[]. */
+NORETURN void vmx_on_exit(struct vmx_vcpu *vcpu);
+
+/* VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
+ * VMCS_INSTRUCTION_ERROR tells. */
+NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vcpu, bool invalid);
+
+/* A VMX instruction on a field failed: a mistake of the hypervisor's own. */
+NORETURN void vmx_on_access_failed(u64 field, const void *caller);
+
+#endif
