@@ -18,7 +18,7 @@ NO_SPDX = {"LICENSE", ".clang-format", ".gitignore", ".gitattributes"}
 NO_SPDX_ENDINGS = (".md", ".json", ".jsonl", ".csv", ".svg", ".png", ".patch")
 
 # Paths of one person's machine, and notes to oneself that belong into docs/caveats.md.
-WORDS = r"/home/\w|/root/\w|/Users/\w|\bXXX\b|\bFIXME\b|(?<!# )\bTODO\b|^<<<<<<<|^>>>>>>>"
+WORDS = r"(?<![\w.])/(home|root|Users)/\w|\bXXX\b|\bFIXME\b|(?<!# )\bTODO\b|^<<<<<<<|^>>>>>>>"
 WORDS_MAY = {"tests/lint/tree.t"}
 
 tap = Tap()
