@@ -2,9 +2,9 @@
 /* monitor.elf: thread i serves vCPU i, one message after the other. */
 #include "hv/monitor/monitor.h"
 
-/* How long a character waits for room in root's ring: attempts, and ticks between them. */
-#define RETRIES     1000u
-#define RETRY_TICKS 100000u
+/* How long a character waits for room in root's ring: less than ring 0 waits for the monitor. */
+#define RETRIES            2000u
+#define RETRIES_PER_SECOND 1000u
 
 static struct monitor monitor;
 
@@ -31,7 +31,7 @@ static bool attempt(const struct sys *sys, bool last)
 
 u64 rt_main(u64 index)
 {
-	const struct sys sys = { sys_call, sys_thread_page(index) };
+	const struct sys sys = { sys_call, tsc_read, sys_thread_page(index) };
 
 	if (index == 0)
 		init();
@@ -42,7 +42,7 @@ u64 rt_main(u64 index)
 			return 1;
 		while (!attempt(&sys, tries == RETRIES)) {
 			sys_output(&sys);
-			sys_sleep(&sys, RETRY_TICKS);
+			sys_sleep(&sys, monitor.info->tsc_hz / RETRIES_PER_SECOND);
 			tries++;
 		}
 	}

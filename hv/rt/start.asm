@@ -31,3 +31,26 @@ sys_call:
 	mov rdx, rcx
 	int SYSCALL_VECTOR
 	ret
+
+; u8 port_in(u16 port), void port_out(u16 port, u8 value): hv/rt/port.h
+	global port_in
+port_in:
+	mov edx, edi
+	xor eax, eax
+	in al, dx
+	ret
+
+	global port_out
+port_out:
+	mov edx, edi
+	mov eax, esi
+	out dx, al
+	ret
+
+; u64 tsc_read(void): hv/rt/sys.h
+	global tsc_read
+tsc_read:
+	rdtsc
+	shl rdx, 32
+	or rax, rdx
+	ret

@@ -15,11 +15,13 @@ static_assert(SYS_EXIT == 13, "start.asm");
 
 struct sys {
 	s64 (*call)(u64 number, u64 a, u64 b, u64 c);
+	u64 (*now)(void); /* the host's TSC */
 	struct thread_page *page;
 };
 
 /* The real ones: hv/rt/start.asm and the address space as hv/abi/process.h lays it out. */
 s64 sys_call(u64 number, u64 a, u64 b, u64 c);
+u64 tsc_read(void);
 
 static inline struct thread_page *sys_thread_page(u64 index)
 {

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
+#include "hv/root/config.h"
+
+#include "hv/base/format.h"
+#include "hv/base/string.h"
+
+void config_error(struct config_parser *p, struct word at, const char *fmt, ...)
+{
+	struct config *c = p->config;
+	struct config_error *e;
+	va_list args;
+
+	if (c->errors++ >= CONFIG_ERRORS)
+		return;
+	e = &c->error[c->errors - 1];
+	*e = (struct config_error){ .line = p->line, .column = at.column, .length = at.length };
+	va_start(args, fmt);
+	(void)format_va(e->text, sizeof(e->text), fmt, args);
+	va_end(args);
+}
+
+/* --- the hypervisor's own command line --- */
+
+static const struct {
+	const char *key, *yes, *no; /* no: NULL for a word without a value */
+	u32 field;                  /* UINT32_MAX: ring 0's, of any value */
+} options[] = {
+	{ "console", "com1", "none", offsetof(struct config, console) },
+	{ "telemetry", "com2", "none", offsetof(struct config, telemetry) },
+	{ "batch", NULL, NULL, offsetof(struct config, batch) },
+	{ "crash", NULL, NULL, UINT32_MAX },
+};
+
+static void set_option(struct config_parser *p, u32 i, struct word key, const struct word *value)
+{
+	bool *field = (bool *)(void *)((u8 *)p->config + options[i].field);
+
+	if (options[i].field == UINT32_MAX)
+		return;
+	if (options[i].yes == NULL && value == NULL)
+		*field = true;
+	else if (options[i].yes == NULL)
+		config_error(p, *value, "%s takes no value", options[i].key);
+	else if (value == NULL)
+		config_error(p, key, "%s wants a value: %s=%s or %s=%s", options[i].key,
+		             options[i].key, options[i].yes, options[i].key, options[i].no);
+	else if (word_is(*value, options[i].yes) || word_is(*value, options[i].no))
+		*field = word_is(*value, options[i].yes);
+	else
+		config_error(p, *value, "%s is %s or %s", options[i].key, options[i].yes,
+		             options[i].no);
+}
+
+static void parse_option(struct config_parser *p, struct word word)
+{
+	struct word key = word, value;
+	bool has_value = word_split(word, '=', &key, &value);
+
+	for (u32 i = 0; i < ARRAY_SIZE(options); i++) {
+		if (word_is(key, options[i].key)) {
+			set_option(p, i, key, has_value ? &value : NULL);
+			return;
+		}
+	}
+	config_error(p, key, "no such option; there are console=, telemetry=, batch, crash=");
+}
+
+static void parse_command_line(struct config_parser *p)
+{
+	struct words words = { p->info->command_line, 0 };
+	struct word word;
+
+	p->line = CONFIG_COMMAND_LINE;
+	while (words_next(&words, &word))
+		parse_option(p, word);
+}
+
+/* --- one line for each module --- */
+
+static void parse_program(struct config_parser *p, struct words *words, struct word kind,
+                          u32 *module)
+{
+	struct word word;
+
+	if (*module != MODULE_NONE)
+		config_error(p, kind, "there is such a line already: module %u", *module + 1);
+	*module = p->line;
+	if (words_next(words, &word))
+		config_error(p, word, "nothing may stand behind the word %.*s", (int)kind.length,
+		             kind.text);
+}
+
+static struct vm_plan *find_vm(struct config *c, struct word name)
+{
+	for (u32 i = 0; i < c->vms; i++)
+		if (word_is(name, c->vm[i].config.name))
+			return &c->vm[i];
+	return NULL;
+}
+
+/* `initrd name=VM`: VMs that stand behind it count too, so this runs after all `vm` lines. */
+static void parse_initrd(struct config_parser *p, struct words *words, struct word kind)
+{
+	struct word word = kind, key, name;
+	struct vm_plan *plan;
+
+	if (!words_next(words, &word) || !word_split(word, '=', &key, &name) ||
+	    !word_is(key, "name")) {
+		config_error(p, word, "an initrd line reads: initrd name=VM");
+		return;
+	}
+	plan = find_vm(p->config, name);
+	if (plan == NULL)
+		config_error(p, name, "no vm line has this name");
+	else if (plan->config.initrd_module != MODULE_NONE)
+		config_error(p, name, "this VM has an initrd already: module %u",
+		             plan->config.initrd_module + 1);
+	else if (p->info->module[p->line].size == 0)
+		config_error(p, kind, "the file is empty");
+	else
+		plan->config.initrd_module = p->line;
+	if (words_next(words, &word))
+		config_error(p, word, "nothing may stand behind the name");
+}
+
+static void parse_line(struct config_parser *p, bool initrds)
+{
+	struct words words = { p->info->module[p->line].string, 0 };
+	struct word kind = { words.line, 0, 0 };
+	bool is_initrd;
+
+	(void)words_next(&words, &kind);
+	is_initrd = word_is(kind, "initrd");
+	if (initrds || is_initrd) {
+		if (initrds && is_initrd)
+			parse_initrd(p, &words, kind);
+	} else if (word_is(kind, "root")) {
+		parse_program(p, &words, kind, &p->config->root_module);
+	} else if (word_is(kind, "monitor")) {
+		parse_program(p, &words, kind, &p->config->monitor_module);
+	} else if (word_is(kind, "vm")) {
+		config_parse_vm(p, &words, kind);
+	} else {
+		config_error(p, kind, "a module is one of: root, monitor, vm, initrd");
+	}
+}
+
+/* --- what no single line shows --- */
+
+static void check_memory(struct config_parser *p)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < p->config->vms; i++)
+		sum += p->config->vm[i].config.memory;
+	if (sum > p->info->memory_free)
+		config_error(p, (struct word){ "", 0, 0 },
+		             "the VMs ask for %llu MiB of memory, %llu MiB are free",
+		             (unsigned long long)(sum >> 20),
+		             (unsigned long long)(p->info->memory_free >> 20));
+}
+
+static void check_whole(struct config_parser *p)
+{
+	const struct word nowhere = { "", 0, 0 };
+	struct config *c = p->config;
+
+	p->line = CONFIG_NO_LINE;
+	if (c->vms == 0 && c->errors == 0)
+		config_error(p, nowhere, "there is no VM: no module2 line with the word vm");
+	if (c->vms > 0 && c->monitor_module == MODULE_NONE)
+		config_error(p, nowhere,
+		             "the monitor is missing: "
+		             "module2 /boot/monitor.elf monitor");
+	check_memory(p);
+	for (u32 i = 0; i < c->vms; i++)
+		c->vm[i].config.monitor_module = c->monitor_module;
+}
+
+void config_parse(const struct root_info *info, struct config *config)
+{
+	struct config_parser p = { info, config, 0 };
+	u32 modules = MIN(info->modules, MAX_MODULES);
+
+	memset(config, 0, sizeof(*config));
+	config->console = true;
+	config->root_module = MODULE_NONE;
+	config->monitor_module = MODULE_NONE;
+	parse_command_line(&p);
+	for (p.line = 0; p.line < modules; p.line++)
+		parse_line(&p, false);
+	for (p.line = 0; p.line < modules; p.line++)
+		parse_line(&p, true);
+	check_whole(&p);
+}

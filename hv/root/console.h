@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One terminal for all: the lines of each VM with its name before them, what root itself says, the
+ * prompt with what is being typed, and one VM that may have the terminal for itself (the focus).
+ *
+ * In lines, control characters become dots, so that no VM can paint over another's output. A line
+ * longer than CONSOLE_LINE is broken. A VM with the focus writes as it likes; others' lines are put
+ * between. Pure: all of it ends in a struct queue.
+ */
+#ifndef HV_ROOT_CONSOLE_H
+#define HV_ROOT_CONSOLE_H
+
+#include "hv/abi/limits.h"
+#include "hv/root/edit.h"
+#include "hv/root/queue.h"
+
+#define CONSOLE_LINE 256u
+#define NO_FOCUS     HOST_VM
+
+struct console_line {
+	char text[CONSOLE_LINE];
+	u32 length;
+};
+
+struct console {
+	struct out out; /* text of many lines: "\n" becomes "\r\n" */
+	struct queue *queue;
+	u32 focus;        /* a VM's id, or NO_FOCUS */
+	bool interactive; /* there is a prompt when nobody has the focus */
+	bool prompt;      /* it stands on the terminal now */
+	bool dirty;       /* the terminal's cursor is not at the left margin */
+	struct edit edit;
+	struct console_line line[MAX_VMS];
+};
+
+void console_init(struct console *c, struct queue *queue, bool interactive);
+
+/* Bytes that a VM has written. */
+void console_vm(struct console *c, u32 vm, const char *name, const u8 *bytes, u32 n);
+
+/* What a VM has begun to write and will not end. */
+void console_flush_vm(struct console *c, u32 vm, const char *name);
+
+void console_focus(struct console *c, u32 vm);
+
+/*
+ * Around any text through c->out: the prompt goes away and comes back, and the text begins at the
+ * left margin.
+ */
+void console_begin(struct console *c);
+void console_end(struct console *c);
+
+/* One line of root's own: "tapvisor: ..." */
+void console_say(struct console *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#endif
