@@ -63,6 +63,7 @@ NORETURN void message_resume_thread(struct vcpu *vcpu)
 
 	account_leg(vcpu, TIME_EXIT, now);
 	sched_arm_timer(rq, MIN(watch, sched_slice_end(vcpu)), now);
+	core_grant_ports(rq->core, vcpu->vm->id == HOST_VM);
 	pt_activate(vcpu->vm->root);
 	user_resume(&vcpu->thread.regs);
 }

@@ -6,6 +6,7 @@
 #include "hv/base/frames.h"
 #include "hv/base/memory.h"
 #include "hv/base/string.h"
+#include "hv/base/x86.h"
 #include "hv/cpu/core.h"
 #include "hv/dump.h"
 #include "hv/events.h"
@@ -117,8 +118,10 @@ s64 vm_start(struct vm *vm)
 		return SYS_EBUSY;
 	atomic_store(&vm->live, vm->config.vcpus);
 	atomic_store(&vm->state, (u32)VM_RUNNING);
-	for (u32 i = 0; i < vm->config.vcpus; i++)
+	for (u32 i = 0; i < vm->config.vcpus; i++) {
+		vm->vcpu[i]->thread.began = rdtsc();
 		sched_add(vm->vcpu[i]);
+	}
 	return 0;
 }
 

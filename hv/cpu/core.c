@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/cpu/core.h"
 
+#include "hv/base/string.h"
 #include "hv/base/x86.h"
 #include "hv/cpu/idt.h"
 #include "hv/cpu/mmu.h"
@@ -18,6 +19,13 @@ struct core cores[MAX_CORES];
 #define GDT_USER_CODE   0x00affb000000ffffull
 #define GDT_TSS         0x0000890000000000ull
 #define GDT_TSS_INDEX   (SEL_TSS / 8)
+#define GDT_BUSY        0x0000020000000000ull
+
+#define NO_PORTS 0xffffu /* beyond any limit */
+#define COM1     0x3f8u  /* eight ports each: one byte of the bitmap */
+#define COM2     0x2f8u
+static_assert(offsetof(struct core, io_bitmap) == offsetof(struct core, tss) + sizeof(struct tss),
+              "the bitmap is addressed from the TSS");
 
 struct descriptor_register {
 	u16 limit;
@@ -40,7 +48,19 @@ void core_create(struct core *core, u32 index, u32 apic_id)
 	core->tss.ist[IST_NMI - 1] = stack_for(core);
 	core->tss.ist[IST_DOUBLE_FAULT - 1] = stack_for(core);
 	core->tss.ist[IST_MACHINE_CHECK - 1] = stack_for(core);
-	core->tss.iomap = sizeof(core->tss);
+	core->tss.iomap = NO_PORTS;
+	memset(core->io_bitmap, 0xff, sizeof(core->io_bitmap));
+	core->io_bitmap[COM1 / 8] = 0;
+	core->io_bitmap[COM2 / 8] = 0;
+}
+
+void core_grant_ports(struct core *core, bool granted)
+{
+	core->tss.iomap = granted ? sizeof(core->tss) : NO_PORTS;
+	if (!granted)
+		return;
+	core->gdt[GDT_TSS_INDEX] &= ~GDT_BUSY;
+	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS) : "memory");
 }
 
 static void fill_gdt(struct core *core)
@@ -51,8 +71,8 @@ static void fill_gdt(struct core *core)
 	core->gdt[SEL_KERNEL_DATA / 8] = GDT_KERNEL_DATA;
 	core->gdt[SEL_USER_DATA / 8] = GDT_USER_DATA;
 	core->gdt[SEL_USER_CODE / 8] = GDT_USER_CODE;
-	core->gdt[GDT_TSS_INDEX] = GDT_TSS | (sizeof(core->tss) - 1) | (tss & 0xffffff) << 16 |
-	                           (tss >> 24 & 0xff) << 56;
+	core->gdt[GDT_TSS_INDEX] = GDT_TSS | (sizeof(core->tss) + sizeof(core->io_bitmap) - 1) |
+	                           (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	core->gdt[GDT_TSS_INDEX + 1] = tss >> 32;
 }
 

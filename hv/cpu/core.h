@@ -36,8 +36,12 @@ struct tss {
 	u64 ist[7]; /* ist[0]: NMI, ist[1]: #DF, ist[2]: #MC */
 	u64 reserved2;
 	u16 reserved3;
-	u16 iomap; /* beyond the limit: no ports in ring 3 */
+	u16 iomap; /* offset of the I/O bitmap; beyond the limit: no ports in ring 3 */
 } PACKED;
+
+/* Ports below this may be given to ring 3: a bitmap, and a byte of ones (SDM 1 19.5.2). */
+#define PORTS_GRANTABLE 0x400u
+#define IO_BITMAP_BYTES (PORTS_GRANTABLE / 8 + 1)
 
 #define GDT_ENTRIES 7u /* null, kernel code and data, user data and code, TSS (two) */
 
@@ -49,6 +53,7 @@ struct core {
 	u32 crashed;   /* this core is in the crash report already */
 
 	struct tss tss ALIGNED(16);
+	u8 io_bitmap[IO_BITMAP_BYTES]; /* right behind the TSS */
 	u64 gdt[GDT_ENTRIES];
 	/* The scheduler's and vmx/'s fields follow here. */
 } ALIGNED(CACHE_LINE);
@@ -72,6 +77,12 @@ static ALWAYS_INLINE struct core *this_core(void)
  * interrupts off: what is posted after that look sends a kick, and the kick ends the halt.
  */
 void core_idle(void);
+
+/*
+ * Before ring 3 runs on this core: whether that program may use the serial ports. A VM exit cuts
+ * the TSS's limit, and with it any grant, so each time anew.
+ */
+void core_grant_ports(struct core *core, bool granted);
 
 /* Boot, first core: the core's stacks; before it runs. Panics when there is no memory. */
 void core_create(struct core *core, u32 index, u32 apic_id);
