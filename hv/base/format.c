@@ -13,9 +13,9 @@ struct sink {
 struct spec {
 	bool left;
 	bool zero;
-	int width;
-	int precision; /* -1: none given */
-	int longs;     /* 0: int, above: 64 bits */
+	bool wide; /* 64 bits */
+	size_t width;
+	size_t longest; /* of a string */
 };
 
 static void put(struct sink *sink, char c)
@@ -26,108 +26,79 @@ static void put(struct sink *sink, char c)
 
 static void put_field(struct sink *sink, const struct spec *spec, const char *text, size_t len)
 {
-	size_t width = spec->width > 0 ? (size_t)spec->width : 0;
-	size_t fill = width > len ? width - len : 0;
+	size_t fill = spec->width > len ? spec->width - len : 0;
 
 	for (; !spec->left && fill > 0; fill--)
 		put(sink, ' ');
-	for (size_t i = 0; i < len; i++)
-		put(sink, text[i]);
+	for (; len > 0; len--)
+		put(sink, *text++);
 	for (; fill > 0; fill--)
 		put(sink, ' ');
 }
 
-static void put_number(struct sink *sink, const struct spec *spec, u64 value, unsigned int base,
-                       bool negative)
+static void put_number(struct sink *sink, const struct spec *spec, u64 value, u64 base, bool minus)
 {
-	char text[72];
-	size_t at = sizeof(text);
-	size_t zeros = spec->zero && !spec->left && spec->width > 0 ? (size_t)spec->width : 1;
+	char text[24];
+	char *at = text + sizeof(text);
 
-	zeros = zeros > sizeof(text) - 1 ? sizeof(text) - 1 : zeros;
 	do {
-		text[--at] = "0123456789abcdef"[value % base];
+		*--at = "0123456789abcdef"[value % base];
 		value /= base;
 	} while (value != 0);
-	while (sizeof(text) - at + (negative ? 1 : 0) < zeros)
-		text[--at] = '0';
-	if (negative)
-		text[--at] = '-';
-	put_field(sink, spec, text + at, sizeof(text) - at);
+	while (spec->zero && (size_t)(text + sizeof(text) - at) + minus < spec->width &&
+	       at > text + 1)
+		*--at = '0';
+	if (minus)
+		*--at = '-';
+	put_field(sink, spec, at, (size_t)(text + sizeof(text) - at));
 }
 
 static void put_string(struct sink *sink, const struct spec *spec, const char *text)
 {
 	size_t len = 0;
 
-	if (text == NULL)
-		text = "(null)";
-	while ((spec->precision < 0 || len < (size_t)spec->precision) && text[len] != '\0')
+	text = text != NULL ? text : "(null)";
+	while (len < spec->longest && text[len] != '\0')
 		len++;
 	put_field(sink, spec, text, len);
-}
-
-static const char *parse_number(const char *fmt, int *value)
-{
-	*value = 0;
-	for (; *fmt >= '0' && *fmt <= '9' && *value < 1000; fmt++)
-		*value = *value * 10 + (*fmt - '0');
-	return fmt;
 }
 
 /* What stands between the % and the letter; returns the letter's place. */
 static const char *parse_spec(const char *fmt, struct spec *spec, va_list *args)
 {
-	*spec = (struct spec){ .precision = -1 };
+	*spec = (struct spec){ .longest = SIZE_MAX };
 	for (; *fmt == '-' || *fmt == '0'; fmt++) {
 		spec->left |= *fmt == '-';
 		spec->zero |= *fmt == '0';
 	}
-	if (*fmt == '*') {
-		spec->width = va_arg(*args, int);
-		fmt++;
-	} else {
-		fmt = parse_number(fmt, &spec->width);
-	}
-	if (*fmt == '.' && fmt[1] == '*') {
-		spec->precision = va_arg(*args, int);
+	for (; *fmt >= '0' && *fmt <= '9'; fmt++)
+		spec->width = spec->width * 10 + (size_t)(*fmt - '0');
+	if (fmt[0] == '.' && fmt[1] == '*') {
+		spec->longest = (size_t)va_arg(*args, int);
 		fmt += 2;
-	} else if (*fmt == '.') {
-		fmt = parse_number(fmt + 1, &spec->precision);
 	}
 	for (; *fmt == 'l' || *fmt == 'z'; fmt++)
-		spec->longs++;
+		spec->wide = true;
 	return fmt;
-}
-
-static u64 next_unsigned(const struct spec *spec, va_list *args)
-{
-	return spec->longs > 0 ? va_arg(*args, unsigned long) : va_arg(*args, unsigned int);
-}
-
-static void put_signed(struct sink *sink, const struct spec *spec, va_list *args)
-{
-	s64 value = spec->longs > 0 ? va_arg(*args, long) : va_arg(*args, int);
-
-	put_number(sink, spec, value < 0 ? -(u64)value : (u64)value, 10, value < 0);
 }
 
 static void put_conversion(struct sink *sink, const struct spec *spec, char letter, va_list *args)
 {
+	s64 number;
+
 	switch (letter) {
 	case 'd':
-	case 'i':
-		put_signed(sink, spec, args);
+		number = spec->wide ? va_arg(*args, long) : va_arg(*args, int);
+		put_number(sink, spec, number < 0 ? -(u64)number : (u64)number, 10, number < 0);
 		break;
 	case 'u':
-		put_number(sink, spec, next_unsigned(spec, args), 10, false);
-		break;
 	case 'x':
-	case 'X':
-		put_number(sink, spec, next_unsigned(spec, args), 16, false);
+		put_number(sink, spec,
+		           spec->wide ? va_arg(*args, unsigned long) : va_arg(*args, unsigned int),
+		           letter == 'u' ? 10 : 16, false);
 		break;
 	case 'p':
-		put_number(sink, spec, (u64)(uintptr_t)va_arg(*args, void *), 16, false);
+		put_number(sink, spec, (uintptr_t)va_arg(*args, void *), 16, false);
 		break;
 	case 'c':
 		put_field(sink, spec, (char[]){ (char)va_arg(*args, int) }, 1);
@@ -135,12 +106,10 @@ static void put_conversion(struct sink *sink, const struct spec *spec, char lett
 	case 's':
 		put_string(sink, spec, va_arg(*args, const char *));
 		break;
-	case '%':
-		put(sink, '%');
-		break;
 	default:
 		put(sink, '%');
-		put(sink, letter);
+		if (letter != '%')
+			put(sink, letter);
 	}
 }
 

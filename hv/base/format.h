@@ -2,8 +2,8 @@
 /*
  * A small printf formatter: pure, no state, no allocation; host-tested.
  *
- * Understands %d %i %u %x %X %c %s %p %% with the length letters l, ll and z, a width (also *), the
- * flags 0 and -, and a precision for %s. Anything else is copied as it stands.
+ * Understands %d %u %x %c %s %p %% with the length letters l, ll and z, a width of up to 20, the
+ * flags 0 and -, and %.*s. Anything else is copied as it stands.
  */
 #ifndef HV_BASE_FORMAT_H
 #define HV_BASE_FORMAT_H

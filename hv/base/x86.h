@@ -13,12 +13,10 @@
 
 #define CR0_PE BIT(0)
 #define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
 #define CR0_TS BIT(3)
 #define CR0_ET BIT(4)
 #define CR0_NE BIT(5)
 #define CR0_WP BIT(16)
-#define CR0_AM BIT(18)
 #define CR0_NW BIT(29)
 #define CR0_CD BIT(30)
 #define CR0_PG BIT(31)
@@ -37,42 +35,36 @@
 #define CR4_UMIP       BIT(11)
 #define CR4_LA57       BIT(12)
 #define CR4_VMXE       BIT(13)
-#define CR4_SMXE       BIT(14)
 #define CR4_FSGSBASE   BIT(16)
 #define CR4_PCIDE      BIT(17)
 #define CR4_OSXSAVE    BIT(18)
 #define CR4_SMEP       BIT(20)
 #define CR4_SMAP       BIT(21)
-#define CR4_PKE        BIT(22)
 
 #define RFLAGS_ONE BIT(1) /* always set */
-#define RFLAGS_TF  BIT(8)
 #define RFLAGS_IF  BIT(9)
 #define RFLAGS_AC  BIT(18)
 
-#define IA32_TSC              0x10u
-#define IA32_APIC_BASE        0x1bu
-#define IA32_FEATURE_CONTROL  0x3au
-#define IA32_TSC_ADJUST       0x3bu
-#define IA32_SYSENTER_CS      0x174u
-#define IA32_SYSENTER_ESP     0x175u
-#define IA32_SYSENTER_EIP     0x176u
-#define IA32_MISC_ENABLE      0x1a0u
-#define IA32_DEBUGCTL         0x1d9u
-#define IA32_PAT              0x277u
-#define IA32_PERF_GLOBAL_CTRL 0x38fu
-#define IA32_TSC_DEADLINE     0x6e0u
-#define IA32_X2APIC_FIRST     0x800u
-#define IA32_XSS              0xda0u
-#define IA32_EFER             0xc0000080u
-#define IA32_STAR             0xc0000081u
-#define IA32_LSTAR            0xc0000082u
-#define IA32_CSTAR            0xc0000083u
-#define IA32_FMASK            0xc0000084u
-#define IA32_FS_BASE          0xc0000100u
-#define IA32_GS_BASE          0xc0000101u
-#define IA32_KERNEL_GS_BASE   0xc0000102u
-#define IA32_TSC_AUX          0xc0000103u
+#define IA32_TSC             0x10u
+#define IA32_APIC_BASE       0x1bu
+#define IA32_FEATURE_CONTROL 0x3au
+#define IA32_SYSENTER_CS     0x174u
+#define IA32_SYSENTER_ESP    0x175u
+#define IA32_SYSENTER_EIP    0x176u
+#define IA32_MISC_ENABLE     0x1a0u
+#define IA32_DEBUGCTL        0x1d9u
+#define IA32_PAT             0x277u
+#define IA32_TSC_DEADLINE    0x6e0u
+#define IA32_X2APIC_FIRST    0x800u
+#define IA32_EFER            0xc0000080u
+#define IA32_STAR            0xc0000081u
+#define IA32_LSTAR           0xc0000082u
+#define IA32_CSTAR           0xc0000083u
+#define IA32_FMASK           0xc0000084u
+#define IA32_FS_BASE         0xc0000100u
+#define IA32_GS_BASE         0xc0000101u
+#define IA32_KERNEL_GS_BASE  0xc0000102u
+#define IA32_TSC_AUX         0xc0000103u
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
@@ -167,16 +159,6 @@ static inline void out8(u16 port, u8 v)
 	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
 }
 
-static inline void out16(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline void out32(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
 #define X86_REGISTER(name)                                                                         \
 	static inline u64 read_##name(void)                                                        \
 	{                                                                                          \
@@ -193,13 +175,11 @@ X86_REGISTER(cr0)
 X86_REGISTER(cr2)
 X86_REGISTER(cr3)
 X86_REGISTER(cr4)
-X86_REGISTER(cr8)
 X86_REGISTER(dr0)
 X86_REGISTER(dr1)
 X86_REGISTER(dr2)
 X86_REGISTER(dr3)
 X86_REGISTER(dr6)
-X86_REGISTER(dr7)
 #undef X86_REGISTER
 
 static inline void invlpg(u64 va)

@@ -32,11 +32,7 @@ static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
 #define FADT_PM_TMR_BLK   76u
 #define FADT_PM_TMR_LEN   91u
 #define FADT_FLAGS        112u
-#define FADT_RESET_REG    116u /* a generic address: space, width, offset, size, address */
-#define FADT_RESET_VALUE  128u
-#define FADT_FLAG_RESET   BIT32(10)
 #define FADT_FLAG_REDUCED BIT32(20)
-#define GAS_SPACE_IO      1u
 
 /* The MADT's entries (5.2.12). */
 #define MADT_ENTRIES      44u
@@ -123,12 +119,6 @@ static void parse_fadt(const struct acpi_table *table, struct acpi_info *info)
 	info->hw_reduced = (flags & FADT_FLAG_REDUCED) != 0;
 	if (!info->hw_reduced && fadt[FADT_PM_TMR_LEN] == 4)
 		info->pm_timer_port = (u16)get32(fadt + FADT_PM_TMR_BLK);
-	if ((flags & FADT_FLAG_RESET) == 0 || table->length <= FADT_RESET_VALUE ||
-	    fadt[FADT_RESET_REG] != GAS_SPACE_IO)
-		return;
-	info->reset_by_io = true;
-	info->reset_port = (u16)get64(fadt + FADT_RESET_REG + 4);
-	info->reset_value = fadt[FADT_RESET_VALUE];
 }
 
 static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three facts that boot wants from ACPI (specification 6.4, chapter 5): which cores there are,
- * where the PM timer is, how to reset. Pure: reads through the direct map only.
+ * What boot wants from ACPI (specification 6.4, chapter 5): which cores there are, where the PM
+ * timer is. Pure: reads through the direct map only.
  */
 #ifndef HV_BOOT_ACPI_H
 #define HV_BOOT_ACPI_H
@@ -16,9 +16,6 @@ struct acpi_info {
 	u32 apic_ids[ACPI_CORES_MAX]; /* each once, in the table's order */
 	u16 pm_timer_port;            /* 0: none */
 	bool hw_reduced;              /* no PM timer, no legacy devices */
-	bool reset_by_io;             /* the two below hold */
-	u16 reset_port;
-	u8 reset_value;
 };
 
 /*

@@ -20,8 +20,22 @@ EFER_NXE  equ 1 << 11
 CR0_START equ 0x80010033		; PG WP NE ET MP PE
 CPUID_LM  equ 1 << 29			; 0x80000001 EDX
 CPUID_NX  equ 1 << 20
-PRESENT_WRITABLE       equ 3
-PRESENT_WRITABLE_LARGE equ 0x83
+WRITABLE  equ 3				; present, too
+LARGE     equ 0x80
+
+; From 16- or 32-bit code, paging off: the boot tables and long mode; a far jump completes it.
+%macro LONG_MODE 0
+	mov eax, CR4_PAE
+	mov cr4, eax
+	mov eax, phys(boot_pml4)
+	mov cr3, eax
+	mov ecx, EFER
+	rdmsr
+	or eax, EFER_LME | EFER_NXE
+	wrmsr
+	mov eax, CR0_START
+	mov cr0, eax
+%endmacro
 
 global start, start_core, boot_stack, boot_gdt
 global trampoline, trampoline_end, trampoline_gdtr, trampoline_jump
@@ -58,39 +72,7 @@ start:
 	cmp edx, CPUID_LM | CPUID_NX
 	jne .too_old
 
-	; Four page directories of 2 MiB pages: the first 4 GiB.
-	mov edi, phys(boot_pd)
-	mov eax, PRESENT_WRITABLE_LARGE
-	mov ecx, 4 * 512
-.page:
-	mov [edi], eax
-	mov dword [edi + 4], 0
-	add edi, 8
-	add eax, 0x200000
-	loop .page
-	mov edi, phys(boot_pdpt)
-	mov eax, phys(boot_pd) + PRESENT_WRITABLE
-	mov ecx, 4
-.directory:
-	mov [edi], eax
-	add edi, 8
-	add eax, 0x1000
-	loop .directory
-	mov dword [phys(boot_pml4)], phys(boot_pdpt) + PRESENT_WRITABLE
-	mov dword [phys(boot_pml4) + 256 * 8], phys(boot_pdpt) + PRESENT_WRITABLE
-	mov dword [phys(boot_pml4) + 511 * 8], phys(boot_pdpt_kernel) + PRESENT_WRITABLE
-	mov dword [phys(boot_pdpt_kernel) + 510 * 8], phys(boot_pd) + PRESENT_WRITABLE
-
-	mov eax, CR4_PAE
-	mov cr4, eax
-	mov eax, phys(boot_pml4)
-	mov cr3, eax
-	mov ecx, EFER
-	rdmsr
-	or eax, EFER_LME | EFER_NXE
-	wrmsr
-	mov eax, CR0_START
-	mov cr0, eax
+	LONG_MODE
 	lgdt [phys(boot_gdtr)]
 	jmp 0x08:phys(.long)
 
@@ -172,16 +154,7 @@ trampoline:
 	mov ax, cs
 	mov ds, ax
 	o32 lgdt [trampoline_gdtr - trampoline]
-	mov eax, CR4_PAE
-	mov cr4, eax
-	mov eax, phys(boot_pml4)
-	mov cr3, eax
-	mov ecx, EFER
-	rdmsr
-	or eax, EFER_LME | EFER_NXE
-	wrmsr
-	mov eax, CR0_START
-	mov cr0, eax
+	LONG_MODE
 	o32 jmp far [trampoline_jump - trampoline]
 bits 64
 trampoline_long:
@@ -197,17 +170,33 @@ trampoline_jump:
 	dw 0x08
 trampoline_end:
 
+section .data align=4096
+boot_pml4:
+	dq phys(boot_pdpt) + WRITABLE
+	times 255 dq 0
+	dq phys(boot_pdpt) + WRITABLE
+	times 254 dq 0
+	dq phys(boot_pdpt_kernel) + WRITABLE
+boot_pdpt:
+%assign i 0
+%rep 4
+	dq phys(boot_pd) + i * 0x1000 + WRITABLE
+%assign i i + 1
+%endrep
+	times 508 dq 0
+boot_pdpt_kernel:
+	times 510 dq 0
+	dq phys(boot_pd) + WRITABLE, 0
+boot_pd:
+%assign i 0
+%rep 2048
+	dq i * 0x200000 + LARGE + WRITABLE
+%assign i i + 1
+%endrep
+
 section .bss nobits alloc noexec write align=16384
 boot_stack:
 	resb STACK_SIZE
 boot_stack_end:
-boot_pml4:
-	resb 4096
-boot_pdpt:
-	resb 4096
-boot_pdpt_kernel:
-	resb 4096
-boot_pd:
-	resb 4 * 4096
 
 section .note.GNU-stack noalloc noexec nowrite progbits

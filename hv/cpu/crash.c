@@ -18,28 +18,11 @@
 static bool poweroff;
 static struct core *crashed_core; /* atomic: the first core to crash owns the report */
 
-static const char *const exception_names[32] = { "#DE divide error",
-	                                         "#DB debug",
-	                                         "NMI",
-	                                         "#BP breakpoint",
-	                                         "#OF overflow",
-	                                         "#BR bound",
-	                                         "#UD invalid opcode",
-	                                         "#NM device not available",
-	                                         "#DF double fault",
-	                                         "coprocessor overrun",
-	                                         "#TS invalid TSS",
-	                                         "#NP segment not present",
-	                                         "#SS stack",
-	                                         "#GP general protection",
-	                                         "#PF page fault",
-	                                         "reserved",
-	                                         "#MF floating point",
-	                                         "#AC alignment",
-	                                         "#MC machine check",
-	                                         "#XM SIMD",
-	                                         "#VE virtualisation",
-	                                         "#CP control protection" };
+static const char exception_names[32][4] = {
+	"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "?", "#TS", "#NP", "#SS",
+	"#GP", "#PF", "?", "#MF", "#AC", "#MC", "#XM", "#VE", "#CP", "?", "?", "?", "?", "?", "?",
+	"?", "?", "#SX", "?",
+};
 
 void crash_set_poweroff(bool on)
 {

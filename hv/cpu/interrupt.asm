@@ -20,41 +20,26 @@ extern user_trap, kernel_trap
 	popfq
 %endmacro
 
-%macro SAVE 0
-	push rax
-	push rbx
-	push rcx
-	push rdx
-	push rsi
-	push rdi
-	push rbp
-	push r8
-	push r9
-	push r10
-	push r11
-	push r12
-	push r13
-	push r14
-	push r15
+; The order in struct user_regs, from its end: the first is pushed first.
+%define GPRS rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+
+%macro PUSH_ALL 1-*
+%rep %0
+	push %1
+%rotate 1
+%endrep
 %endmacro
 
-; Restores, drops vector and error code, returns to what the frame says.
+%macro POP_ALL 1-*
+%rep %0
+%rotate -1
+	pop %1
+%endrep
+%endmacro
+
+; Drops vector and error code, returns to what the frame says.
 %macro RESTORE_AND_RETURN 0
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rbp
-	pop rdi
-	pop rsi
-	pop rdx
-	pop rcx
-	pop rbx
-	pop rax
+	POP_ALL GPRS
 	add rsp, 16
 	iretq
 %endmacro
@@ -81,7 +66,7 @@ interrupt_stubs:
 
 align 16
 trap:
-	SAVE
+	PUSH_ALL GPRS
 	mov rdi, rsp
 	test byte [rsp + REGS_CS], 3
 	jz trap_ring0
@@ -91,7 +76,7 @@ trap:
 	ud2
 
 trap_ist:
-	SAVE
+	PUSH_ALL GPRS
 	mov rdi, rsp
 trap_ring0:
 	CLEAN_FLAGS

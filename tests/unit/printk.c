@@ -23,7 +23,7 @@ START_TEST(numbers)
 	SAME("%ld %ld %lld", 0l, LONG_MIN, LLONG_MAX);
 	SAME("%u %u %lu %llu", 0u, UINT_MAX, ULONG_MAX, 7ull);
 	SAME("%x %x %lx", 0u, 0xdeadbeefu, 0x123456789abcdef0ul);
-	SAME("%zu %zx %i", (size_t)1 << 40, (size_t)255, -5);
+	SAME("%zu %zx", (size_t)1 << 40, (size_t)255);
 }
 END_TEST
 
@@ -31,9 +31,9 @@ START_TEST(widths)
 {
 	SAME("[%5d] [%-5d] [%05d] [%5d] [%05d]", 42, 42, 42, -42, -42);
 	SAME("[%1d] [%2x] [%016lx] [%-8x]", 12345, 0xfffu, 0xfeedul, 0xau);
-	SAME("[%*d] [%-*d]", 6, 1, 6, 2);
+	SAME("[%020d] [%020ld] [%020lu]", -1, LONG_MIN, ULONG_MAX);
 	SAME("[%10s] [%-10s] [%2s] [%c]", "right", "left", "longer", 'x');
-	SAME("[%.3s] [%.*s] [%8.2s]", "abcdef", 2, "abcdef", "abcdef");
+	SAME("[%.*s] [%8.*s] [%.*s]", 2, "abcdef", 3, "abcdef", 9, "abc");
 }
 END_TEST
 
