@@ -219,6 +219,7 @@ $(B)/unit/%.t: $(B)/unit/tests/unit/%.c.o $(HOST_LINK)
 	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
 		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group \
 		$(HOST_LIBS)
+$(B)/unit/vmx_decode.t: HOST_LIBS += -lZydis
 
 # Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
 $(B)/emu/%.elf: $(B)/guest/tests/emu/%.asm.o
