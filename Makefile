@@ -23,7 +23,7 @@ LD       := ld
 AR       := ar
 NASM     := nasm
 LOC_MAX  := 8000
-JOBS     := 2
+JOBS     := $(shell nproc)
 
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -35,11 +35,14 @@ say     = $(if $(SILENT),@:,@printf '  %-8s %s\n' $(1) $(2))
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
 
 # --- sources ---------------------------------------------------------------------------------
 
 in        = $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.asm,$(1)))
-object    = $(patsubst %,$(B)/$(1)/%.o,$(2))
+object    = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 PURE_MARK := /* pure: also compiled on the host */
 pure_in   = $(shell grep -lF '$(PURE_MARK)' /dev/null $(1))
 
@@ -160,12 +163,12 @@ units: $(UNITS)
 emus: $(patsubst tests/emu/%.asm,$(B)/emu/%.elf,$(EMU_SRCS))
 
 define compile_rules
-$(B)/$(1)/%.c.o: %.c Makefile
+$(B)/obj/$(1)/%.c.o: %.c Makefile
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$($(1)_CFLAGS) -c -o $$@ $$<
 
-$(B)/$(1)/%.asm.o: %.asm Makefile
+$(B)/obj/$(1)/%.asm.o: %.asm Makefile
 	$$(call say,NASM,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(NASM) $$(NASMFLAGS) -MD $$(@:.o=.d) -MP -o $$@ $$<
@@ -214,7 +217,7 @@ endef
 $(foreach src,$(IMAGE_SRCS),$(eval $(call image_rule,$(src))))
 
 HOST_LINK = $(call object,unit,$(UNIT_LIB)) $(B)/host/libpure.a $(B)/host/libvapic.a
-$(B)/unit/%.t: $(B)/unit/tests/unit/%.c.o $(HOST_LINK)
+$(B)/unit/%.t: $(B)/obj/unit/tests/unit/%.c.o $(HOST_LINK)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
 		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group \
@@ -222,7 +225,7 @@ $(B)/unit/%.t: $(B)/unit/tests/unit/%.c.o $(HOST_LINK)
 $(B)/unit/vmx_decode.t: HOST_LIBS += -lZydis
 
 # Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
-$(B)/emu/%.elf: $(B)/guest/tests/emu/%.asm.o
+$(B)/emu/%.elf: $(B)/obj/guest/tests/emu/%.asm.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LD) $(LDFLAGS) -Ttext=0x101000 -e start -o $@ $<

@@ -68,7 +68,7 @@ def populate(tree, cfg, build, extra, cfg_name):
 def core_image(build):
     """GRUB's core for a BIOS CD, made once for each build directory."""
     core = f"{build}/grub-core.img"
-    if not os.path.exists(core):
+    if not os.path.exists(core) or os.path.getmtime(core) < os.path.getmtime(__file__):
         os.makedirs(build, exist_ok=True)
         fresh = f"{core}.{os.getpid()}"
         call(["grub-mkimage", "-O", "i386-pc-eltorito", "-o", fresh, "-p", "(cd)/boot/grub"]
