@@ -40,7 +40,7 @@ tap.is_((status, out), (0, "hello from the machine\na person "),
         "bochs-run: what is typed gets there", err)
 status, out, err = runner("bochs-run", "--iso", cd, "--time=30", "--input", typed="t")
 tap.is_(status, 1, "bochs-run: a triple fault is no success", out, err)
-tap.like(err, "stopped the machine: triple fault", "bochs-run: and says so", err)
+tap.like(err, "the machine stopped: triple fault", "bochs-run: and says so", err)
 status, out, err = runner("bochs-run", "--iso", cd, "--time", "12")
 tap.is_(status, machine.TIMEOUT_STATUS, "bochs-run: the time limit is a status of its own")
 tap.like(err, r"killed after 12 s[^$]*\| hello from", "bochs-run: and shows the last lines", err)

@@ -25,6 +25,8 @@ BOCHS_MODEL = "corei7_skylake_x"
 SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
+CRASHED = "Tapvisor wrote a crash report"
+HALTED = b"end of the crash report: the machine is halted"
 
 BOCHSRC = """\
 megs: {mem}
@@ -84,7 +86,7 @@ class Result:
         """One line about the end, and for a bad one the last lines of the console."""
         if self.ok:
             return f"ended by itself after {self.seconds:.1f} s"
-        what = {"panic": "the emulator stopped the machine",
+        what = {"panic": "the machine stopped",
                 "timeout": f"killed after {self.seconds:.0f} s, its time limit"}[self.ended]
         last = [line.rstrip() for line in self.console.split("\n") if line.strip()][-8:]
         lines = [what + (f": {self.note}" if self.note else "")]
@@ -171,10 +173,11 @@ class Console:
 
     def __init__(self, sink):
         self.sink, self.text, self.stop = sink, bytearray(), threading.Event()
-        self.thread = None
+        self.thread, self.halted = None, False
 
     def take(self, piece):
         self.text += piece
+        self.halted = self.halted or HALTED in self.text[-len(piece) - len(HALTED):]
         if self.sink:
             self.sink(piece)
 
@@ -253,16 +256,18 @@ class RawTerminal:
 
 
 def execute(command, config, console, log):
-    """Run the emulator to its end or to the time limit. Returns (status or None, seconds)."""
+    """Run the emulator to its end, to a crash report or to the time limit. Returns (status or None,
+    seconds)."""
     begin = time.monotonic()
     with open(log, "wb") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
                                    stderr=subprocess.STDOUT, start_new_session=True,
                                    preexec_fn=die_with_parent)
     try:
-        status = process.wait(config.seconds)
-    except subprocess.TimeoutExpired:
-        status = None
+        while process.poll() is None and time.monotonic() - begin < config.seconds \
+                and not console.halted:
+            time.sleep(0.02)
+        status = process.poll()
     finally:
         if process.poll() is None:
             process.kill()
@@ -301,6 +306,7 @@ def run_bochs(config, sink=None, stdin=None):
         with RawTerminal(stdin):
             status, seconds = execute(command, config, console, f"{place}/bochs.out")
         ended, note = bochs_end(status, read(log), read(f"{place}/bochs.out"))
+        ended, note = ("panic", CRASHED) if console.halted else (ended, note)
         return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
 
 
@@ -314,8 +320,8 @@ def bochs_end(status, log, out):
     if panics:
         what = "triple fault: " if "3rd" in panics[-1] else ""
         return "panic", what + panics[-1].strip()
-    lines = [line for line in out.split("\n") if line.strip()]
-    return "panic", lines[-1].strip() if lines else f"Bochs ended with status {status}"
+    errors = re.findall(r"^\d+[ep]\[.{6}\] (?:>>PANIC<< )?(.*bochsrc.*)", out, re.M)
+    return "panic", "; ".join(errors) or f"Bochs ended with status {status}"
 
 
 def qemu_command(config, com1, com2):
@@ -370,6 +376,7 @@ def run_qemu(config, sink=None, stdin=None):
             ended, note = "shutdown", ""
         else:
             ended, note = "panic", read(f"{place}/qemu.out").strip() or f"QEMU status {status}"
+        ended, note = ("panic", CRASHED) if console.halted else (ended, note)
         return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
 
 
