@@ -69,7 +69,7 @@ WARN    := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmis
 	   -Wvla -Wundef
 CBASE   := -std=gnu11 -g -I. $(WARN) -MMD -MP
 MACHINE_C := $(CBASE) -O2 -m64 -ffreestanding -fno-builtin -mgeneral-regs-only -mno-red-zone \
-	     -fno-pic -fno-pie -fno-stack-protector -fno-omit-frame-pointer -fcf-protection=none \
+	     -fno-pic -fno-pie -fno-stack-protector -fomit-frame-pointer -fcf-protection=none \
 	     -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common
 
 ring0_CFLAGS := $(MACHINE_C) -mcmodel=kernel
@@ -219,6 +219,7 @@ $(foreach src,$(IMAGE_SRCS),$(eval $(call image_rule,$(src))))
 HOST_LINK = $(call object,unit,$(UNIT_LIB)) $(B)/host/libpure.a $(B)/host/libvapic.a
 $(B)/unit/%.t: $(B)/obj/unit/tests/unit/%.c.o $(HOST_LINK)
 	$(call say,LINK,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
 		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group \
 		$(HOST_LIBS)
