@@ -51,7 +51,8 @@ static bool checksum_ok(const void *data, size_t n)
 u64 acpi_scan_rsdp(void)
 {
 	for (u64 at = 0xe0000; at < 0x100000; at += 16)
-		if (memcmp((const void *)at, "RSD PTR ", 8) == 0 && checksum_ok((const void *)at, 20))
+		if (memcmp((const void *)at, "RSD PTR ", 8) == 0 &&
+		    checksum_ok((const void *)at, 20))
 			return at;
 	return 0;
 }

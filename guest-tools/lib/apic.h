@@ -46,28 +46,28 @@ enum apic_register {
 #define APIC_BASE_X2APIC 0x400u
 #define APIC_BASE_ENABLE 0x800u
 
-#define SVR_ENABLE      0x100u
-#define LVT_MASKED      0x10000u
-#define TIMER_PERIODIC  0x20000u
-#define TIMER_DEADLINE  0x40000u
-#define TIMER_DIVIDE_1  0x0bu
-#define DFR_FLAT        0xffffffffu
-#define DFR_CLUSTER     0x0fffffffu
+#define SVR_ENABLE     0x100u
+#define LVT_MASKED     0x10000u
+#define TIMER_PERIODIC 0x20000u
+#define TIMER_DEADLINE 0x40000u
+#define TIMER_DIVIDE_1 0x0bu
+#define DFR_FLAT       0xffffffffu
+#define DFR_CLUSTER    0x0fffffffu
 
 /* ICR, low word. */
-#define ICR_FIXED       0x00000u
-#define ICR_LOWEST      0x00100u
-#define ICR_SMI         0x00200u
-#define ICR_NMI         0x00400u
-#define ICR_INIT        0x00500u
-#define ICR_STARTUP     0x00600u
-#define ICR_LOGICAL     0x00800u
-#define ICR_PENDING     0x01000u
-#define ICR_ASSERT      0x04000u
-#define ICR_LEVEL       0x08000u
-#define ICR_SELF        0x40000u
-#define ICR_ALL         0x80000u
-#define ICR_ALL_BUT_ME  0xc0000u
+#define ICR_FIXED      0x00000u
+#define ICR_LOWEST     0x00100u
+#define ICR_SMI        0x00200u
+#define ICR_NMI        0x00400u
+#define ICR_INIT       0x00500u
+#define ICR_STARTUP    0x00600u
+#define ICR_LOGICAL    0x00800u
+#define ICR_PENDING    0x01000u
+#define ICR_ASSERT     0x04000u
+#define ICR_LEVEL      0x08000u
+#define ICR_SELF       0x40000u
+#define ICR_ALL        0x80000u
+#define ICR_ALL_BUT_ME 0xc0000u
 
 #define XAPIC_BROADCAST  0xffu
 #define X2APIC_BROADCAST 0xffffffffu
@@ -107,14 +107,20 @@ MUST_USE bool apic_use(const struct apic_ops *ops);
 /* Fast paths without the table, for benchmarks. */
 static ALWAYS_INLINE void xapic_write(enum apic_register reg, u32 value)
 {
-	__asm__ volatile("movl %0, %1" : : "r"(value), "m"(*(u32 *)(APIC_BASE_ADDRESS + reg)) : "memory");
+	__asm__ volatile("movl %0, %1"
+	                 :
+	                 : "r"(value), "m"(*(u32 *)(APIC_BASE_ADDRESS + reg))
+	                 : "memory");
 }
 
 static ALWAYS_INLINE u32 xapic_read(enum apic_register reg)
 {
 	u32 value;
 
-	__asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*(u32 *)(APIC_BASE_ADDRESS + reg)) : "memory");
+	__asm__ volatile("movl %1, %0"
+	                 : "=r"(value)
+	                 : "m"(*(u32 *)(APIC_BASE_ADDRESS + reg))
+	                 : "memory");
 	return value;
 }
 

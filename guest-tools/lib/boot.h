@@ -13,8 +13,8 @@
 struct boot_info {
 	const char *loader;                  /* "multiboot1", "multiboot2", "pvh", "unknown" */
 	char command_line[COMMAND_LINE_MAX]; /* as given, the image's name included if it was */
-	u64 rsdp;                            /* physical address of the ACPI root pointer, 0 = not told */
-	u64 memory_top;                      /* end of the RAM that starts at 1 MiB, 0 = not told */
+	u64 rsdp;       /* physical address of the ACPI root pointer, 0 = not told */
+	u64 memory_top; /* end of the RAM that starts at 1 MiB, 0 = not told */
 };
 
 extern struct boot_info boot_info;

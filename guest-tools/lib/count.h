@@ -9,7 +9,7 @@
 #include "hv/base/types.h"
 
 /* How long an interrupt may take to come, and how long one that must not come is waited for. */
-#define COUNT_LATE_TICKS  2000000000ull
+#define COUNT_LATE_TICKS  200000000ull
 #define COUNT_QUIET_TICKS 20000ull
 
 /* The vector is counted from now on, and its EOI sent, on whichever CPU it comes. */
@@ -24,9 +24,12 @@ u32 count_of(u32 cpu, u32 vector);
 bool count_wait(u32 cpu, u32 vector, u32 n);
 
 /*
- * Waits for one interrupt of that vector on each CPU of the mask, then a while for any other, and
- * makes a test point of it. Counts are zero afterwards.
+ * Waits for one interrupt of that vector on each CPU of the mask, then a while for any other. True
+ * if that is what came, and all that came. Counts are zero afterwards.
  */
+bool count_matches(u32 vector, u64 cpu_mask);
+
+/* The same as a test point; returns its result. */
 bool count_expect(u32 vector, u64 cpu_mask, const char *what);
 
 /* Runs fn in xAPIC mode and in x2APIC mode; where there is no such mode, a skipped test point. */

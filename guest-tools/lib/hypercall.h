@@ -38,9 +38,9 @@ static ALWAYS_INLINE s64 hypercall(u64 number, u64 a0, u64 a1, u64 a2, u64 a3)
 	s64 result;
 
 	__asm__ volatile("vmcall"
-			 : "=a"(result)
-			 : "a"(number), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
-			 : "memory");
+	                 : "=a"(result)
+	                 : "a"(number), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
+	                 : "memory");
 	return result;
 }
 

@@ -62,7 +62,8 @@ static void gate_set(u32 vector, u64 target, u8 type)
 void interrupt_init(void)
 {
 	for (u32 v = 0; v < 256; v++)
-		gate_set(v, interrupt_entries[v], v == VECTOR_USER_EXIT ? GATE_USER : GATE_INTERRUPT);
+		gate_set(v, interrupt_entries[v],
+		         v == VECTOR_USER_EXIT ? GATE_USER : GATE_INTERRUPT);
 }
 
 void interrupt_cpu_setup(struct cpu *cpu)
@@ -75,7 +76,7 @@ void interrupt_cpu_setup(struct cpu *cpu)
 	cpu->tss = (struct tss){ .io_map = sizeof(struct tss) };
 	cpu->tss.ist[IST_DF - 1] = (u64)df_stack + sizeof(df_stack);
 	descriptor[0] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 |
-			(u64)TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
+	                (u64)TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
 	descriptor[1] = base >> 32;
 
 	__asm__ volatile("lgdt %0" : : "m"(gdt_pointer));

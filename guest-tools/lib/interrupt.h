@@ -9,13 +9,13 @@
 
 #include "hv/base/types.h"
 
-#define VECTOR_DB 1u
+#define VECTOR_DB  1u
 #define VECTOR_NMI 2u
-#define VECTOR_BP 3u
-#define VECTOR_UD 6u
-#define VECTOR_DF 8u
-#define VECTOR_GP 13u
-#define VECTOR_PF 14u
+#define VECTOR_BP  3u
+#define VECTOR_UD  6u
+#define VECTOR_DF  8u
+#define VECTOR_GP  13u
+#define VECTOR_PF  14u
 
 /* Vectors the kit itself uses; images take theirs from 0x20..0xdf. */
 #define VECTOR_USER_EXIT 0x80u
@@ -27,7 +27,7 @@
 #define SELECTOR_CODE32    0x18u
 #define SELECTOR_USER_DATA 0x20u
 #define SELECTOR_USER_CODE 0x28u
-#define SELECTOR_TSS(cpu)  (0x30u + (cpu) * 16u)
+#define SELECTOR_TSS(cpu)  (0x30u + (cpu)*16u)
 
 /* As interrupt.asm pushes it. */
 struct interrupt_frame {
@@ -57,6 +57,7 @@ void interrupt_handle(u32 vector, interrupt_fn fn);
  * The same without the kit's entry: the function has __attribute__((interrupt)) and saves only
  * what it uses. For benchmarks.
  */
+#define FROM_INTERRUPT __attribute__((no_caller_saved_registers)) /* what such a function calls */
 void interrupt_handle_raw(u32 vector, void (*fn)(struct raw_frame *frame));
 
 /* Runs fn(arg); returns -1, or the vector of the exception that ended it. Nests. */

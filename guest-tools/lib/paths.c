@@ -10,7 +10,7 @@ static u32 shorthand_of(enum plan_kind kind)
 
 /* Physical destinations: one step a target; one with a shorthand for the other kinds. */
 static void build_physical(struct plan *plan, enum plan_kind kind, const u32 *targets, u32 n,
-			   u32 vector)
+                           u32 vector)
 {
 	plan->steps = n;
 	for (u32 i = 0; i < n; i++)
@@ -43,7 +43,7 @@ static void add_logical(struct plan *plan, u32 cluster, u32 bit, u32 vector)
 
 /* x2APIC's logical ID follows from its ID: clusters of 16 (SDM 3A 10.12.10.2). */
 static void build_cluster(struct plan *plan, enum plan_kind kind, const u32 *targets, u32 n,
-			  u32 vector)
+                          u32 vector)
 {
 	(void)kind;
 	plan->steps = 0;
@@ -56,7 +56,7 @@ static void build_cluster(struct plan *plan, enum plan_kind kind, const u32 *tar
 
 /* xAPIC's flat model: the kit gave the first eight CPUs a bit each; one step for any set. */
 static void build_flat(struct plan *plan, enum plan_kind kind, const u32 *targets, u32 n,
-		       u32 vector)
+                       u32 vector)
 {
 	(void)kind;
 	plan->steps = 0;
@@ -66,7 +66,7 @@ static void build_flat(struct plan *plan, enum plan_kind kind, const u32 *target
 
 /* One step for as many targets as lie within 128 IDs of the first one that no step has yet. */
 static void build_bitmap(struct plan *plan, enum plan_kind kind, const u32 *targets, u32 n,
-			 u32 vector)
+                         u32 vector)
 {
 	(void)kind;
 	plan->steps = 0;

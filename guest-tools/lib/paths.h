@@ -31,7 +31,8 @@ struct send_path {
 	const char *name;
 	bool (*offered)(void);
 	const struct apic_ops *mode; /* NULL: any */
-	void (*build)(struct plan *plan, enum plan_kind kind, const u32 *targets, u32 n, u32 vector);
+	void (*build)(struct plan *plan, enum plan_kind kind, const u32 *targets, u32 n,
+	              u32 vector);
 	void (*send)(const struct plan *plan);
 };
 

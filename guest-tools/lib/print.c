@@ -45,7 +45,7 @@ static void put_text(struct sink *sink, const struct conversion *cv, const char 
 }
 
 static void put_number(struct sink *sink, const struct conversion *cv, u64 value, bool negative,
-		       unsigned int base)
+                       unsigned int base)
 {
 	char digits[24];
 	size_t start = sizeof(digits);
@@ -81,7 +81,7 @@ struct arguments {
 };
 
 static void put_conversion(struct sink *sink, const struct conversion *cv, char kind,
-			   struct arguments *args)
+                           struct arguments *args)
 {
 	const char *text;
 	s64 number;
@@ -103,8 +103,8 @@ static void put_conversion(struct sink *sink, const struct conversion *cv, char 
 	case 'u':
 	case 'x':
 		put_number(sink, cv,
-			   cv->is_long ? va_arg(args->list, u64) : va_arg(args->list, u32), false,
-			   kind == 'u' ? 10 : 16);
+		           cv->is_long ? va_arg(args->list, u64) : va_arg(args->list, u32), false,
+		           kind == 'u' ? 10 : 16);
 		break;
 	case 'p':
 		put_number(sink, cv, (u64)va_arg(args->list, void *), false, 16);

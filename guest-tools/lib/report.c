@@ -30,10 +30,10 @@ void report_bench(const struct bench_result *r)
 
 	exits_text(r, exits, sizeof(exits));
 	print_machine("{\"type\":\"bench\",\"machine\":\"%s\",\"path\":\"%s\",\"mode\":\"%s\","
-		      "\"op\":\"%s\",\"targets\":%u,\"n\":%u,\"min\":%u,\"p50\":%u,\"p99\":%u,"
-		      "\"max\":%u,\"unit\":\"ticks\",\"exits_per_op\":%s}\n",
-		      hypervisor.name, path_name(r), r->path, r->op, r->targets, r->ticks.n,
-		      r->ticks.min, r->ticks.p50, r->ticks.p99, r->ticks.max, exits);
+	              "\"op\":\"%s\",\"targets\":%u,\"n\":%u,\"min\":%u,\"p50\":%u,\"p99\":%u,"
+	              "\"max\":%u,\"unit\":\"ticks\",\"exits_per_op\":%s}\n",
+	              hypervisor.name, path_name(r), r->path, r->op, r->targets, r->ticks.n,
+	              r->ticks.min, r->ticks.p50, r->ticks.p99, r->ticks.max, exits);
 	if (rows_count < ROWS_MAX)
 		rows[rows_count++] = *r;
 }
@@ -48,8 +48,8 @@ void report_table(void)
 	      "p50", "p99", "max", "exits");
 	for (const struct bench_result *r = rows; r < rows + rows_count; r++) {
 		exits_text(r, exits, sizeof(exits));
-		print("# %-15s%-16s%7u%8u%9u%9u%9u%9u%8s\n", r->path, r->op, r->targets,
-		      r->ticks.n, r->ticks.min, r->ticks.p50, r->ticks.p99, r->ticks.max,
+		print("# %-15s%-16s%7u%8u%9u%9u%9u%9u%8s\n", r->path, r->op, r->targets, r->ticks.n,
+		      r->ticks.min, r->ticks.p50, r->ticks.p99, r->ticks.max,
 		      r->exits_known ? exits : "-");
 	}
 }

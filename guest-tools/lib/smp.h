@@ -38,12 +38,12 @@ struct cpu {
 	struct tss tss ALIGNED(4);
 
 	u32 apic_id;
-	bool online;        /* set by its own CPU, last step of its start */
-	u32 starts;         /* how often it came up: CPU itself writes */
-	u64 apic_base;      /* its APIC base MSR as found at its last start */
-	job_fn job;         /* posted by CPU 0, cleared by its own CPU when done */
+	bool online;   /* set by its own CPU, last step of its start */
+	u32 starts;    /* how often it came up: CPU itself writes */
+	u64 apic_base; /* its APIC base MSR as found at its last start */
+	job_fn job;    /* posted by CPU 0, cleared by its own CPU when done */
 	void *job_arg;
-	u64 unexpected;     /* interrupts without a handler */
+	u64 unexpected; /* interrupts without a handler */
 	u32 unexpected_vector;
 } ALIGNED(256);
 
@@ -73,14 +73,16 @@ u32 cpu_count(void);
 /* Prepares trampoline and IDs, starts every AP that the machine says it has; waits for them. */
 void smp_start_all(void);
 
-/* Copies the trampoline and marks all APs as not online. Then any of the three ways below starts. */
+/* Copies the trampoline and marks all APs as not online. Then any of the three ways below starts.
+ */
 void smp_prepare(void);
 
 /* INIT, SIPI, SIPI to one APIC ID; to all but self by shorthand. They do not wait. */
 void smp_init_sipi(u32 apic_id);
 void smp_init_sipi_broadcast(void);
 
-/* Waits until n CPUs (this one included) are online, or for that many TSC ticks: true = they are. */
+/* Waits until n CPUs (this one included) are online, or for that many TSC ticks: true = they are.
+ */
 bool smp_wait_online(u32 n, u64 ticks);
 
 /* Runs fn on a CPU other than this one; smp_wait returns when it is done. */

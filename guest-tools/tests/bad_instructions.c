@@ -54,7 +54,7 @@ WRONG_OPERAND(do_dr7, "mov %%rax, %%dr7", 0x100000400ull)
 WRONG_OPERAND(do_rdpmc, "mov $0x7fffffff, %%ecx; rdpmc", 0ull)
 WRONG_OPERAND(do_rdmsr, "mov $0x7fffffff, %%ecx; rdmsr", 0ull)
 WRONG_OPERAND(do_wrmsr, "mov $0x7fffffff, %%ecx; wrmsr", 0ull)
-WRONG_OPERAND(do_efer, "mov $0xc0000080, %%ecx; wrmsr", 0x0ull)   /* LME off while paging */
+WRONG_OPERAND(do_efer, "mov $0xc0000080, %%ecx; wrmsr", 0x0ull) /* LME off while paging */
 WRONG_OPERAND(do_efer_reserved, "mov $0xc0000080, %%ecx; wrmsr", 0xfffff902ull)
 WRONG_OPERAND(do_lstar, "mov $0xc0000082, %%ecx; mov $0x80000000, %%edx; wrmsr", 0x0ull)
 
@@ -131,7 +131,8 @@ static void test_vmxe(void)
 	if (cpuid(1, 0).ecx >> 5 & 1)
 		tap_skip("CR4.VMXE", "the processor offers VMX");
 	else
-		tap_is((u64)trap_call(set_vmxe, NULL), VECTOR_GP, "CR4.VMXE where VMX is not offered");
+		tap_is((u64)trap_call(set_vmxe, NULL), VECTOR_GP,
+		       "CR4.VMXE where VMX is not offered");
 }
 
 int guest_main(void)
@@ -142,7 +143,7 @@ int guest_main(void)
 	}
 	for (const struct trial *t = trials; t < trials + ARRAY_SIZE(trials); t++)
 		tap_bare(trap_call(t->execute, operand) == t->vector, "Bochs knows any MSR",
-			 "%s gives exception %d", t->name, t->vector);
+		         "%s gives exception %d", t->name, t->vector);
 	test_xsetbv();
 	test_vmxe();
 	tap_ok(true, "still here");

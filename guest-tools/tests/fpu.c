@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers that a hypervisor may lose on an exit, or mix up between vCPUs that share a core: all of
- * XSAVE's state, XCR0, debug registers, CR2, CR8, the system-call MSRs. Each CPU fills them with
+ * Registers that a hypervisor may lose on an exit, or mix up between vCPUs that share a core: all
+ * of XSAVE's state, XCR0, debug registers, CR2, CR8, the system-call MSRs. Each CPU fills them with
  * patterns of its own, does what makes exits, and looks.
  */
 #include "guest-tools/lib/apic.h"
@@ -27,15 +27,7 @@
 #define XCR0_SSE    3ull
 #define XCR0_ALL    0xe7ull /* x87, SSE, AVX, AVX-512 */
 
-enum kind {
-	KIND_VECTOR,
-	KIND_XCR0,
-	KIND_DEBUG,
-	KIND_CR2,
-	KIND_CR8,
-	KIND_MSR,
-	KINDS
-};
+enum kind { KIND_VECTOR, KIND_XCR0, KIND_DEBUG, KIND_CR2, KIND_CR8, KIND_MSR, KINDS };
 
 static const char *const kind_names[KINDS] = {
 	[KIND_VECTOR] = "x87, SSE, AVX and AVX-512 registers",
@@ -91,7 +83,9 @@ static void xsetbv0(u64 value)
 static void vector_load(const u8 *area)
 {
 	if (has_xsave)
-		__asm__ volatile("xrstor64 %0" : : "m"(*(const u8(*)[AREA_MAX])area), "a"(-1), "d"(-1));
+		__asm__ volatile("xrstor64 %0"
+		                 :
+		                 : "m"(*(const u8(*)[AREA_MAX])area), "a"(-1), "d"(-1));
 	else
 		__asm__ volatile("fxrstor64 %0" : : "m"(*(const u8(*)[AREA_MAX])area));
 }
@@ -148,7 +142,7 @@ static bool vector_same(struct state *s)
 	vector_store(s->got);
 	return memcmp(s->set + ST_AT, s->got + ST_AT, XMM_END - ST_AT) == 0 &&
 	       (end <= XSAVE_START ||
-		memcmp(s->set + XSAVE_START, s->got + XSAVE_START, end - XSAVE_START) == 0);
+	        memcmp(s->set + XSAVE_START, s->got + XSAVE_START, end - XSAVE_START) == 0);
 }
 
 /* Everything that is likely to leave the guest, and a while in which others may run. */
@@ -201,8 +195,8 @@ static void others_load(const struct others *o)
 static void others_check(const struct others *o, u32 *wrong)
 {
 	wrong[KIND_DEBUG] += read_dr0() != o->dr[0] || read_dr1() != o->dr[1] ||
-			     read_dr2() != o->dr[2] || read_dr3() != o->dr[3] ||
-			     read_dr7() != o->dr7;
+	                     read_dr2() != o->dr[2] || read_dr3() != o->dr[3] ||
+	                     read_dr7() != o->dr7;
 	wrong[KIND_CR2] += read_cr2() != o->cr2;
 	wrong[KIND_CR8] += read_cr8() != o->cr8;
 	for (u32 i = 0; i < ARRAY_SIZE(msrs); i++)

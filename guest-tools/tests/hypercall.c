@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KVM's hypercalls as KVM defines them: send-IPI reaches the same CPUs as the ICR would, and hostile
- * arguments harm nobody.
+ * KVM's hypercalls as KVM defines them: send-IPI reaches the same CPUs as the ICR would, and
+ * hostile arguments harm nobody.
  */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/count.h"
@@ -65,7 +65,7 @@ static void test_windows(void)
 static void test_hostile(void)
 {
 	static const u64 bases[] = { 0x80,       0xff,       0x1000,     0x7fffffff,
-				     0x80000000, 0xffffff80, 0xfffffffe, 0xffffffff };
+		                     0x80000000, 0xffffff80, 0xfffffffe, 0xffffffff };
 
 	for (u32 i = 0; i < ARRAY_SIZE(bases); i++)
 		expect(send_ipi(~0ull, ~0ull, bases[i], VECTOR_TEST), 0,
@@ -123,12 +123,12 @@ static void test_registers(void)
 	register u64 r11 __asm__("r11") = 0xbbbb;
 
 	__asm__ volatile("vmcall"
-			 : "+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi), "+r"(r8),
-			   "+r"(r11)
-			 :
-			 : "memory");
+	                 : "+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi), "+r"(r8),
+	                   "+r"(r11)
+	                 :
+	                 : "memory");
 	tap_ok(rbx == 0x1111 && rcx == 0x2222 && rdx == 0xfff0 && rsi == VECTOR_TEST &&
-		       r8 == 0x8888 && r11 == 0xbbbb,
+	               r8 == 0x8888 && r11 == 0xbbbb,
 	       "%s: only RAX changed", apic->name);
 }
 

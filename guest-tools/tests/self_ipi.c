@@ -74,8 +74,8 @@ static void test_pending(void)
 {
 	apic_send(0, ICR_SELF | LOW);
 	apic_send(0, ICR_SELF | LOW);
-	tap_ok(apic_wait_vector(APIC_IRR, LOW, true, COUNT_LATE_TICKS),
-	       "%s: IRR shows what waits", apic->name);
+	tap_ok(apic_wait_vector(APIC_IRR, LOW, true, COUNT_LATE_TICKS), "%s: IRR shows what waits",
+	       apic->name);
 	tap_is(count_of(0, LOW), 0, "%s: nothing comes while interrupts are off", apic->name);
 	interrupts_on();
 	count_expect(LOW, 1, "two of one vector that wait are one");

@@ -140,8 +140,8 @@ static void test_sleeper(void)
 	begin();
 	smp_init_sipi(cpu_ids[1]);
 	smp_wait_online(2, PATIENCE);
-	tap_is(cpus[1].starts - starts_before[1], 1, "%s: INIT wakes a CPU in HLT without interrupts",
-	       apic->name);
+	tap_is(cpus[1].starts - starts_before[1], 1,
+	       "%s: INIT wakes a CPU in HLT without interrupts", apic->name);
 	for (u32 i = 2; i < cpu_ids_count; i++)
 		cpus[i].online = true;
 }
@@ -153,7 +153,7 @@ static void test_result(void)
 
 	tap_is(base & APIC_BASE_BSP, 0, "%s: an AP is not the boot processor", apic->name);
 	tap_bare(((base & APIC_BASE_X2APIC) != 0) == x2apic, "Bochs falls back to xAPIC",
-		 "%s: INIT keeps the APIC's mode", apic->name);
+	         "%s: INIT keeps the APIC's mode", apic->name);
 	for (u32 i = 0; i < cpu_ids_count; i++)
 		if (cpus[i].apic_id != cpu_ids[i])
 			tap_is(cpus[i].apic_id, cpu_ids[i], "CPU %u has its ID", i);

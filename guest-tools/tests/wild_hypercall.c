@@ -12,8 +12,7 @@
 #include "guest-tools/lib/tap.h"
 
 static const u64 numbers[] = {
-	KVM_HC_SEND_IPI,  KVM_HC_SCHED_YIELD, KVM_HC_KICK_CPU,
-	TAP_HC_SEND_IPI, TAP_HC_FLUSH_TLB,
+	KVM_HC_SEND_IPI, KVM_HC_SCHED_YIELD, KVM_HC_KICK_CPU, TAP_HC_SEND_IPI, TAP_HC_FLUSH_TLB,
 };
 
 static void on_nmi(struct interrupt_frame *frame)
@@ -56,7 +55,7 @@ static void test_numbers(u32 n, u64 *seed)
 	for (u32 i = 0; i < n; i++) {
 		u64 number = random_next(seed) | 0x80000000;
 		s64 result = hypercall(number, random_argument(seed), random_argument(seed),
-				       random_argument(seed), random_argument(seed));
+		                       random_argument(seed), random_argument(seed));
 
 		wrong += result != KVM_ENOSYS;
 	}
@@ -70,8 +69,7 @@ static void test_arguments(u32 n, u64 *seed)
 	for (u32 i = 0; i < n; i++) {
 		u64 number = numbers[i % ARRAY_SIZE(numbers)];
 		s64 result = hypercall(number, random_argument(seed), random_argument(seed),
-				       random_argument(seed),
-				       harmless_icr(random_argument(seed)));
+		                       random_argument(seed), harmless_icr(random_argument(seed)));
 
 		wrong += result > 1024 || result < KVM_ENOSYS;
 	}

@@ -50,15 +50,22 @@ static void test_widths(volatile u8 *at, u64 physical)
 	*at32 = 0;
 	*at64 = 0;
 	tap_bare(ones && *at64 == ~0ull, "QEMU reads zeros",
-		 "%lx reads ones in all widths, before and after writes", physical);
+	         "%lx reads ones in all widths, before and after writes", physical);
 }
 
 static void test_reads(void)
 {
 	u64 end = memory_end();
 	const u64 places[] = {
-		end,        end + 0x1008, end + 0x7654320,  0xc0000000, 0xdffffff8,
-		0xf0000000, 0x7ffffff000, highest_address() - 0x1000000, highest_address(),
+		end,
+		end + 0x1008,
+		end + 0x7654320,
+		0xc0000000,
+		0xdffffff8,
+		0xf0000000,
+		0x7ffffff000,
+		highest_address() - 0x1000000,
+		highest_address(),
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(places); i++)
@@ -88,9 +95,9 @@ static void do_stack(u64 place)
 static void do_odd(u64 place)
 {
 	__asm__ volatile("cmpxchg16b (%0)"
-			 :
-			 : "r"(window_at(place)), "a"(0), "b"(0), "c"(0), "d"(0)
-			 : "memory", "cc");
+	                 :
+	                 : "r"(window_at(place)), "a"(0), "b"(0), "c"(0), "d"(0)
+	                 : "memory", "cc");
 }
 
 static const struct {

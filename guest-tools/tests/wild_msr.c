@@ -21,11 +21,8 @@ struct access {
 static const struct {
 	u32 first, last;
 } ranges[] = {
-	{ 0x00000000, 0x00001fff },
-	{ 0x40000000, 0x400000ff },
-	{ 0x4b564d00, 0x4b564d0f },
-	{ 0xc0000000, 0xc0001fff },
-	{ 0xfffffff0, 0xfffffffe },
+	{ 0x00000000, 0x00001fff }, { 0x40000000, 0x400000ff }, { 0x4b564d00, 0x4b564d0f },
+	{ 0xc0000000, 0xc0001fff }, { 0xfffffff0, 0xfffffffe },
 };
 
 static void read_one(void *arg)

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NMIs: to self and to others, with interrupts off, out of HLT; blocked while one is handled and
+ * delivered once after its IRET; any IRET ends the blocking, that of an exception in the handler
+ * too.
+ */
+#include "guest-tools/lib/apic.h"
+#include "guest-tools/lib/count.h"
+#include "guest-tools/lib/guest.h"
+#include "guest-tools/lib/interrupt.h"
+#include "guest-tools/lib/tap.h"
+
+#define PATIENCE 2000000000ull
+
+enum behaviour {
+	JUST_COUNT,
+	SEND_AGAIN,          /* two more to itself while the first is handled */
+	SEND_AGAIN_AND_TRAP, /* likewise, then an exception whose IRET unblocks */
+};
+
+struct nmi_state {
+	u32 count, depth, deepest;
+	enum behaviour behaviour;
+} ALIGNED(64);
+
+static struct nmi_state states[MAX_CPUS];
+
+static void on_breakpoint(struct interrupt_frame *frame)
+{
+	(void)frame;
+}
+
+static void on_nmi(struct interrupt_frame *frame)
+{
+	struct nmi_state *s = &states[this_cpu()->index];
+	enum behaviour behaviour = s->behaviour;
+
+	(void)frame;
+	s->count++;
+	s->depth++;
+	if (s->depth > s->deepest)
+		s->deepest = s->depth;
+	if (behaviour != JUST_COUNT) {
+		s->behaviour = JUST_COUNT;
+		apic_send(this_cpu()->apic_id, ICR_NMI | ICR_ASSERT);
+		apic_send(this_cpu()->apic_id, ICR_NMI | ICR_ASSERT);
+		delay_ticks(COUNT_QUIET_TICKS);
+		if (behaviour == SEND_AGAIN_AND_TRAP)
+			__asm__ volatile("int3");
+	}
+	s->depth--;
+}
+
+static bool wait_count(u32 cpu, u32 n)
+{
+	u64 start = rdtsc();
+
+	while (atomic_load(&states[cpu].count) < n && rdtsc() - start < PATIENCE)
+		cpu_relax();
+	delay_ticks(COUNT_QUIET_TICKS);
+	return atomic_load(&states[cpu].count) == n;
+}
+
+static void nmi_to(u32 cpu, enum behaviour behaviour)
+{
+	states[cpu] = (struct nmi_state){ .behaviour = behaviour };
+	apic_send(cpu_ids[cpu], ICR_NMI | ICR_ASSERT);
+}
+
+static void test_cpu(u32 cpu)
+{
+	nmi_to(cpu, JUST_COUNT);
+	tap_ok(wait_count(cpu, 1), "%s: CPU %u gets an NMI once", apic->name, cpu);
+	nmi_to(cpu, SEND_AGAIN);
+	tap_ok(wait_count(cpu, 2), "%s: CPU %u: two sent while one is handled are one more",
+	       apic->name, cpu);
+	tap_is(states[cpu].deepest, 1, "%s: CPU %u: and it waits for IRET", apic->name, cpu);
+	nmi_to(cpu, SEND_AGAIN_AND_TRAP);
+	tap_ok(wait_count(cpu, 2), "%s: CPU %u: likewise with an exception in the handler",
+	       apic->name, cpu);
+	tap_is(states[cpu].deepest, 2, "%s: CPU %u: whose IRET lets it nest", apic->name, cpu);
+}
+
+static void halt_once(void *arg)
+{
+	u64 flags = read_flags();
+
+	interrupts_off();
+	atomic_store((bool *)arg, true);
+	halt();
+	if (flags & RFLAGS_IF)
+		interrupts_on();
+}
+
+static void test_halt(void)
+{
+	bool asleep = false;
+
+	smp_post(1, halt_once, &asleep);
+	while (!atomic_load(&asleep))
+		cpu_relax();
+	delay_ticks(COUNT_QUIET_TICKS);
+	nmi_to(1, JUST_COUNT);
+	tap_ok(wait_count(1, 1), "%s: an NMI in HLT is handled", apic->name);
+	smp_wait(1);
+	tap_ok(true, "%s: and ends it, interrupts off or not", apic->name);
+}
+
+static void test_mode(void)
+{
+	for (u32 cpu = 0; cpu < cpu_ids_count && cpu < 4; cpu++)
+		test_cpu(cpu);
+	if (cpu_ids_count > 1)
+		test_halt();
+	else
+		tap_skip("HLT", "one CPU");
+}
+
+int guest_main(void)
+{
+	smp_start_all();
+	interrupt_handle(VECTOR_NMI, on_nmi);
+	interrupt_handle(VECTOR_BP, on_breakpoint);
+	in_both_modes(test_mode);
+	return tap_done();
+}

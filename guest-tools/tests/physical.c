@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Physical destinations: each CPU from each CPU, IDs that nobody has, the broadcast ID. */
+#include "guest-tools/lib/apic.h"
+#include "guest-tools/lib/count.h"
+#include "guest-tools/lib/guest.h"
+#include "guest-tools/lib/hypercall.h"
+#include "guest-tools/lib/tap.h"
+
+#define VECTOR_TEST 0x51u
+
+struct order {
+	u32 destination, icr;
+};
+
+static void send_job(void *arg)
+{
+	const struct order *o = arg;
+
+	apic_send(o->destination, o->icr);
+}
+
+/* Lets a CPU send; CPU 0 does it itself. */
+static void send_from(u32 cpu, u32 destination, u32 icr)
+{
+	struct order order = { destination, icr };
+
+	if (cpu == 0) {
+		send_job(&order);
+		return;
+	}
+	smp_post(cpu, send_job, &order);
+	smp_wait(cpu);
+}
+
+static void test_each(void)
+{
+	for (u32 from = 0; from < cpu_ids_count; from++)
+		for (u32 to = 0; to < cpu_ids_count; to++) {
+			send_from(from, cpu_ids[to], ICR_FIXED | VECTOR_TEST);
+			count_expect(VECTOR_TEST, 1ull << to, "one CPU by its ID");
+		}
+}
+
+static void test_nobody(void)
+{
+	u32 none = cpu_ids_count;
+
+	for (u32 i = 0; i < cpu_ids_count; i++)
+		none = cpu_ids[i] >= none ? cpu_ids[i] + 1 : none;
+	apic_send(none, ICR_FIXED | VECTOR_TEST);
+	count_expect(VECTOR_TEST, 0, "the first ID that nobody has");
+	apic_send(0xfe, ICR_FIXED | VECTOR_TEST);
+	count_expect(VECTOR_TEST, 0, "ID 0xfe");
+	if (apic == &x2apic_ops) {
+		apic_send(0x7fffffff, ICR_FIXED | VECTOR_TEST);
+		tap_bare(count_matches(VECTOR_TEST, 0), "Bochs looks at the last byte",
+		         "x2apic: ID 0x7fffffff");
+	}
+}
+
+static void test_broadcast_id(void)
+{
+	u64 all = (1ull << cpu_ids_count) - 1;
+
+	apic_send(apic == &x2apic_ops ? X2APIC_BROADCAST : XAPIC_BROADCAST,
+	          ICR_FIXED | VECTOR_TEST);
+	count_expect(VECTOR_TEST, all, "the broadcast ID reaches all, the sender too");
+	if (!hypervisor.present) {
+		tap_skip("lowest priority to one ID", "Bochs drops it");
+		return;
+	}
+	apic_send(cpu_ids[cpu_ids_count - 1], ICR_LOWEST | VECTOR_TEST);
+	count_expect(VECTOR_TEST, 1ull << (cpu_ids_count - 1), "lowest priority to one ID");
+}
+
+static void test_mode(void)
+{
+	interrupts_on();
+	test_each();
+	test_nobody();
+	test_broadcast_id();
+	interrupts_off();
+}
+
+int guest_main(void)
+{
+	smp_start_all();
+	count_vector(VECTOR_TEST);
+	in_both_modes(test_mode);
+	return tap_done();
+}
