@@ -3,6 +3,7 @@
 #include "hv/root/serial.h"
 
 #define FIFO_SIZE 16u
+#define PATIENCE  200000u /* looks at the port */
 
 /* PC16550D, by offset from the base. */
 #define REG_DATA    0u
@@ -38,6 +39,8 @@ void serial_init(struct serial *s, const struct port_ops *ports, u16 base)
 	s->present = get(s, REG_SCRATCH) == 0x5a;
 	if (!s->present)
 		return;
+	for (u32 i = 0; i < PATIENCE && !serial_idle(s); i++)
+		; /* what ring 0 said last is still on its way: emptying the FIFO would cut it */
 	set(s, REG_IER, 0);
 	set(s, REG_LCR, LCR_DIVISOR | LCR_8N1);
 	set(s, REG_DATA, 1);

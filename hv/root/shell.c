@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
+/* What is typed at the prompt: commands, and their completion. */
+#include "hv/root/root.h"
+
+#include "hv/abi/names.h"
+#include "hv/root/shell.h"
+#include "hv/root/text.h"
+
+void shell_focus(struct root *r, struct slot *s)
+{
+	if (s != NULL) {
+		console_say(&r->console, "vm %s has the terminal; ^T leads back", slot_name(s));
+		r->last_focus = s->id;
+	}
+	console_focus(&r->console, s != NULL ? s->id : NO_FOCUS);
+}
+
+/* ^T at the prompt: to the VM that had the terminal last, or the first that runs. */
+static void switch_focus(struct root *r)
+{
+	struct slot *s = slot_by_id(r, r->last_focus);
+
+	for (u32 i = 0; i < r->slots && (s == NULL || s->state != SLOT_RUNNING); i++)
+		s = &r->slot[i];
+	if (s != NULL && s->state == SLOT_RUNNING)
+		shell_focus(r, s);
+}
+
+/* --- commands --- */
+
+static void help(struct root *r, struct slot *s)
+{
+	(void)s;
+	for (u32 i = 0; i < shell_command_count; i++) {
+		const struct shell_command *c = &shell_commands[i];
+
+		text_left(&r->console.out, c->name, 11);
+		text_left(&r->console.out,
+		          c->argument == SHELL_NONE ? ""
+		          : c->argument == SHELL_VM ? "VM"
+		                                    : "[VM]",
+		          6);
+		out_print(&r->console.out, "%s\n", c->text);
+	}
+}
+
+static void vms(struct root *r, struct slot *only)
+{
+	struct out *out = &r->console.out;
+
+	(void)only;
+	out_text(out, "VM               id state     vCPUs   memory  ended\n");
+	for (u32 i = 0; i < r->slots; i++) {
+		const struct slot *s = &r->slot[i];
+
+		text_left(out, slot_name(s), VM_NAME_LEN);
+		out_print(out, "%3u ", s->id);
+		text_left(out, slot_state_name(s), 9);
+		out_print(out, "%6u %7lluM  %s\n", s->plan->config.vcpus,
+		          (unsigned long long)(s->plan->config.memory >> 20),
+		          s->state == SLOT_ENDED ? vm_end_name(s->end) : "");
+	}
+}
+
+/* The VM in the report that a slot stands for; NULL: all of them. */
+static const struct report_vm *in_report(const struct report *report, const struct slot *s)
+{
+	for (u32 i = 0; s != NULL && i < report->vms; i++)
+		if (report->vm[i].id == s->id)
+			return &report->vm[i];
+	return NULL;
+}
+
+static void show(struct root *r, struct slot *s,
+                 void (*table)(const struct report *, const struct report_vm *, struct out *))
+{
+	struct report report;
+
+	final_view(r, &report);
+	table(&report, in_report(&report, s), &r->console.out);
+}
+
+static void exits(struct root *r, struct slot *s)
+{
+	show(r, s, report_exits);
+}
+
+static void ipi(struct root *r, struct slot *s)
+{
+	show(r, s, report_ipis);
+}
+
+static void events(struct root *r, struct slot *s)
+{
+	show(r, s, report_events);
+}
+
+static void blame(struct root *r, struct slot *s)
+{
+	struct report report;
+
+	(void)s;
+	final_view(r, &report);
+	report_blame(&report, &r->console.out);
+}
+
+static void times(struct root *r, struct slot *s)
+{
+	struct report report;
+
+	(void)s;
+	final_view(r, &report);
+	report_times(&report, &r->console.out);
+	report_cores(&report, &r->console.out);
+}
+
+static void top(struct root *r, struct slot *s)
+{
+	(void)s;
+	top_begin(&r->top, r->machine->sys.now());
+}
+
+static void tell(struct root *r, const struct slot *s, s64 error)
+{
+	if (error < 0)
+		out_print(&r->console.out, "vm %s is %s: not possible now (%lld)\n", slot_name(s),
+		          slot_state_name(s), (long long)error);
+}
+
+static void pause(struct root *r, struct slot *s)
+{
+	tell(r, s, vms_pause(r, s, true));
+}
+
+static void resume(struct root *r, struct slot *s)
+{
+	tell(r, s, vms_pause(r, s, false));
+}
+
+static void stop(struct root *r, struct slot *s)
+{
+	tell(r, s, vms_stop(r, s));
+}
+
+static void reset(struct root *r, struct slot *s)
+{
+	tell(r, s, vms_reset(r, s));
+}
+
+static void focus(struct root *r, struct slot *s)
+{
+	shell_focus(r, s);
+}
+
+static void report(struct root *r, struct slot *s)
+{
+	(void)s;
+	final_tables(r, &r->console.out);
+}
+
+static void power_off(struct root *r, struct slot *s)
+{
+	(void)s;
+	final_power(r, POWER_OFF);
+}
+
+static void reboot(struct root *r, struct slot *s)
+{
+	(void)s;
+	final_power(r, POWER_REBOOT);
+}
+
+const struct shell_command shell_commands[] = {
+	{ "help", SHELL_NONE, "this list", help },
+	{ "vms", SHELL_NONE, "the VMs and what they are doing", vms },
+	{ "top", SHELL_NONE, "shares of time, exits and IPIs a second, until a key is pressed",
+	  top },
+	{ "exits", SHELL_MAYBE_VM, "exits by reason", exits },
+	{ "ipi", SHELL_MAYBE_VM, "IPIs by path", ipi },
+	{ "events", SHELL_MAYBE_VM, "everything else that is counted", events },
+	{ "blame", SHELL_NONE, "who took time from whom, and by what", blame },
+	{ "times", SHELL_NONE, "where the time of vCPUs and cores went", times },
+	{ "report", SHELL_NONE, "all tables", report },
+	{ "focus", SHELL_VM, "give the VM the terminal; ^T leads back", focus },
+	{ "pause", SHELL_VM, "let it stand still", pause },
+	{ "resume", SHELL_VM, "let it go on", resume },
+	{ "stop", SHELL_VM, "end it; its counters stay", stop },
+	{ "reset", SHELL_VM, "make it anew, also when it has ended", reset },
+	{ "power-off", SHELL_NONE, "tables, verdict, and the machine is off", power_off },
+	{ "reboot", SHELL_NONE, "tables, verdict, and the machine starts again", reboot },
+};
+const u32 shell_command_count = ARRAY_SIZE(shell_commands);
+
+/* --- a line --- */
+
+static const struct shell_command *find_command(struct word word)
+{
+	for (u32 i = 0; i < shell_command_count; i++)
+		if (word_is(word, shell_commands[i].name))
+			return &shell_commands[i];
+	return NULL;
+}
+
+static void run(struct root *r, const struct shell_command *c, struct words *words)
+{
+	struct word word;
+	struct slot *s = NULL;
+	bool given = words_next(words, &word);
+
+	if (given && c->argument == SHELL_NONE) {
+		out_print(&r->console.out, "%s stands alone\n", c->name);
+		return;
+	}
+	if (given)
+		s = slot_find(r, word);
+	if (given && s == NULL)
+		out_print(&r->console.out, "there is no VM %.*s\n", (int)word.length, word.text);
+	else if (!given && c->argument == SHELL_VM)
+		out_print(&r->console.out, "%s wants the name of a VM\n", c->name);
+	else
+		c->run(r, s);
+}
+
+static void run_line(struct root *r)
+{
+	struct words words = { r->console.edit.text, 0 };
+	const struct shell_command *c;
+	struct word word;
+
+	if (!words_next(&words, &word))
+		return;
+	c = find_command(word);
+	if (c == NULL)
+		out_print(&r->console.out, "there is no command %.*s; help lists them\n",
+		          (int)word.length, word.text);
+	else
+		run(r, c, &words);
+}
+
+/* The prompt's line has ended: the cursor is at the left margin. */
+static void line_done(struct root *r, bool wanted)
+{
+	r->console.prompt = false;
+	r->console.dirty = false;
+	if (wanted)
+		run_line(r);
+	edit_clear(&r->console.edit);
+	if (!r->top.active)
+		console_end(&r->console);
+}
+
+void shell_key(struct root *r, u8 key)
+{
+	struct edit *edit = &r->console.edit;
+
+	if (r->top.active) {
+		r->top.active = false;
+		console_end(&r->console);
+		return;
+	}
+	switch (edit_key(edit, key, &r->com1_queue.out)) {
+	case EDIT_LINE:
+		line_done(r, true);
+		break;
+	case EDIT_CANCEL:
+		line_done(r, false);
+		break;
+	case EDIT_TAB:
+		shell_complete(r);
+		break;
+	case EDIT_SWITCH:
+		switch_focus(r);
+		break;
+	case EDIT_NOTHING:
+		break;
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
+#include "hv/root/root.h"
+
+bool slot_is_mapped(const struct slot *s)
+{
+	return s->state != SLOT_EMPTY && s->state != SLOT_LEAVING;
+}
+
+struct slot *slot_find(struct root *r, struct word name)
+{
+	for (u32 i = 0; i < r->slots; i++)
+		if (word_is(name, slot_name(&r->slot[i])))
+			return &r->slot[i];
+	return NULL;
+}
+
+struct slot *slot_by_id(struct root *r, u32 id)
+{
+	for (u32 i = 0; i < r->slots; i++)
+		if (r->slot[i].state != SLOT_EMPTY && r->slot[i].id == id)
+			return &r->slot[i];
+	return NULL;
+}
+
+const char *slot_name(const struct slot *s)
+{
+	return s->plan->config.name;
+}
+
+const char *slot_state_name(const struct slot *s)
+{
+	static const char *const names[SLOT_STATES] = {
+		[SLOT_EMPTY] = "empty",     [SLOT_CREATED] = "created",   [SLOT_RUNNING] = "runs",
+		[SLOT_PAUSED] = "paused",   [SLOT_STOPPING] = "stopping", [SLOT_ENDED] = "ended",
+		[SLOT_LEAVING] = "leaving",
+	};
+
+	return names[s->state];
+}
+
+bool slots_all_ended(const struct root *r)
+{
+	for (u32 i = 0; i < r->slots; i++)
+		if (r->slot[i].state != SLOT_ENDED && r->slot[i].state != SLOT_EMPTY)
+			return false;
+	return true;
+}
