@@ -163,6 +163,7 @@ def blame_table(records):
         cause[key] = cause.get(key, 0) + r["ticks"]
     victims = list(dict.fromkeys(r["victim"] for r in blames))
     culprits = list(dict.fromkeys(r["culprit"] for r in blames))
+    culprits.sort(key=lambda name: victims.index(name) if name in victims else len(victims))
     causes = list(dict.fromkeys(r["cause"] for r in blames))
     rows = [["victim"] + [f"by {name}" for name in culprits] + ["all (steal)"], None]
     for victim in victims:
@@ -189,7 +190,7 @@ def render(records, machine="", colour=False):
     lines = []
     for title, note, body in (
             ("What one IPI costs, by path and number of targets",
-             f"{unit}; from the sender's first instruction to the last target's acknowledgement",
+             f"{unit}; until the last target's acknowledgement",
              cost_table(records)),
             ("Exits by VM and reason", "ticks from exit to entry", exits_table(records)),
             ("Blame: time that a VM was ready to run and could not, by who had the core",

@@ -71,8 +71,9 @@ def start(body, files, uefi=False, emulator="bochs", **config):
 
 def boot(modules, args="", files=None, **config):
     """Boot Tapvisor with these modules: `file words...`, the file as it is called under build/.
-    root.elf and monitor.elf are added unless `modules` names them."""
-    body = [f"multiboot2 /boot/tapvisor console=com1 telemetry=com2 {args}".rstrip()]
+    root.elf and monitor.elf are added unless `modules` names them. The machine switches itself off
+    after the last VM's end."""
+    body = [f"multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch {args}".rstrip()]
     for name in ("root", "monitor"):
         if not any(module.startswith(f"{name}.elf") for module in modules):
             body.append(f"module2 /boot/{name}.elf {name}")

@@ -16,6 +16,10 @@ FIELDS = {
     "verdict": {"ok": bool},
 }
 
+# What a guest may report of itself. Its lines are told from the hypervisor's by "vm", which comes
+# first in them; of any other type they are kept as "guest-TYPE", so that no guest speaks for another.
+FROM_GUESTS = ("bench", "storm", "victim", "text")
+
 
 class TelemetryError(Exception):
     pass
@@ -33,6 +37,18 @@ def check(record, where):
                 f'{where}: "{name}" is {record[name]!r}, not of type {kind.__name__}')
 
 
+def from_guest(record):
+    """A guest's line with its type made harmless if it is not for guests, or does not hold."""
+    kind = record.get("type")
+    if kind in FROM_GUESTS:
+        try:
+            check(record, "")
+            return record
+        except TelemetryError:
+            pass
+    return dict(record, type=f"guest-{kind}")
+
+
 def parse(text, where="telemetry"):
     """All records of a text in which each line that is not blank must be one."""
     records = []
@@ -44,6 +60,8 @@ def parse(text, where="telemetry"):
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise TelemetryError(f"{where}:{number}: not JSON ({error.msg}): {line[:60]}") from None
+        if isinstance(record, dict) and next(iter(record), "") == "vm":
+            record = from_guest(record)
         check(record, f"{where}:{number}")
         records.append(record)
     return records

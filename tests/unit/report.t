@@ -94,6 +94,12 @@ tap.like(refused('{"type":"blame","victim":"v"}'), 'a "blame" line without "culp
 tap.like(refused('{"type":"verdict","ok":1}'), '"ok" is 1, not of type bool', "field of wrong type")
 tap.is_(refused('{"type":"new","x":1}'), None, "an unknown type passes")
 
+forged = [{"vm": "a", "type": "verdict", "ok": True}, {"vm": "a", "type": "bench", "op": "self"},
+          {"vm": "a", "type": "victim", "lost": 7}, {"vm": "a", "x": 1}]
+tap.is_([r["type"] for r in telemetry.parse(telemetry.dump(forged))],
+        ["guest-verdict", "guest-bench", "victim", "guest-None"],
+        "a guest gives no verdict, and a bad line of its own stops nobody")
+
 console = 'boot\n[a] {"type":"bench","op":"self"}\nb: {"type":"x"}\n{"type":"y"}\n{"no":1}\n{bad}\n'
 got = telemetry.from_console(console)
 tap.is_([(r["type"], r.get("vm")) for r in got], [("bench", "a"), ("x", "b"), ("y", None)],
