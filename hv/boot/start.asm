@@ -77,6 +77,15 @@ start:
 	jmp 0x08:phys(.long)
 
 .too_old:
+	mov esi, phys(uart_settings)
+	mov edx, 0x300
+	mov ecx, 4
+.setting:
+	lodsb
+	mov dl, al
+	lodsb
+	out dx, al
+	loop .setting
 	mov esi, phys(message_too_old)
 .character:
 	mov dx, 0x3fd
@@ -141,6 +150,8 @@ boot_gdt:
 boot_gdtr:
 	dw 3 * 8 - 1
 	dq phys(boot_gdt)
+uart_settings:				; COM1, low byte of port and value: 115,200 8N1
+	db 0xfb, 0x80, 0xf8, 1, 0xf9, 0, 0xfb, 3
 message_too_old:
 	db "Tapvisor needs a 64-bit processor with no-execute pages (and VT-x).", 13, 10, 0
 

@@ -50,7 +50,6 @@ struct core {
 	u32 apic_id;   /* of the physical local APIC */
 	u64 stack_top; /* where each kernel entry starts; constant */
 	u32 online;    /* atomic; set by the core itself when it has reached C */
-	u32 crashed;   /* this core is in the crash report already */
 
 	struct tss tss ALIGNED(16);
 	u8 io_bitmap[IO_BITMAP_BYTES]; /* right behind the TSS */

@@ -19,9 +19,9 @@ static bool poweroff;
 static struct core *crashed_core; /* atomic: the first core to crash owns the report */
 
 static const char exception_names[32][4] = {
-	"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "?", "#TS", "#NP", "#SS",
-	"#GP", "#PF", "?", "#MF", "#AC", "#MC", "#XM", "#VE", "#CP", "?", "?", "?", "?", "?", "?",
-	"?", "?", "#SX", "?",
+	"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "?",   "#TS",
+	"#NP", "#SS", "#GP", "#PF", "?",   "#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
+	"?",   "?",   "?",   "?",   "?",   "?",   "?",   "?",   "#SX", "?",
 };
 
 void crash_set_poweroff(bool on)

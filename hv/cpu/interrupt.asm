@@ -6,6 +6,10 @@
 ; ring 3 in the current thread, for TSS.RSP0 points there; from ring 0 (idle, or a crash) and for
 ; the vectors with an interrupt stack, on that stack.
 
+%define BIT_OF(n) (1 << (n))
+; Exceptions with an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX.
+ERROR_CODES equ BIT_OF(8) | 0x1f << 10 | BIT_OF(17) | BIT_OF(21) | BIT_OF(29) | BIT_OF(30)
+
 ; struct user_regs
 REGS_CS           equ 144
 REGS_KERNEL_STACK equ 176
@@ -13,8 +17,8 @@ REGS_KERNEL_STACK equ 176
 global interrupt_stubs, user_return, core_idle, stack_switch
 extern user_trap, kernel_trap
 
-; RFLAGS for C, from ring 3's: AC off (it would suspend SMAP), DF off, TF and NT off. POPF does it in
-; two instructions on any processor; CLAC is #UD where there is no SMAP.
+; RFLAGS for C, from ring 3's: AC off (it would suspend SMAP), DF, TF and NT off. POPF does it in two
+; instructions on any processor; CLAC is #UD where there is no SMAP.
 %macro CLEAN_FLAGS 0
 	push 2
 	popfq
@@ -46,13 +50,13 @@ extern user_trap, kernel_trap
 
 section .text
 align 16
-; One stub every 16 bytes. The CPU pushes an error code for 8, 10..14, 17, 21, 29, 30 (SDM 3A 6.15);
-; the others push 0 in its place. NMI, #DF and #MC have their own stacks.
+; One stub every 16 bytes. Where the CPU pushes no error code (SDM 3A 6.15), the stub pushes 0. NMI,
+; #DF and #MC have stacks of their own.
 interrupt_stubs:
 %assign vector 0
 %rep 256
 	align 16
-%if vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21 && vector != 29 && vector != 30
+%if vector >= 32 || (BIT_OF(vector) & ERROR_CODES) == 0
 	push 0
 %endif
 	push strict dword vector
