@@ -39,6 +39,7 @@ static ALWAYS_INLINE void measure_local(const char *op, void (*body)(void))
 		if (i >= measure_warmup)
 			samples_add(&total_ticks, end - start);
 	}
+	tap_ok(total_ticks.n == MIN(measure_runs, SAMPLES_MAX), "%s", op);
 	measure_report("exit", op, 0, &total_ticks, before, true);
 }
 

@@ -7,7 +7,7 @@
 #include "guest-tools/lib/tap.h"
 
 #define VECTOR_TEST 0x51u
-#define COUNT       20000u
+#define COUNT       200000u
 #define PATIENCE    4000000000ull
 
 static u64 wait_ticks(u32 n)
