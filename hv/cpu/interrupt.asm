@@ -17,7 +17,7 @@ REGS_KERNEL_STACK equ 176
 global interrupt_stubs, user_return, core_idle, stack_switch
 extern user_trap, kernel_trap
 
-; RFLAGS for C, from ring 3's: AC off (it would suspend SMAP), DF, TF and NT off. POPF does it in two
+; RFLAGS for C, from ring 3's: AC off (it would suspend SMAP), DF, TF, NT off. POPF does it in two
 ; instructions on any processor; CLAC is #UD where there is no SMAP.
 %macro CLEAN_FLAGS 0
 	push 2

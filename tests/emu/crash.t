@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The crash report. Bochs's debugger breaks registers at hv_main's start; the kernel has no part."""
+"""The crash report. Bochs's debugger breaks registers at hv_main; the kernel has no part in it."""
 import os
 import re
 import subprocess
