@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's devices, by messages as ring 0 sends them, against a kernel that takes notes. */
+#include "tests/unit/ring3.h"
+
+#include "hv/monitor/monitor.h"
+#include "hv/monitor/ports.h"
+#include "hv/rt/ring.h"
+
+#define MEMORY 0x2000000u
+#define HZ     1000000u
+
+static struct {
+	u32 msis, outputs, alarms;
+	u64 address;
+	u32 data;
+	s64 accepted;
+} calls;
+
+static struct monitor monitor;
+static struct vm_console console;
+static struct process_info info;
+static struct thread_page page;
+
+static s64 call(u64 number, u64 a, u64 b, u64 c)
+{
+	(void)c;
+	switch (number) {
+	case SYS_MSI:
+		calls.msis++;
+		calls.address = a;
+		calls.data = (u32)b;
+		return calls.accepted;
+	case SYS_OUTPUT:
+		calls.outputs++;
+		return 0;
+	case SYS_ALARM:
+		calls.alarms++;
+		return 0;
+	default:
+		ck_abort_msg("system call %u", (unsigned int)number);
+	}
+}
+
+static const struct sys sys = { call, NULL, &page };
+
+static void setup(void)
+{
+	memset(&calls, 0, sizeof(calls));
+	memset(&console, 0, sizeof(console));
+	calls.accepted = 1;
+	info = (struct process_info){ .tsc_hz = HZ };
+	info.config.vcpus = 5;
+	monitor_init(&monitor, &info, &console, (struct guest_memory){ NULL, MEMORY },
+	             (struct view){ NULL, 0 }, (struct view){ NULL, 0 });
+}
+
+static bool message(u32 kind, u64 address, u32 size, bool write, u64 value)
+{
+	page.message.kind = kind;
+	page.message.address = address;
+	page.message.size = size;
+	page.message.write = write;
+	page.message.value = value;
+	return monitor_handle(&monitor, &sys, false);
+}
+
+static void out(u16 port, u32 size, u32 value)
+{
+	ck_assert(message(MSG_IO, port, size, true, value));
+}
+
+static u32 in(u16 port, u32 size)
+{
+	ck_assert(message(MSG_IO, port, size, false, 0));
+	ck_assert_uint_eq(page.reply.action, REPLY_RESUME);
+	return (u32)page.reply.value;
+}
+
+static bool claimed(void)
+{
+	return page.reply.stop != REPLY_UNCLAIMED;
+}
+
+static u32 io_read(u32 index)
+{
+	ck_assert(message(MSG_MMIO, 0xfec00000, 4, true, index));
+	ck_assert(message(MSG_MMIO, 0xfec00010, 4, false, 0));
+	return (u32)page.reply.value;
+}
+
+static void io_write(u32 index, u32 value)
+{
+	ck_assert(message(MSG_MMIO, 0xfec00000, 4, true, index));
+	ck_assert(message(MSG_MMIO, 0xfec00010, 4, true, value));
+}
+
+static void set_pin(u32 pin, u32 low, u32 high)
+{
+	io_write(0x11 + 2 * pin, high);
+	io_write(0x10 + 2 * pin, low);
+}
+
+/* --- ports --- */
+
+START_TEST(unclaimed)
+{
+	setup();
+	ck_assert_uint_eq(in(0x20, 1), 0xff);
+	ck_assert(!claimed());
+	ck_assert_uint_eq(in(0x20, 2), 0xffff);
+	ck_assert_uint_eq(in(0xcfc, 4), 0xffffffff);
+	ck_assert(!claimed());
+	out(0x20, 1, 0x11);
+	ck_assert(!claimed());
+	ck_assert_uint_eq(page.reply.action, REPLY_RESUME);
+	(void)in(0x3fd, 1);
+	ck_assert(claimed());
+	/* Half of it is there. */
+	ck_assert_uint_eq(in(0x71, 2) & 0xff00, 0xff00);
+	ck_assert(claimed());
+	ck_assert(message(MSG_MMIO, 0xfed00000, 8, false, 0));
+	ck_assert_uint_eq(page.reply.value, ~0ull);
+	ck_assert(!claimed());
+}
+END_TEST
+
+START_TEST(every_port_every_size)
+{
+	setup();
+	for (u32 size = 1; size <= 4; size *= 2) {
+		for (u32 port = 0; port <= 0xffff; port++) {
+			ck_assert(message(MSG_IO, port, size, false, 0));
+			ck_assert_uint_eq(page.reply.value >> 8 * size, 0);
+			ck_assert(message(MSG_IO, port, size, true, 0x01010101));
+		}
+	}
+}
+END_TEST
+
+START_TEST(ends)
+{
+	static const struct {
+		u16 port;
+		u32 size, value, action, stop;
+	} cases[] = {
+		{ 0xf4, 4, 0x12345, REPLY_STOP, END_DEBUG_EXIT },
+		{ 0xf4, 1, 0, REPLY_STOP, END_DEBUG_EXIT },
+		{ 0x64, 1, 0xfe, REPLY_RESET, END_RESET },
+		{ 0x64, 1, 0xd1, REPLY_RESUME, END_NONE },
+		{ 0x92, 1, 0x02, REPLY_RESUME, END_NONE },
+		{ 0x92, 1, 0x03, REPLY_RESET, END_RESET },
+		{ 0xcf9, 1, 0x02, REPLY_RESUME, END_NONE },
+		{ 0xcf9, 1, 0x06, REPLY_RESET, END_RESET },
+		{ 0x600, 1, 0x34, REPLY_STOP, END_POWER_OFF },
+		{ 0x600, 1, 0x30, REPLY_RESUME, END_NONE },
+		{ 0x604, 2, 0x2000, REPLY_STOP, END_POWER_OFF },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		setup();
+		out(cases[i].port, cases[i].size, cases[i].value);
+		ck_assert_msg(page.reply.action == cases[i].action &&
+		                      page.reply.stop == cases[i].stop,
+		              "case %u", i);
+	}
+	setup();
+	out(0xf4, 4, 0x12345);
+	ck_assert_uint_eq(page.reply.value, 0x12345);
+}
+END_TEST
+
+START_TEST(fwcfg)
+{
+	static const struct {
+		u16 key;
+		u64 value;
+	} items[] = {
+		{ 0, 0x554d4551 }, { 1, 1 }, { 3, MEMORY }, { 5, 5 }, { 15, 5 }, { 0x19, 0 }
+	};
+
+	setup();
+	for (u32 i = 0; i < ARRAY_SIZE(items); i++) {
+		u64 value = 0;
+
+		out(0x510, 2, items[i].key);
+		for (u32 byte = 0; byte < 8; byte++)
+			value |= (u64)in(0x511, 1) << 8 * byte;
+		ck_assert_uint_eq(value, items[i].value);
+		ck_assert_uint_eq(in(0x511, 1), 0);
+	}
+}
+END_TEST
+
+static u32 cmos(u32 index)
+{
+	out(0x70, 1, index);
+	return in(0x71, 1);
+}
+
+START_TEST(cmos_memory)
+{
+	setup();
+	ck_assert_uint_eq(cmos(0x15) | cmos(0x16) << 8, 640);
+	ck_assert_uint_eq(cmos(0x17) | cmos(0x18) << 8, 31 * 1024);
+	ck_assert_uint_eq(cmos(0x34) | cmos(0x35) << 8, 16 * 16);
+	ck_assert_uint_eq(cmos(0x5f), 4);
+	out(0x70, 1, 0x8f); /* with NMIs off */
+	out(0x71, 1, 0x0a);
+	ck_assert_uint_eq(cmos(0x0f), 0x0a);
+}
+END_TEST
+
+START_TEST(cmos_clock)
+{
+	setup();
+	page.message.now = (u64)HZ * (31 * 86400 + 13 * 3600 + 4 * 60 + 59);
+	ck_assert_uint_eq(cmos(0x00), 0x59);
+	ck_assert_uint_eq(cmos(0x02), 0x04);
+	ck_assert_uint_eq(cmos(0x04), 0x13);
+	ck_assert_uint_eq(cmos(0x07), 0x01);
+	ck_assert_uint_eq(cmos(0x08), 0x02);
+	ck_assert_uint_eq(cmos(0x09), 0x26);
+	ck_assert_uint_eq(cmos(0x32), 0x20);
+	ck_assert_uint_eq(cmos(0x06), 1); /* 1 February 2026 is a Sunday */
+	out(0x70, 1, 0x0b);
+	out(0x71, 1, 0xff);
+	ck_assert_uint_eq(cmos(0x0b), 0x06);
+	ck_assert_uint_eq(cmos(0x00), 59);
+	page.message.now = 0;
+}
+END_TEST
+
+START_TEST(dates)
+{
+	static const struct {
+		u64 seconds;
+		u32 year, month, day, weekday;
+	} cases[] = {
+		{ 0, 1970, 1, 1, 5 },           { 951782400, 2000, 2, 29, 3 },
+		{ 1709164800, 2024, 2, 29, 5 }, { 1709251200, 2024, 3, 1, 6 },
+		{ 4107542400, 2100, 3, 1, 2 },  { 1767225599, 2025, 12, 31, 4 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cmos_date d = cmos_date(cases[i].seconds);
+
+		ck_assert_msg(d.year == cases[i].year && d.month == cases[i].month &&
+		                      d.day == cases[i].day && d.weekday == cases[i].weekday,
+		              "case %u: %u-%u-%u, %u", i, d.year, d.month, d.day, d.weekday);
+	}
+}
+END_TEST
+
+/* --- UART --- */
+
+static void print(u16 base, const char *text)
+{
+	for (; *text != 0; text++) {
+		ck_assert_uint_ne(in((u16)(base + 5), 1) & 0x20, 0);
+		out(base, 1, (u8)*text);
+	}
+}
+
+START_TEST(uart_output)
+{
+	u8 bytes[16];
+	bool stalled;
+
+	setup();
+	print(0x3f8, "hello");
+	ck_assert_uint_eq(calls.outputs, 0);
+	print(0x3f8, "\n");
+	ck_assert_uint_eq(calls.outputs, 1);
+	print(0x2f8, "x");
+	ck_assert_uint_eq(ring_get(&console.out[CONSOLE_COM1], bytes, 16, &stalled), 6);
+	ck_assert_int_eq(memcmp(bytes, "hello\n", 6), 0);
+	ck_assert(!stalled);
+	ck_assert_uint_eq(ring_get(&console.out[CONSOLE_COM2], bytes, 16, &stalled), 1);
+	ck_assert_uint_eq(calls.msis, 0);
+}
+END_TEST
+
+START_TEST(uart_backpressure)
+{
+	u8 bytes[128];
+	bool stalled;
+	u32 n = 0;
+
+	setup();
+	while ((in(0x3fd, 1) & 0x20) != 0) {
+		out(0x3f8, 1, 'x');
+		n++;
+	}
+	ck_assert_uint_eq(n, BYTE_RING_SIZE - BYTE_RING_LOW + 1);
+	ck_assert_uint_eq(calls.outputs, 1); /* at half */
+	for (; n < BYTE_RING_SIZE; n++)
+		out(0x3f8, 1, 'x');
+	/* Not one more: the message is to be repeated, and is dropped only at last. */
+	ck_assert(!message(MSG_IO, 0x3f8, 1, true, 'y'));
+	ck_assert(!message(MSG_IO, 0x3f7, 2, true, 'y' << 8));
+	ck_assert(monitor_handle(&monitor, &sys, true));
+	ck_assert_uint_eq(monitor.output_lost, 1);
+	ck_assert_uint_eq(ring_get(&console.out[CONSOLE_COM1], bytes, 128, &stalled), 128);
+	ck_assert(stalled);
+	ck_assert(message(MSG_IO, 0x3f8, 1, true, 'y'));
+	ck_assert_uint_ne(in(0x3fd, 1) & 0x20, 0);
+}
+END_TEST
+
+START_TEST(uart_input)
+{
+	setup();
+	ck_assert_uint_eq(in(0x3fd, 1) & 1, 0);
+	ck_assert(ring_put(&console.in[CONSOLE_COM1], 'a'));
+	ck_assert(ring_put(&console.in[CONSOLE_COM1], 'b'));
+	ck_assert_uint_eq(in(0x3fd, 1) & 1, 1);
+	ck_assert_uint_eq(in(0x3f8, 1), 'a');
+	ck_assert_uint_eq(in(0x3f8, 1), 'b');
+	ck_assert_uint_eq(in(0x3f8, 1), 0);
+	ck_assert_uint_eq(in(0x3fd, 1) & 1, 0);
+}
+END_TEST
+
+START_TEST(uart_registers)
+{
+	setup();
+	out(0x3fb, 1, 0x83);
+	out(0x3f8, 1, 1);
+	out(0x3f9, 1, 2);
+	ck_assert_uint_eq(in(0x3f8, 2), 0x201);
+	out(0x3fb, 1, 0x03);
+	ck_assert_uint_eq(in(0x3f9, 1), 0);
+	out(0x3ff, 1, 0x5a);
+	ck_assert_uint_eq(in(0x3ff, 1), 0x5a);
+	ck_assert_uint_eq(in(0x3fa, 1), 0x01);
+	out(0x3fa, 1, 0x01);
+	ck_assert_uint_eq(in(0x3fa, 1), 0xc1);
+	ck_assert_uint_eq(in(0x3fe, 1), 0xb0);
+	/* Loopback: what drivers probe with. */
+	out(0x3fc, 1, 0x1a);
+	ck_assert_uint_eq(in(0x3fe, 1), 0x90);
+	out(0x3f8, 1, 'q');
+	ck_assert_uint_eq(in(0x3fd, 1) & 1, 1);
+	ck_assert_uint_eq(in(0x3f8, 1), 'q');
+	for (u32 i = 0; i < 40; i++)
+		out(0x3f8, 1, i);
+	for (u32 i = 0; i < 16; i++)
+		ck_assert_uint_eq(in(0x3f8, 1), i);
+	ck_assert_uint_eq(in(0x3fd, 1) & 1, 0);
+	ck_assert_uint_eq(ring_used(&console.out[CONSOLE_COM1]), 0);
+}
+END_TEST
+
+START_TEST(uart_interrupts)
+{
+	setup();
+	set_pin(4, 0x31, 3u << 24);
+	out(0x3f9, 1, 0x03);
+	ck_assert_uint_eq(calls.msis, 0); /* OUT2 is off */
+	out(0x3fc, 1, 0x0b);
+	ck_assert_uint_eq(calls.msis, 1); /* the transmitter is empty */
+	ck_assert_uint_eq(calls.address, 0xfee03000);
+	ck_assert_uint_eq(calls.data, 0x4031);
+	ck_assert_uint_eq(in(0x3fa, 1), 0x02);
+	ck_assert_uint_eq(in(0x3fa, 1), 0x01); /* reading acknowledges */
+	out(0x3f8, 1, 'x');
+	out(0x3f8, 1, 'x');
+	ck_assert_uint_eq(calls.msis, 3); /* an edge for each character */
+	(void)in(0x3fa, 1);
+	ck_assert(ring_put(&console.in[CONSOLE_COM1], 'a'));
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 4);
+	ck_assert_uint_eq(in(0x3fa, 1), 0x04);
+	ck_assert_uint_eq(in(0x3f8, 1), 'a');
+	ck_assert_uint_eq(in(0x3fa, 1), 0x01);
+}
+END_TEST
+
+/* The interrupt that a full ring withholds comes when root has made room. */
+START_TEST(uart_stalled_interrupt)
+{
+	u8 bytes[256];
+	bool stalled;
+
+	setup();
+	set_pin(4, 0x31, 0);
+	out(0x3fc, 1, 0x08);
+	out(0x3f9, 1, 0x02);
+	for (u32 i = 0; i < BYTE_RING_SIZE; i++)
+		out(0x3f8, 1, 'x');
+	calls.msis = 0;
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 0);
+	ck_assert_uint_eq(in(0x3fa, 1), 0x01);
+	(void)ring_get(&console.out[CONSOLE_COM1], bytes, 256, &stalled);
+	ck_assert(stalled);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 1);
+	ck_assert_uint_eq(in(0x3fa, 1), 0x02);
+}
+END_TEST
+
+/* --- IOAPIC --- */
+
+START_TEST(ioapic_registers)
+{
+	setup();
+	ck_assert_uint_eq(io_read(1), 0x00170020);
+	io_write(0, 0xff000000);
+	ck_assert_uint_eq(io_read(0), 0x0f000000);
+	for (u32 pin = 0; pin < 24; pin++) {
+		ck_assert_uint_eq(io_read(0x10 + 2 * pin), 0x10000);
+		set_pin(pin, 0xffffffff, 0xffffffff);
+		ck_assert_uint_eq(io_read(0x10 + 2 * pin), 0x1afff);
+		ck_assert_uint_eq(io_read(0x11 + 2 * pin), 0xff000000);
+	}
+	io_write(0x40, 0);
+	ck_assert_uint_eq(io_read(0x40), 0);
+	ck_assert_uint_eq(calls.msis, 0);
+}
+END_TEST
+
+static void line(u32 pin, bool high)
+{
+	out((u16)(0x2000 + pin), 1, high);
+}
+
+START_TEST(ioapic_edge)
+{
+	setup();
+	line(7, true); /* masked: lost */
+	line(7, false);
+	set_pin(7, 0x0907, 0x12000000); /* logical, lowest priority */
+	ck_assert_uint_eq(calls.msis, 0);
+	line(7, true);
+	line(7, true);
+	ck_assert_uint_eq(calls.msis, 1);
+	ck_assert_uint_eq(calls.address, 0xfee1200c);
+	ck_assert_uint_eq(calls.data, 0x4107);
+	ck_assert(message(MSG_EOI, 0, 0, false, 7));
+	ck_assert_uint_eq(calls.msis, 1);
+	line(7, false);
+	line(7, true);
+	ck_assert_uint_eq(calls.msis, 2);
+}
+END_TEST
+
+START_TEST(ioapic_level)
+{
+	setup();
+	set_pin(9, 0x8055, 0);
+	line(9, true);
+	ck_assert_uint_eq(calls.msis, 1);
+	ck_assert_uint_eq(calls.data, 0xc055);
+	ck_assert_uint_eq(io_read(0x22) & 0x4000, 0x4000);
+	line(9, false);
+	line(9, true); /* remote IRR holds it back */
+	ck_assert_uint_eq(calls.msis, 1);
+	ck_assert(message(MSG_EOI, 0, 0, false, 0x54)); /* another vector's */
+	ck_assert_uint_eq(calls.msis, 1);
+	ck_assert(message(MSG_EOI, 0, 0, false, 0x55)); /* still high: again */
+	ck_assert_uint_eq(calls.msis, 2);
+	line(9, false);
+	ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
+	ck_assert_uint_eq(calls.msis, 2);
+	ck_assert_uint_eq(io_read(0x22) & 0x4000, 0);
+	/* Masked while high; unmasked later. */
+	set_pin(9, 0x18055, 0);
+	line(9, true);
+	ck_assert_uint_eq(calls.msis, 2);
+	set_pin(9, 0x8055, 0);
+	ck_assert_uint_eq(calls.msis, 3);
+	/* The EOI register serves as well. */
+	ck_assert(message(MSG_MMIO, 0xfec00040, 4, true, 0x55));
+	ck_assert_uint_eq(calls.msis, 4);
+	/* Nobody accepts: remote IRR stays clear. */
+	line(9, false);
+	ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
+	calls.accepted = 0;
+	line(9, true);
+	ck_assert_uint_eq(calls.msis, 5);
+	ck_assert_uint_eq(io_read(0x22) & 0x4000, 0);
+}
+END_TEST
+
+/* A handler that never silences its device gets the interrupt at a bounded rate. */
+START_TEST(ioapic_storm)
+{
+	setup();
+	set_pin(9, 0x8055, 0);
+	line(9, true);
+	for (u32 i = 0; i < 10 * IOAPIC_STORM_LIMIT; i++)
+		ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
+	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT);
+	ck_assert_uint_eq(calls.alarms, 1);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT + 1);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT + 1);
+}
+END_TEST
+
+RING3_MAIN("monitor_devices", unclaimed, every_port_every_size, ends, fwcfg, cmos_memory,
+           cmos_clock, dates, uart_output, uart_backpressure, uart_input, uart_registers,
+           uart_interrupts, uart_stalled_interrupt, ioapic_registers, ioapic_edge, ioapic_level,
+           ioapic_storm)
