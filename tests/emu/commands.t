@@ -101,7 +101,7 @@ tap.like(out, r"operation +targets +native +native +x2apic", "run: native stands
 tap.like(out, r"^unicast +1 +median +\d+ +\d+ +651 ", "run: in one row", out)
 with open(f"{PLACE}/run/telemetry.jsonl", encoding="utf-8") as f:
     left = [json.loads(line) for line in f]
-tap.is_(left[-1], {"type": "verdict", "ok": True}, "run: the verdict is telemetry.jsonl's last line")
+tap.is_(left[-1], {"type": "verdict", "ok": True}, "run: the verdict is the last line of all")
 tap.ok(any(r["type"] == "bench" and r["path"] == "native" and r["n"] == 20 for r in left),
        "run: native lines are in it")
 

@@ -17,7 +17,7 @@ FIELDS = {
 }
 
 # What a guest may report of itself. Its lines are told from the hypervisor's by "vm", which comes
-# first in them; of any other type they are kept as "guest-TYPE", so that no guest speaks for another.
+# first in them; those of any other type become "guest-TYPE", so that none speaks for another.
 FROM_GUESTS = ("bench", "storm", "victim", "text")
 
 
