@@ -59,11 +59,13 @@ static UNUSED void world_init(struct world *w, u32 count, bool scattered, u32 fe
 		.index = w->index,
 	};
 	ok = vapic_vm_setup(&w->vm);
-	w->oracle = (struct oracle){ .count = count, .features = features, .phys_bits = 40 };
+	w->oracle.count = count;
+	w->oracle.features = features;
+	w->oracle.phys_bits = 40;
 	w->now = 1000;
 	for (u32 i = 0; i < count; i++) {
 		ok = ok && vapic_setup(&w->mem[i], &w->vm, i, world_id(i, scattered), i == 0);
-		w->oracle.apic[i].id = world_id(i, scattered);
+		w->oracle.apic[i] = (struct oapic){ .id = world_id(i, scattered) };
 		o_reset(&w->oracle.apic[i], i == 0);
 	}
 	WORLD_CHECK(ok, "setup refused");
