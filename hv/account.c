@@ -13,6 +13,15 @@ static const struct {
 	{ TIME_MONITOR, BLAME_MONITOR },
 };
 
+void account_extreme(struct exit_counter *c, u64 ticks)
+{
+	if (c->count == 1) /* the first */
+		c->min = c->max = ticks;
+	c->min = MIN(c->min, ticks);
+	c->max = MAX(c->max, ticks);
+	c->span = c->max - c->min;
+}
+
 void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 {
 	vcpu->exit_ticks += account(vcpu, row, now);

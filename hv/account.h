@@ -25,26 +25,27 @@ static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 
 	rq->stamp = now;
 	c->time[row] += ticks;
-	c->now = now;
 	return ticks;
 }
 
-/* The core leaves the exit handler for the guest: closes the books on the exit. */
+/* A minimum or maximum changed: seldom, after the first few. */
+void account_extreme(struct exit_counter *c, u64 ticks);
+
+/*
+ * The core leaves the exit handler for the guest: closes the books on the exit. An exit that takes
+ * 2^32 ticks or more counts in a bucket of shorter ones, rather than that each pays for the check.
+ */
 static ALWAYS_INLINE void account_exit_done(struct vcpu *vcpu, u64 now)
 {
 	u64 ticks = account(vcpu, TIME_EXIT, now) + vcpu->exit_ticks;
-	struct exit_counter *c = &vcpu->counters->exit[vcpu->exit_reason];
+	struct exit_counter *c = vcpu->exit;
 
 	vcpu->exit_ticks = 0;
-	if (unlikely(vcpu->exit_reason >= EXIT_REASONS))
-		return;
 	c->count++;
 	c->ticks += ticks;
-	if (unlikely(ticks - 1 < c->min - 1)) /* min 0 means none yet; ticks are never 0 */
-		c->min = ticks;
-	if (unlikely(ticks > c->max))
-		c->max = ticks;
-	c->hist[(ticks >> (HIST_BUCKETS - 1)) != 0 ? HIST_BUCKETS - 1 : bit_highest(ticks | 1)]++;
+	c->hist[bit_highest(ticks | 1) % HIST_BUCKETS]++;
+	if (unlikely(ticks - c->min > c->span))
+		account_extreme(c, ticks);
 }
 
 /* A leg of an exit that is not its last: in ring 0 or in ring 3. */

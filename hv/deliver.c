@@ -18,21 +18,27 @@ static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_ta
 	c->fanout[MIN(fanout, FANOUT_BUCKETS - 1)]++;
 }
 
-void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
-             const struct vapic_effects *fx)
+/* Looks at each target; in the order of the set. */
+static NOINLINE void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
 {
-	struct ipi_counter *c = &vcpu->counters->ipi[path];
 	u32 target;
 
-	count_message(c, mode, &fx->sent);
-	if ((todo & VAPIC_SELF) != 0)
-		vcpu->vmx.interrupt_ready = true;
-	if ((todo & VAPIC_WAKE) == 0)
-		return;
-	set_for_each (target, &fx->wake) {
+	set_for_each (target, wake) {
 		if (sched_notify(vcpu->vm->vcpu[target]))
 			c->kicks++;
 		else
 			c->kicks_avoided++;
 	}
+}
+
+void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
+             const struct vapic_effects *fx)
+{
+	struct ipi_counter *c = &vcpu->counters->ipi[path];
+
+	count_message(c, mode, &fx->sent);
+	if ((todo & VAPIC_SELF) != 0)
+		vcpu->vmx.pending |= PENDING_INTERRUPT;
+	if ((todo & VAPIC_WAKE) != 0)
+		notify(vcpu, c, &fx->wake);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits about the processor itself: halt, control registers, XCR0, exceptions, interrupts. */
+#include "hv/advance.h"
 #include "hv/account.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
@@ -17,7 +18,7 @@
 
 enum exit_outcome exit_hlt(struct vcpu *vcpu)
 {
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	count(vcpu, EVENT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
 	vcpu->halted_deaf = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
@@ -130,7 +131,7 @@ enum exit_outcome exit_cr_access(struct vcpu *vcpu)
 	}
 	if (!done)
 		return protection_fault(vcpu);
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	return EXIT_ENTER;
 }
 
@@ -142,7 +143,7 @@ enum exit_outcome exit_xsetbv(struct vcpu *vcpu)
 	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
 		return protection_fault(vcpu);
 	xsetbv(0, value);
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	return EXIT_ENTER;
 }
 
@@ -163,6 +164,7 @@ static void return_exception(struct vcpu *vcpu, u32 info)
 		write_dr6((read_dr6() & ~0xe00full) |
 		          (vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xe00f));
 	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_PRIVILEGED_EXCEPTION) {
+		vcpu->vmx.pending |= PENDING_REVECTORED;
 		vcpu->vmx.revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
 		vcpu->vmx.revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 		return;

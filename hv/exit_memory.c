@@ -22,7 +22,8 @@ enum exit_outcome exit_ept_violation(struct vcpu *vcpu)
 	vmx_take_revectored(&vcpu->vmx);
 	/* A fetch from nowhere, a page table that is nowhere, an event delivered to nowhere. */
 	if ((q & EPT_VIOLATION_FETCH) != 0 || (q & EPT_VIOLATION_TRANSLATED) == 0 ||
-	    (q & EPT_VIOLATION_LINEAR_VALID) == 0 || vcpu->vmx.revectored != 0) {
+	    (q & EPT_VIOLATION_LINEAR_VALID) == 0 ||
+	    (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
 		vm_end(vcpu, END_UNREACHABLE, gpa);
 		return EXIT_RUN;
 	}
@@ -36,7 +37,7 @@ enum exit_outcome exit_apic_access(struct vcpu *vcpu)
 	u64 type = bits_get(q, 15, 12);
 
 	vmx_take_revectored(&vcpu->vmx);
-	if (type > APIC_ACCESS_LINEAR_WRITE || vcpu->vmx.revectored != 0) {
+	if (type > APIC_ACCESS_LINEAR_WRITE || (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
 		vm_end(vcpu, END_UNREACHABLE, q);
 		return EXIT_RUN;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits of RDMSR, WRMSR and CPUID. The x2APIC's registers come first: they are the IPI path. */
+#include "hv/advance.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
 #include "hv/deliver.h"
@@ -16,7 +17,6 @@
 #define X2APIC_LAST  0x8ffu
 #define X2APIC_EOI   0x80bu
 #define X2APIC_ICR   0x830u
-#define X2APIC_SELF  0x83fu
 
 static u64 edx_eax(const struct vcpu *vcpu)
 {
@@ -52,8 +52,25 @@ static enum exit_outcome write_icr(struct vcpu *vcpu)
 	if (unlikely((todo & VAPIC_GP) != 0))
 		return refuse(vcpu);
 	deliver(vcpu, IPI_X2APIC, (u32)value >> 8, todo, &fx);
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	return EXIT_ENTER;
+}
+
+/* As vapic_msr_write does it, without the way through the register table. */
+static enum exit_outcome write_eoi(struct vcpu *vcpu)
+{
+	struct vapic_effects fx;
+	u32 todo;
+
+	if (unlikely(edx_eax(vcpu) != 0 || vapic_mode(vcpu->apic) != VAPIC_X2APIC))
+		return refuse(vcpu);
+	todo = vapic_eoi(vcpu->apic, &fx);
+	count(vcpu, EVENT_EOI);
+	vcpu_advance();
+	if (likely(todo == VAPIC_OK))
+		return EXIT_ENTER;
+	vcpu_todo(vcpu, todo, &fx);
+	return (todo & VAPIC_EOI) != 0 ? EXIT_RUN : EXIT_ENTER;
 }
 
 static enum exit_outcome write_apic(struct vcpu *vcpu, u32 msr)
@@ -63,13 +80,11 @@ static enum exit_outcome write_apic(struct vcpu *vcpu, u32 msr)
 
 	if (unlikely((todo & VAPIC_GP) != 0))
 		return refuse(vcpu);
-	if (msr == X2APIC_EOI)
-		count(vcpu, EVENT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_X2APIC, 0, todo, &fx);
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	vcpu_todo(vcpu, todo, &fx);
-	return (todo & VAPIC_EOI) != 0 ? EXIT_RUN : EXIT_ENTER;
+	return EXIT_ENTER;
 }
 
 /* ---- those with an effect here ---- */
@@ -130,13 +145,15 @@ enum exit_outcome exit_wrmsr(struct vcpu *vcpu)
 
 	if (likely(msr == X2APIC_ICR))
 		return write_icr(vcpu);
+	if (likely(msr == X2APIC_EOI))
+		return write_eoi(vcpu);
 	if (likely(is_apic(msr)))
 		return write_apic(vcpu, msr);
 	outcome = msr_write(&vcpu->msrs, msr, edx_eax(vcpu));
 	if (outcome == MSR_FAULT ||
 	    (outcome == MSR_CALL && !write_special(vcpu, msr, edx_eax(vcpu))))
 		return refuse(vcpu);
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	return EXIT_ENTER;
 }
 
@@ -158,13 +175,14 @@ enum exit_outcome exit_rdmsr(struct vcpu *vcpu)
 		return refuse(vcpu);
 	vcpu->vmx.gpr[RAX] = (u32)value;
 	vcpu->vmx.gpr[RDX] = value >> 32;
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	return EXIT_ENTER;
 }
 
 /* ---- CPUID ---- */
 
-NOINLINE static struct cpuid patched(struct vcpu *vcpu, const struct cpuid_row *row, u32 subleaf)
+/* The rows that depend on the vCPU's state. */
+NOINLINE static struct cpuid_row patched(struct vcpu *vcpu, const struct cpuid_row *row)
 {
 	const struct cpuid_vcpu state = {
 		.apic_id = vcpu->apic->id,
@@ -172,25 +190,38 @@ NOINLINE static struct cpuid patched(struct vcpu *vcpu, const struct cpuid_row *
 		.cr4 = vmx_read_cr4(),
 		.xcr0 = vmx_xcr0(),
 	};
-	struct cpuid value = row->value;
+	struct cpuid_row copy = *row;
 
-	cpuid_patch(&vcpu->vm->cpuid, row, subleaf, &state, &value);
-	return value;
+	cpuid_patch(&vcpu->vm->cpuid, row, (u32)vcpu->vmx.gpr[RCX], &state, &copy.value);
+	return copy;
+}
+
+static ALWAYS_INLINE void answer(struct vcpu *vcpu, const struct cpuid_row *row)
+{
+	u64 *gpr = vcpu->vmx.gpr;
+
+	gpr[RAX] = row->value.eax;
+	gpr[RBX] = row->value.ebx;
+	gpr[RCX] = row->value.ecx;
+	gpr[RDX] = row->value.edx;
+}
+
+NOINLINE static void answer_patched(struct vcpu *vcpu, const struct cpuid_row *row)
+{
+	struct cpuid_row copy = patched(vcpu, row);
+
+	answer(vcpu, &copy);
 }
 
 enum exit_outcome exit_cpuid(struct vcpu *vcpu)
 {
-	u64 *gpr = vcpu->vmx.gpr;
-	u32 subleaf = (u32)gpr[RCX];
-	const struct cpuid_row *row = cpuid_find(&vcpu->vm->cpuid, (u32)gpr[RAX], subleaf);
-	struct cpuid value = row->value;
+	const struct cpuid_row *row = cpuid_find(&vcpu->vm->cpuid, (u32)vcpu->vmx.gpr[RAX],
+	                                         (u32)vcpu->vmx.gpr[RCX]);
 
-	if (unlikely(row->patch != CPUID_CONSTANT))
-		value = patched(vcpu, row, subleaf);
-	gpr[RAX] = value.eax;
-	gpr[RBX] = value.ebx;
-	gpr[RCX] = value.ecx;
-	gpr[RDX] = value.edx;
-	vcpu_advance(vcpu);
+	if (likely(row->patch == CPUID_CONSTANT))
+		answer(vcpu, row);
+	else
+		answer_patched(vcpu, row);
+	vcpu_advance();
 	return EXIT_ENTER;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "hv/advance.h"
 #include "hv/exits.h"
 
 #include "hv/account.h"
@@ -17,12 +18,6 @@
 static enum exit_outcome exit_triple_fault(struct vcpu *vcpu)
 {
 	vm_end(vcpu, END_TRIPLE_FAULT, 0);
-	return EXIT_RUN;
-}
-
-static enum exit_outcome exit_entry_failed(struct vcpu *vcpu)
-{
-	vm_end(vcpu, END_ENTRY_FAILED, vcpu->exit_reason);
 	return EXIT_RUN;
 }
 
@@ -54,7 +49,8 @@ static enum exit_outcome exit_protected(struct vcpu *vcpu)
 /* INVD, WBINVD: caches stay as they are, which no guest without devices can tell. PAUSE. */
 static enum exit_outcome exit_nothing_to_do(struct vcpu *vcpu)
 {
-	vcpu_advance(vcpu);
+	(void)vcpu;
+	vcpu_advance();
 	return EXIT_ENTER;
 }
 
@@ -72,19 +68,33 @@ static enum exit_outcome exit_ignored(struct vcpu *vcpu)
 	return EXIT_ENTER;
 }
 
+/* A reason that nothing here asks for: the VM ends, with a dump. Entry failures (33, 34, 41) come
+ * with bit 31 set, and so do not get here. */
+static enum exit_outcome exit_unknown(struct vcpu *vcpu)
+{
+	vm_end(vcpu, END_UNKNOWN_EXIT, vmcs_read32(VMCS_EXIT_REASON) & EXIT_REASON_BASIC);
+	return EXIT_RUN;
+}
+
+/* Numbers without a name are not assigned (SDM appendix C). */
 const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_EXCEPTION_NMI] = exit_exception,
 	[VMX_EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
 	[VMX_EXIT_TRIPLE_FAULT] = exit_triple_fault,
 	[VMX_EXIT_INIT] = exit_ignored,
 	[VMX_EXIT_SIPI] = exit_ignored,
+	[VMX_EXIT_IO_SMI] = exit_unknown,
+	[VMX_EXIT_OTHER_SMI] = exit_unknown,
 	[VMX_EXIT_INTERRUPT_WINDOW] = exit_interrupt_window,
 	[VMX_EXIT_NMI_WINDOW] = exit_nmi_window,
+	[VMX_EXIT_TASK_SWITCH] = exit_unknown,
 	[VMX_EXIT_CPUID] = exit_cpuid,
 	[VMX_EXIT_GETSEC] = exit_undefined,
 	[VMX_EXIT_HLT] = exit_hlt,
 	[VMX_EXIT_INVD] = exit_nothing_to_do,
+	[VMX_EXIT_INVLPG] = exit_unknown,
 	[VMX_EXIT_RDPMC] = exit_protected,
+	[VMX_EXIT_RDTSC] = exit_unknown,
 	[VMX_EXIT_RSM] = exit_undefined,
 	[VMX_EXIT_VMCALL] = exit_vmcall,
 	[VMX_EXIT_VMCLEAR] = exit_undefined,
@@ -97,69 +107,85 @@ const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_VMXOFF] = exit_undefined,
 	[VMX_EXIT_VMXON] = exit_undefined,
 	[VMX_EXIT_CR_ACCESS] = exit_cr_access,
+	[VMX_EXIT_DR_ACCESS] = exit_unknown,
 	[VMX_EXIT_IO] = exit_io,
 	[VMX_EXIT_RDMSR] = exit_rdmsr,
 	[VMX_EXIT_WRMSR] = exit_wrmsr,
-	[VMX_EXIT_BAD_GUEST_STATE] = exit_entry_failed,
-	[VMX_EXIT_BAD_MSR_LOAD] = exit_entry_failed,
+	[VMX_EXIT_BAD_GUEST_STATE] = exit_unknown,
+	[VMX_EXIT_BAD_MSR_LOAD] = exit_unknown,
+	[35] = exit_unknown,
 	[VMX_EXIT_MWAIT] = exit_undefined,
+	[VMX_EXIT_MONITOR_TRAP] = exit_unknown,
+	[38] = exit_unknown,
 	[VMX_EXIT_MONITOR] = exit_undefined,
 	[VMX_EXIT_PAUSE] = exit_nothing_to_do,
-	[VMX_EXIT_MACHINE_CHECK] = exit_entry_failed,
+	[VMX_EXIT_MACHINE_CHECK] = exit_unknown,
+	[42] = exit_unknown,
+	[VMX_EXIT_TPR_BELOW_THRESHOLD] = exit_unknown,
 	[VMX_EXIT_APIC_ACCESS] = exit_apic_access,
+	[VMX_EXIT_VIRTUAL_EOI] = exit_unknown,
+	[VMX_EXIT_GDTR_IDTR] = exit_unknown,
+	[VMX_EXIT_LDTR_TR] = exit_unknown,
 	[VMX_EXIT_EPT_VIOLATION] = exit_ept_violation,
+	[VMX_EXIT_EPT_MISCONFIGURATION] = exit_unknown,
 	[VMX_EXIT_INVEPT] = exit_undefined,
+	[VMX_EXIT_RDTSCP] = exit_unknown,
 	[VMX_EXIT_PREEMPTION_TIMER] = exit_preemption_timer,
 	[VMX_EXIT_INVVPID] = exit_undefined,
 	[VMX_EXIT_WBINVD] = exit_nothing_to_do,
 	[VMX_EXIT_XSETBV] = exit_xsetbv,
+	[VMX_EXIT_APIC_WRITE] = exit_unknown,
+	[VMX_EXIT_RDRAND] = exit_unknown,
+	[VMX_EXIT_INVPCID] = exit_unknown,
 	[VMX_EXIT_VMFUNC] = exit_undefined,
 	[VMX_EXIT_ENCLS] = exit_undefined,
+	[VMX_EXIT_RDSEED] = exit_unknown,
+	[VMX_EXIT_PML_FULL] = exit_unknown,
+	[VMX_EXIT_XSAVES] = exit_unknown,
+	[VMX_EXIT_XRSTORS] = exit_unknown,
+	[VMX_EXIT_PCONFIG] = exit_undefined,
+	[VMX_EXIT_SPP] = exit_unknown,
 	[VMX_EXIT_UMWAIT] = exit_undefined,
 	[VMX_EXIT_TPAUSE] = exit_undefined,
-	[VMX_EXIT_PCONFIG] = exit_undefined,
+	[VMX_EXIT_LOADIWKEY] = exit_unknown,
+	[VMX_EXIT_ENCLV] = exit_unknown,
+	[71] = exit_unknown,
+	[VMX_EXIT_ENQCMD_PASID] = exit_unknown,
+	[VMX_EXIT_ENQCMDS_PASID] = exit_unknown,
+	[VMX_EXIT_BUS_LOCK] = exit_unknown,
+	[VMX_EXIT_INSTRUCTION_TIMEOUT] = exit_unknown,
+	[VMX_EXIT_SEAMCALL] = exit_unknown,
+	[VMX_EXIT_TDCALL] = exit_unknown,
+	[VMX_EXIT_RDMSRLIST] = exit_unknown,
+	[VMX_EXIT_WRMSRLIST] = exit_unknown,
 };
 
 /* ---- dispatch ---- */
 
-static void trace(const struct vcpu *vcpu, u32 reason)
-{
-	struct run_queue *rq = vcpu->rq;
-	struct exit_trace *t = &rq->trace[rq->trace_next++ % TRACE_EXITS];
-
-	t->tsc = rq->stamp;
-	t->reason = reason;
-	t->vm = (u16)vcpu->vm->id;
-	t->vcpu = (u16)vcpu->index;
-}
-
-NOINLINE static enum exit_outcome exit_unknown(struct vcpu *vcpu, u32 reason)
+static NOINLINE NORETURN void exit_refused(struct vcpu *vcpu, u32 reason)
 {
 	vm_end(vcpu,
 	       (reason & (u32)EXIT_REASON_ENTRY_FAILED) != 0 ? END_ENTRY_FAILED : END_UNKNOWN_EXIT,
 	       reason & EXIT_REASON_BASIC);
-	return EXIT_RUN;
+	vcpu_run(vcpu);
 }
 
 NORETURN void vmx_on_exit(struct vmx_vcpu *vmx)
 {
 	struct vcpu *vcpu = vcpu_of(vmx);
-	enum exit_outcome outcome;
-	u32 reason;
+	struct run_queue *rq = vcpu->rq;
+	u64 now = rdtsc();
+	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
 
-	account(vcpu, TIME_GUEST, rdtsc());
+	vcpu->counters->time[TIME_GUEST] += now - rq->stamp;
+	rq->stamp = now;
+	rq->trace[rq->trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
 	atomic_store_relaxed(&vcpu->state, (u32)RUN_HOST);
-	vmx->launched = 1;
-	reason = vmcs_read32(VMCS_EXIT_REASON);
-	trace(vcpu, reason);
 	/* An entry that failed has bit 31 set: never a row of the table. */
-	if (likely(reason < EXIT_REASONS && exit_handlers[reason] != NULL)) {
-		vcpu->exit_reason = reason;
-		outcome = exit_handlers[reason](vcpu);
-	} else {
-		outcome = exit_unknown(vcpu, reason);
-	}
-	if (likely(outcome == EXIT_ENTER))
+	if (unlikely(reason >= EXIT_REASONS))
+		exit_refused(vcpu, reason);
+	vcpu->exit = &vcpu->counters->exit[reason];
+	if (likely(exit_handlers[reason](vcpu) == EXIT_ENTER))
 		vcpu_resume_guest(vcpu);
 	vcpu_run(vcpu);
 }
@@ -186,10 +212,10 @@ void crash_extra(struct core *core)
 
 	printk("last exits of core %u, oldest first:\n", core->index);
 	for (u32 i = 0; i < TRACE_EXITS; i++) {
-		const struct exit_trace *t = &rq->trace[(rq->trace_next + i) % TRACE_EXITS];
+		u64 who = rq->trace[(rq->trace_next + i) % TRACE_EXITS];
 
-		if (t->tsc != 0)
-			printk("  %lu vm %u vcpu %u reason %u\n", t->tsc, t->vm, t->vcpu,
-			       t->reason & (u32)EXIT_REASON_BASIC);
+		if (who != 0)
+			printk("  vm %lu vcpu %lu reason %lu\n", (who >> 32) / MAX_VCPUS,
+			       (who >> 32) % MAX_VCPUS, who & 0xffff);
 	}
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "hv/advance.h"
 #include "hv/guest.h"
 
 #include "hv/base/bits.h"
@@ -71,7 +72,7 @@ void guest_finish_access(struct vcpu *vcpu, u64 value)
 			value = sign_extend(value, access->size);
 		register_set(vcpu, access->reg, access->high, access->reg_size, value);
 	}
-	vcpu_advance_by(vcpu, access->length);
+	vcpu_advance_by(access->length);
 }
 
 /* ---- the instruction ---- */
@@ -158,7 +159,7 @@ static void apic_access(struct vcpu *vcpu, const struct insn *insn, u32 offset)
 		vmcs_write(VMCS_GUEST_RFLAGS, rflags);
 		if (insn->alu != ALU_CMP && insn->alu != ALU_TEST)
 			apic_write(vcpu, offset, insn->size, result);
-		vcpu_advance_by(vcpu, insn->length);
+		vcpu_advance_by(insn->length);
 		return;
 	}
 	if (insn->op == INSN_XCHG)
@@ -205,7 +206,7 @@ void guest_mmio(struct vcpu *vcpu, u64 gpa)
 		if (likely(is_store(insn))) {
 			apic_write(vcpu, (u32)(gpa & ~APIC_PAGE), insn->size,
 			           stored_value(vcpu, insn));
-			vcpu_advance_by(vcpu, insn->length);
+			vcpu_advance_by(insn->length);
 			return;
 		}
 		if (is_simple(insn) || insn->op == INSN_XCHG || insn->op == INSN_ALU_STORE ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* VMCALL: hv/abi/hypercall.h says what there is. Numbers and semantics of KVM's are KVM's. */
+#include "hv/advance.h"
 #include "hv/abi/hypercall.h"
 
 #include "hv/base/atomic.h"
@@ -137,6 +138,6 @@ enum exit_outcome exit_vmcall(struct vcpu *vcpu)
 	else
 		result = dispatch(vcpu, gpr[RAX] & mask, &arg);
 	gpr[RAX] = (u64)result & mask;
-	vcpu_advance(vcpu);
+	vcpu_advance();
 	return vcpu->yields ? EXIT_RUN : EXIT_ENTER;
 }

@@ -309,6 +309,7 @@ static void put(struct run_queue *rq, struct vcpu *vcpu)
 	account_flush(rq);
 	account_switch(rq, NULL);
 	vcpu->since = rq->stamp;
+	vcpu->counters->now = rq->stamp;
 }
 
 NORETURN void sched_preempt(struct vcpu *vcpu)

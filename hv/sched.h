@@ -15,12 +15,6 @@
 
 #define TRACE_EXITS 32u
 
-struct exit_trace {
-	u64 tsc;
-	u32 reason;
-	u16 vm, vcpu;
-};
-
 struct run_queue {
 	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, taken whole */
 
@@ -34,8 +28,8 @@ struct run_queue {
 	u64 min_runtime;      /* virtual run time that a newcomer starts at */
 	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
 	struct core_counters *counters;
-	u32 trace_next;
-	struct exit_trace trace[TRACE_EXITS]; /* ring of this core's last exits */
+	u64 trace[TRACE_EXITS]; /* ring of this core's last exits: vcpu->trace_id | reason */
+	u8 trace_next;          /* free-running */
 };
 
 extern struct run_queue run_queues[MAX_CORES];

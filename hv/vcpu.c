@@ -13,22 +13,6 @@
 #include "vmx/start.h"
 #include "vmx/vmcs.h"
 
-void vcpu_advance_by(struct vcpu *vcpu, u64 length)
-{
-	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-	u32 shadows = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
-
-	(void)vcpu;
-	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + length);
-	if (unlikely((interruptibility & shadows) != 0))
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~shadows);
-}
-
-void vcpu_advance(struct vcpu *vcpu)
-{
-	vcpu_advance_by(vcpu, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
-}
-
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
 	u64 slice = sched_slice_end(vcpu);
@@ -53,7 +37,7 @@ static void take_events(struct vcpu *vcpu, u32 events)
 		vcpu->activity = ACTIVITY_RUN;
 	}
 	if ((events & VAPIC_EV_NMI) != 0)
-		vcpu->vmx.nmi_pending = true;
+		vcpu->vmx.pending |= PENDING_NMI;
 }
 
 static void take_mail(struct vcpu *vcpu)
@@ -61,7 +45,7 @@ static void take_mail(struct vcpu *vcpu)
 	struct vapic_mailed mail = vapic_pull(vcpu->apic);
 
 	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
-	vcpu->vmx.interrupt_ready = true;
+	vcpu->vmx.pending |= PENDING_INTERRUPT;
 	if (unlikely(mail.events != 0))
 		take_events(vcpu, mail.events);
 }
@@ -103,7 +87,7 @@ static void take_time(struct vcpu *vcpu, u64 now)
 void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
 {
 	if ((todo & VAPIC_SELF) != 0)
-		vcpu->vmx.interrupt_ready = true;
+		vcpu->vmx.pending |= PENDING_INTERRUPT;
 	if ((todo & VAPIC_TIMER) != 0)
 		vcpu_set_deadline(vcpu);
 	if ((todo & VAPIC_EOI) != 0 && fx != NULL)
@@ -115,12 +99,13 @@ void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
 /* What goes in at this entry. */
 static void inject(struct vcpu *vcpu)
 {
-	int vector = vcpu->vmx.interrupt_ready ? vapic_next(vcpu->apic) : -1;
+	u32 *pending = &vcpu->vmx.pending;
+	int vector = (*pending & PENDING_INTERRUPT) != 0 ? vapic_next(vcpu->apic) : -1;
 
 	switch (vmx_inject(&vcpu->vmx, vector)) {
 	case INJECTED_INTERRUPT:
 		vapic_accept(vcpu->apic, (u8)vector);
-		vcpu->vmx.interrupt_ready = false;
+		*pending &= ~PENDING_INTERRUPT;
 		count(vcpu, EVENT_INJECT_INTERRUPT);
 		break;
 	case INJECTED_NMI:
@@ -130,34 +115,50 @@ static void inject(struct vcpu *vcpu)
 		count(vcpu, EVENT_INJECT_EXCEPTION);
 		break;
 	case INJECTED_NOTHING:
-		vcpu->vmx.interrupt_ready = vector >= 0;
+		if (vector < 0)
+			*pending &= ~PENDING_INTERRUPT;
 		break;
 	}
 }
 
-static bool has_mail(const struct vcpu *vcpu)
+/* The same for the usual case: an interrupt, and nothing else. */
+static ALWAYS_INLINE void inject_interrupt(struct vcpu *vcpu)
 {
-	return vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0;
+	int vector = vapic_next(vcpu->apic);
+
+	if (vector >= 0 && !vmx_inject_interrupt(&vcpu->vmx, (u8)vector))
+		return;
+	vcpu->vmx.pending = 0;
+	if (vector < 0)
+		return;
+	vapic_accept(vcpu->apic, (u8)vector);
+	count(vcpu, EVENT_INJECT_INTERRUPT);
+}
+
+static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
+{
+	return vapic_pending(vcpu->apic) | (atomic_load(&vcpu->requests) != 0);
 }
 
 /*
- * The owner's half of the delivery protocol. The exchange is a full fence: a sender either sees
- * RUN_GUEST and kicks, or its post is seen here. Partner: sched_notify. A kick that comes between
- * this look and the entry stays pending in the core's APIC, and exits at once.
+ * The owner's half of the delivery protocol: after this the caller looks at has_mail. The exchange
+ * is a full fence: a sender either sees RUN_GUEST and kicks, or its post is seen there. Partner:
+ * sched_notify. A kick that comes between that look and the entry stays pending in the core's APIC,
+ * and exits at once.
  */
-static bool publish(struct vcpu *vcpu)
+static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 {
 	atomic_store_fence(&vcpu->state, (u32)RUN_GUEST);
-	if (likely(!has_mail(vcpu)))
-		return true;
-	atomic_store(&vcpu->state, (u32)RUN_HOST);
-	return false;
 }
 
-/* The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. */
-static void set_preemption_timer(struct vcpu *vcpu, u64 now)
+/*
+ * The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. Without
+ * one the host's timer does it.
+ */
+static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
 {
-	u64 counts = ((vcpu->deadline - now) >> vcpu->vmx.caps->timer_shift) + 1;
+	u64 left = vcpu->deadline > now ? vcpu->deadline - now : 0;
+	u64 counts = (left >> vcpu->vmx.caps->timer_shift) + 1;
 
 	if ((vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0)
 		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, ~0u));
@@ -165,30 +166,45 @@ static void set_preemption_timer(struct vcpu *vcpu, u64 now)
 		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
 }
 
-NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
+/*
+ * RUN_GUEST is published, and mail, a deadline, or something to inject wants a look. Published anew
+ * after each: the state must be RUN_HOST while the vCPU is elsewhere.
+ */
+static NOINLINE NORETURN void resume_carefully(struct vcpu *vcpu)
 {
 	u64 now;
 
-	while (unlikely(!publish(vcpu))) {
-		if (atomic_load(&vcpu->requests) != 0)
+	while (has_mail(vcpu)) {
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		if (unlikely(atomic_load(&vcpu->requests) != 0))
 			vcpu_run(vcpu);
 		take_mail(vcpu);
-		if (vcpu->activity != ACTIVITY_RUN)
+		if (unlikely(vcpu->activity != ACTIVITY_RUN))
 			vcpu_run(vcpu);
+		publish(vcpu);
 	}
-	now = rdtsc();
-	if (unlikely(now >= vcpu->deadline)) {
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		vcpu_run(vcpu);
-	}
-	if (vcpu->vmx.interrupt_ready || vmx_inject_needed(&vcpu->vmx)) {
-		inject(vcpu);
+	if (vcpu->deadline != VAPIC_NEVER) {
 		now = rdtsc();
+		if (now >= vcpu->deadline) {
+			atomic_store(&vcpu->state, (u32)RUN_HOST);
+			vcpu_run(vcpu);
+		}
+		set_timer(vcpu, now);
 	}
-	if (vcpu->deadline != VAPIC_NEVER)
-		set_preemption_timer(vcpu, now);
-	account_exit_done(vcpu, now);
-	vcpu->counters->entries++;
+	if (likely(vcpu->vmx.pending == PENDING_INTERRUPT))
+		inject_interrupt(vcpu);
+	else if (vcpu->vmx.pending != 0)
+		inject(vcpu);
+	account_exit_done(vcpu, rdtsc());
+	vmx_enter(&vcpu->vmx);
+}
+
+NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
+{
+	publish(vcpu);
+	if (unlikely(has_mail(vcpu) || vcpu->vmx.pending != 0 || vcpu->deadline != VAPIC_NEVER))
+		resume_carefully(vcpu);
+	account_exit_done(vcpu, rdtsc());
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -197,10 +213,11 @@ NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 /* An interrupt ends HLT if it could be delivered; NMI and kicks always do. */
 static void end_halt(struct vcpu *vcpu)
 {
-	bool interrupt = vcpu->vmx.interrupt_ready && !vcpu->halted_deaf &&
+	bool interrupt = (vcpu->vmx.pending & PENDING_INTERRUPT) != 0 && !vcpu->halted_deaf &&
 	                 vapic_next(vcpu->apic) >= 0;
 
-	if (vcpu->activity == ACTIVITY_HALT && (interrupt || vcpu->vmx.nmi_pending))
+	if (vcpu->activity == ACTIVITY_HALT &&
+	    (interrupt || (vcpu->vmx.pending & PENDING_NMI) != 0))
 		vcpu->activity = ACTIVITY_RUN;
 }
 

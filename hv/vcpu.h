@@ -80,11 +80,12 @@ struct vcpu {
 	struct vapic *apic;
 	struct vcpu_counters *counters;
 	u32 index;
+	u64 trace_id; /* (vm * MAX_VCPUS + index) << 32 */
 
-	u32 exit_reason; /* of the exit being handled; EXIT_REASONS: none yet */
-	u64 exit_ticks;  /* what earlier legs of this exit took */
-	u64 deadline;    /* host TSC at which this vCPU must be looked at while it runs */
-	u64 tsc_offset;  /* guest's TSC - host's */
+	struct exit_counter *exit; /* of the exit being handled */
+	u64 exit_ticks;            /* what earlier legs of this exit took */
+	u64 deadline;              /* host TSC at which this vCPU must be looked at while it runs */
+	u64 tsc_offset;            /* guest's TSC - host's */
 	enum activity activity;
 	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
 	bool started;     /* MSG_START was answered */
@@ -105,6 +106,7 @@ struct vcpu {
 	struct msr_file msrs;
 	struct thread thread;
 	struct fetch_memory fetched;
+	struct exit_counter uncounted; /* for entries that follow no exit */
 };
 
 static_assert(offsetof(struct vcpu, vmx) == 0, "vcpu_of");
@@ -127,10 +129,6 @@ NORETURN void vcpu_run(struct vcpu *vcpu);
 
 /* The short way back after an exit that was handled whole. */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu);
-
-/* Moves RIP behind the instruction that exited, and ends STI and MOV-SS shadows. */
-void vcpu_advance(struct vcpu *vcpu);
-void vcpu_advance_by(struct vcpu *vcpu, u64 length);
 
 /* The guest's TSC at a host TSC. */
 static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)

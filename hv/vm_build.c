@@ -47,8 +47,9 @@ static bool build_vcpu(struct vm *vm, u32 index)
 	vm->vcpu[index] = vcpu;
 	vcpu->vm = vm;
 	vcpu->index = index;
+	vcpu->trace_id = (u64)(vm->id * MAX_VCPUS + index) << 32;
 	vcpu->rq = queue_for(vm, index);
-	vcpu->exit_reason = EXIT_REASONS;
+	vcpu->exit = &vcpu->uncounted;
 	vcpu->activity = ACTIVITY_NONE;
 	vcpu->counters = vm_alloc(vm, frames_for(COUNTERS_STRIDE), 1);
 	vcpu->apic = vm_alloc(vm, frames_for(sizeof(*vcpu->apic)), 1);

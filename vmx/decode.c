@@ -347,7 +347,7 @@ static ALWAYS_INLINE bool decode_quickly(struct insn *insn, const struct insn_by
 		insn->op = opcode == 0x89 ? INSN_STORE : INSN_LOAD;
 		insn->reg = (u8)(((modrm >> 3) & 7) | (prefix & 4) << 1);
 		insn->high = 0;
-	} else if (opcode == 0xc7 && !(modrm & 0x38) && length < 12) {
+	} else if (opcode == 0xc7 && !(modrm & 0x38)) {
 		insn->op = INSN_STORE_IMM;
 		insn->imm = (u64)immediate(bytes->byte + length, 4);
 		length += 4;

@@ -3,6 +3,7 @@
 
 #include "hv/base/x86.h"
 #include "vmx/controls.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 
 #define CONTRIBUTORY (BIT32(0) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13))
@@ -20,7 +21,7 @@ static u32 exception_info(u32 vector)
 
 static bool is_exception(u32 info)
 {
-	return info != 0 && (info & INTERRUPTION_TYPE) == INTERRUPTION_EXCEPTION;
+	return (info & INTERRUPTION_TYPE) == INTERRUPTION_EXCEPTION;
 }
 
 /*
@@ -42,13 +43,15 @@ void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 e
 {
 	u32 earlier = vcpu->revectored;
 
-	if (is_exception(earlier)) {
+	if ((vcpu->pending & PENDING_REVECTORED) != 0 && is_exception(earlier)) {
 		if (makes_double_fault(earlier & INTERRUPTION_VECTOR, vector)) {
 			vector = EXCEPTION_DF;
 			error = 0;
 		}
-		vcpu->revectored = 0; /* it will happen again, or became part of the #DF */
+		vcpu->pending &=
+			~PENDING_REVECTORED; /* it will happen again, or became part of the #DF */
 	}
+	vcpu->pending |= PENDING_EXCEPTION;
 	vcpu->exception = exception_info(vector);
 	vcpu->exception_error = error;
 }
@@ -59,6 +62,7 @@ void vmx_take_revectored(struct vmx_vcpu *vcpu)
 
 	if ((info & INTERRUPTION_VALID) == 0)
 		return;
+	vcpu->pending |= PENDING_REVECTORED;
 	vcpu->revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
 	vcpu->revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 	if ((info & INTERRUPTION_ERROR_CODE) != 0)
@@ -103,20 +107,31 @@ static bool interrupt_blocked(u32 interruptibility)
 	return (interruptibility & SHADOWS) != 0 || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
 }
 
+bool vmx_inject_interrupt(struct vmx_vcpu *vcpu, u8 vector)
+{
+	if (unlikely(interrupt_blocked(vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY)))) {
+		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
+		return false;
+	}
+	vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO,
+	             vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID);
+	return true;
+}
+
 static enum vmx_injection inject_asynchronous(struct vmx_vcpu *vcpu, int vector)
 {
 	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 	enum vmx_injection done = INJECTED_NOTHING;
 
-	if (vcpu->nmi_pending && !nmi_blocked(interruptibility)) {
-		vcpu->nmi_pending = false;
+	if ((vcpu->pending & PENDING_NMI) != 0 && !nmi_blocked(interruptibility)) {
+		vcpu->pending &= ~PENDING_NMI;
 		inject_now(2 | INTERRUPTION_NMI | INTERRUPTION_VALID, 0, 0);
 		done = INJECTED_NMI;
 	} else if (vector >= 0 && !interrupt_blocked(interruptibility)) {
 		inject_now((u32)vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID, 0, 0);
 		done = INJECTED_INTERRUPT;
 	}
-	if (vcpu->nmi_pending)
+	if ((vcpu->pending & PENDING_NMI) != 0)
 		window_open(vcpu, PRIMARY_NMI_WINDOW);
 	if (vector >= 0 && done != INJECTED_INTERRUPT)
 		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
@@ -125,16 +140,16 @@ static enum vmx_injection inject_asynchronous(struct vmx_vcpu *vcpu, int vector)
 
 enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector)
 {
-	if (vcpu->revectored != 0) {
+	if ((vcpu->pending & PENDING_REVECTORED) != 0) {
 		inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
-		vcpu->revectored = 0;
-	} else if (vcpu->exception != 0) {
+		vcpu->pending &= ~PENDING_REVECTORED;
+	} else if ((vcpu->pending & PENDING_EXCEPTION) != 0) {
 		inject_now(vcpu->exception, vcpu->exception_error, 0);
-		vcpu->exception = 0;
+		vcpu->pending &= ~PENDING_EXCEPTION;
 	} else {
 		return inject_asynchronous(vcpu, vector);
 	}
-	if (vcpu->nmi_pending)
+	if ((vcpu->pending & PENDING_NMI) != 0)
 		window_open(vcpu, PRIMARY_NMI_WINDOW);
 	if (vector >= 0)
 		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);

@@ -40,15 +40,11 @@ enum vmx_injection {
  */
 MUST_USE enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector);
 
-/* True when the entry must look at vmx_inject: something is pending in the vCPU itself. */
-static ALWAYS_INLINE bool vmx_inject_needed(const struct vmx_vcpu *vcpu);
-
-#include "vmx/vcpu.h"
-
-static ALWAYS_INLINE bool vmx_inject_needed(const struct vmx_vcpu *vcpu)
-{
-	return (vcpu->revectored | vcpu->exception) != 0 || vcpu->nmi_pending;
-}
+/*
+ * The usual case alone: nothing but an interrupt is pending. True: the vector was taken; false: a
+ * window was opened.
+ */
+MUST_USE bool vmx_inject_interrupt(struct vmx_vcpu *vcpu, u8 vector);
 
 /* The interrupt and NMI windows: exits when the guest can take one. */
 void vmx_window_closed(struct vmx_vcpu *vcpu, u32 control);

@@ -74,9 +74,7 @@ static void write_common(struct vmx_vcpu *vcpu, enum start_row row, u64 cr0, u64
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(vcpu->gpr); i++)
 		vcpu->gpr[i] = 0;
-	vcpu->revectored = 0;
-	vcpu->exception = 0;
-	vcpu->nmi_pending = false;
+	vcpu->pending = 0;
 	write_segments(rows[row]);
 	vmx_write_cr0(vcpu, cr0);
 	vmx_write_cr4(vcpu, cr4);

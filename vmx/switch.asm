@@ -21,11 +21,7 @@ extern vmx_on_entry_failed     ; NORETURN void (struct vmx_vcpu *, bool invalid)
 VCPU_STACK_TOP	equ 128        ; offsetof, held together by static_assert in vmx/vcpu.h
 VCPU_LAUNCHED	equ 136
 
-; NORETURN void vmx_enter(struct vmx_vcpu *vcpu): its VMCS is current, interrupts are off.
-global vmx_enter
-vmx_enter:
-	mov	rsp, rdi
-	cmp	dword [rdi + VCPU_LAUNCHED], 0
+%macro LOAD_GUEST 0
 	pop	rax
 	pop	rcx
 	pop	rdx
@@ -41,11 +37,21 @@ vmx_enter:
 	pop	r12
 	pop	r13
 	pop	r14
-	pop	r15                    ; POP leaves the flags of CMP alone
-	je	.launch
+	pop	r15
+%endmacro
+
+; NORETURN void vmx_enter(struct vmx_vcpu *vcpu): its VMCS is current, interrupts are off.
+global vmx_enter
+vmx_enter:
+	cmp	dword [rdi + VCPU_LAUNCHED], 0
+	mov	rsp, rdi
+	je	.first
+	LOAD_GUEST
 	vmresume
 	jmp	.failed                ; never fall into VMLAUNCH: this VMCS is launched
-.launch:
+.first:
+	mov	dword [rdi + VCPU_LAUNCHED], 1
+	LOAD_GUEST
 	vmlaunch
 .failed:
 	; The registers hold the guest's values: nothing may be taken from them. RSP is ours.

@@ -27,19 +27,24 @@ struct vmx_guest_state {
 	void *xsave; /* XSAVE area, 64-byte aligned, whole pages */
 };
 
+/* struct vmx_vcpu.pending */
+#define PENDING_INTERRUPT  BIT32(0) /* the APIC may have something to deliver */
+#define PENDING_NMI        BIT32(1)
+#define PENDING_EXCEPTION  BIT32(2) /* in `exception` */
+#define PENDING_REVECTORED BIT32(3) /* in `revectored` */
+
 struct vmx_vcpu {
 	u64 gpr[16] ALIGNED(16); /* vmx/switch.asm: offset 0 */
 	u64 stack_top;           /* of the core: where vmx_on_exit starts */
 	u32 launched;            /* VMRESUME from now on */
 	u32 pin_controls;        /* copies of the VMCS's words, so that toggling reads nothing */
 	u32 cpu_controls;
-	u32 revectored; /* an event whose delivery an exit cut short: to inject again; 0: none */
+	u32 revectored; /* an event whose delivery an exit cut short: to inject again */
 	u32 revectored_error;
 	u32 revectored_length;
-	u32 exception; /* a fault to inject at the next entry; entry-interruption format; 0: none */
+	u32 exception; /* a fault to inject at the next entry; entry-interruption format */
 	u32 exception_error;
-	bool nmi_pending;
-	bool interrupt_ready; /* the APIC may have something to deliver: look before entry */
+	u32 pending; /* PENDING_*: what the next entry must look at; 0 on the short way */
 	u16 vpid;
 	hpa_t vmcs;
 	hpa_t msr_bitmap; /* the VM's */

@@ -20,7 +20,8 @@
 
 /* One exit reason. Ticks run from exit to entry, without the time spent ready or blocked. */
 struct exit_counter {
-	u64 count, ticks, min, max; /* min is valid when count > 0 */
+	u64 count, ticks, min, max; /* min and max are valid when count > 0 */
+	u64 span; /* max - min: one comparison tells that neither changes */
 	u64 hist[HIST_BUCKETS];
 };
 
@@ -102,7 +103,7 @@ struct vcpu_counters {
 	u64 magic;
 	u32 vm, vcpu, core, size; /* size of this structure in bytes */
 	u64 created;              /* TSC when accounting of this vCPU began */
-	u64 now;                  /* TSC of the last change to time[] */
+	u64 now;                  /* TSC up to which time[] was complete, when the vCPU last gave way */
 	u64 entries;              /* VM entries */
 	u64 time[VCPU_TIMES];
 	u64 event[VCPU_EVENTS];

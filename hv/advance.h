@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Moves RIP behind the instruction that exited, and ends STI and MOV-SS shadows. */
+#ifndef HV_ADVANCE_H
+#define HV_ADVANCE_H
+
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
+
+/* length: of the instruction, in bytes, where no exit field tells. The VMCS is current. */
+static ALWAYS_INLINE void vcpu_advance_by(u64 length)
+{
+	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	u32 shadows = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+
+	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + length);
+	if (unlikely((interruptibility & shadows) != 0))
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~shadows);
+}
+
+static ALWAYS_INLINE void vcpu_advance(void)
+{
+	vcpu_advance_by(vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+}
+
+#endif
