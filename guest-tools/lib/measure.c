@@ -89,15 +89,14 @@ static bool wait_for(const u32 *counter, u32 value)
 }
 
 void measure_report(const char *path, const char *op, u32 targets, struct samples *samples,
-                    struct exit_count before, bool own_only)
+                    struct exit_count exits, bool own_only)
 {
-	struct exit_count exits = counters_since(before);
 	struct bench_result result = {
 		.path = path,
 		.op = op,
 		.targets = targets,
 		.ticks = samples_distribution(samples),
-		.exits_known = before.known,
+		.exits_known = exits.known,
 		.exits = own_only ? exits.own : exits.all,
 		.runs = measure_runs + measure_warmup,
 	};
@@ -127,15 +126,16 @@ static void measure_alone(const struct send_path *path, u32 vector, const u64 *s
                           const char *op)
 {
 	const u32 self = 0;
-	struct exit_count before = counters_exits();
+	struct exit_count before = counters_exits(), exits;
 	u32 ok = 0;
 
 	path->build(&plan, PLAN_SELF, &self, 1, vector);
 	total_ticks.n = 0;
 	while (ok < measure_runs + measure_warmup && self_once(path, stamp, ok >= measure_warmup))
 		ok++;
-	before.known &= stamp == &self_tsc;
-	measure_report(path->name, op, 1, &total_ticks, before, true);
+	exits = counters_since(before);
+	exits.known &= stamp == &self_tsc;
+	measure_report(path->name, op, 1, &total_ticks, exits, true);
 	tap_is(ok, measure_runs + measure_warmup, "%s %s: every interrupt came", path->name, op);
 }
 
@@ -175,7 +175,7 @@ static bool ping_once(const struct send_path *path, const u32 *targets, u32 k, b
 void measure_ping(const struct send_path *path, enum plan_kind kind, u32 k, const char *op,
                   const char *send_op)
 {
-	struct exit_count before;
+	struct exit_count before, exits;
 	u32 targets[MAX_CPUS], count = 0, ok = 0;
 
 	for (u32 i = 0; i < k; i++)
@@ -187,8 +187,9 @@ void measure_ping(const struct send_path *path, enum plan_kind kind, u32 k, cons
 	while (ok < measure_runs + measure_warmup &&
 	       ping_once(path, targets, k, ok >= measure_warmup))
 		ok++;
-	measure_report(path->name, send_op, k, &send_ticks, before, true);
-	measure_report(path->name, op, k, &total_ticks, before, false);
+	exits = counters_since(before);
+	measure_report(path->name, send_op, k, &send_ticks, exits, true);
+	measure_report(path->name, op, k, &total_ticks, exits, false);
 	for (u32 i = 0; i < cpu_ids_count; i++)
 		count += receivers[i].seen;
 	tap_ok(ok == measure_runs + measure_warmup && count == k * ok,

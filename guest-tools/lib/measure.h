@@ -31,7 +31,7 @@ MUST_USE bool measure_use(const struct apic_ops *ops);
 
 /* Reports samples of measure_runs operations; exits of CPU 0 alone, or of all. */
 void measure_report(const char *path, const char *op, u32 targets, struct samples *samples,
-                    struct exit_count before, bool own_only);
+                    struct exit_count exits, bool own_only);
 
 /* A self-IPI: from before the send to the handler's first instruction. */
 void measure_self(const struct send_path *path);
