@@ -26,9 +26,8 @@ static struct cpuid uniform(u32 leaf, u32 subleaf)
 		return (struct cpuid){ 0 };
 	if (leaf == 0x80000008)
 		return (struct cpuid){ .eax = 0x3027 };
-	if (leaf == 0xd && subleaf > 1) { /* 64 bytes each, from 576 on, aligned when odd */
-		return (struct cpuid){ 64, 576 + 64 * (subleaf - 2), (subleaf & 1) << 1, 0 };
-	}
+	if (leaf == 0xd && subleaf > 1) /* 72 bytes, 128 apart; odd ones are aligned */
+		return (struct cpuid){ 72, 576 + 128 * (subleaf - 2), (subleaf & 1) << 1, 0 };
 	return (struct cpuid){ fill, fill, fill, fill };
 }
 
@@ -55,16 +54,12 @@ static struct cpuid_config config(void)
 
 static void every_bit(void)
 {
-	fill = ~0u;
-	top_basic = 0x1f;
-	top_extended = 0x80000008;
+	fill = ~0u, top_basic = 0x1f, top_extended = 0x80000008;
 }
 
 static void no_bit(void)
 {
-	fill = 0;
-	top_basic = 1;
-	top_extended = 0;
+	fill = 0, top_basic = 1, top_extended = 0;
 }
 
 static struct cpuid value_of(u32 leaf, u32 subleaf)
@@ -250,16 +245,16 @@ START_TEST(xsave_sizes)
 
 	build(every_bit, config());
 	ck_assert_uint_eq(value_of(0xd, 0).eax, 0xe7);
-	ck_assert_uint_eq(value_of(0xd, 0).ecx, 576 + 64 * 6); /* up to component 7 */
+	ck_assert_uint_eq(value_of(0xd, 0).ecx, 576 + 128 * 5 + 72); /* component 7 */
 	ck_assert_uint_eq(patched(0xd, 0, vcpu).ebx, 576);
 	vcpu.xcr0 = 7;
-	ck_assert_uint_eq(patched(0xd, 0, vcpu).ebx, 640);
+	ck_assert_uint_eq(patched(0xd, 0, vcpu).ebx, 648);
 	vcpu.xcr0 = 0xe7;
-	ck_assert_uint_eq(patched(0xd, 0, vcpu).ebx, 576 + 64 * 6);
-	ck_assert_uint_eq(patched(0xd, 1, vcpu).ebx, 576 + 64 * 4);
+	ck_assert_uint_eq(patched(0xd, 0, vcpu).ebx, 576 + 128 * 5 + 72);
+	ck_assert_uint_eq(patched(0xd, 1, vcpu).ebx, 968);
 	vcpu.xcr0 = 0x83;
-	ck_assert_uint_eq(patched(0xd, 1, vcpu).ebx, 640);
-	ck_assert_uint_eq(value_of(0xd, 5).ebx, 576 + 64 * 3);
+	ck_assert_uint_eq(patched(0xd, 1, vcpu).ebx, 648);
+	ck_assert_uint_eq(value_of(0xd, 5).ebx, 576 + 128 * 3);
 	ck_assert_uint_eq(value_of(0xd, 3).eax, 0); /* not the guest's */
 	ck_assert_uint_eq(value_of(0xd, 64).eax, 0);
 	vcpu.xcr0 = ~0ull; /* never asked for, but it ends */
@@ -292,23 +287,13 @@ END_TEST
 START_TEST(hypervisor_leaves)
 {
 	struct cpuid_config c = config();
-	char name[13] = "";
-	struct cpuid v;
 
 	build(every_bit, c);
-	v = value_of(0x40000000, 0);
-	memcpy(name, &v.ebx, 4);
-	memcpy(name + 4, &v.ecx, 4);
-	memcpy(name + 8, &v.edx, 4);
-	ck_assert_str_eq(name, "KVMKVMKVM");
-	ck_assert_uint_eq(v.eax, 0x40000001);
+	ck_assert_uint_eq(value_of(0x40000000, 0).eax, 0x40000001);
+	ck_assert_mem_eq(&table.hypervisor[0][0].value.ebx, "KVMKVMKVM\0\0\0", 12);
 	ck_assert_uint_eq(value_of(0x40000001, 0).eax, 0xabc);
-	v = value_of(0x40000100, 7);
-	memcpy(name, &v.ebx, 4);
-	memcpy(name + 4, &v.ecx, 4);
-	memcpy(name + 8, &v.edx, 4);
-	ck_assert_str_eq(name, "TAPVISOR IPI");
-	ck_assert_uint_eq(v.eax, CPUID_TAP_COUNTERS);
+	ck_assert_uint_eq(value_of(0x40000100, 7).eax, CPUID_TAP_COUNTERS);
+	ck_assert_mem_eq(&table.hypervisor[1][0].value.ebx, "TAPVISOR IPI", 12);
 	ck_assert(value_of(0x40000101, 0).eax == 5 && value_of(0x40000101, 0).ebx == 6);
 	ck_assert(value_of(0x40000102, 0).eax == COUNTERS_GPA &&
 	          value_of(0x40000102, 0).ecx == 0x8000);

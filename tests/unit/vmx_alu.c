@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The ALU of emulated instructions against the processor's own: result and flags. */
+#include "vmx/decode.h"
+
+#include "hv/base/bits.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static u64 seed = 0x9e3779b97f4a7c15ull;
+
+static u64 any(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+#define STATUS_FLAGS 0x8d5ull
+
+#define ON_CPU(name, type)                                                                         \
+	case name##_OP:                                                                            \
+		__asm__("lea -128(%%rsp), %%rsp; pushfq; popq %%rax; and $-0x8d6, %%rax; "         \
+		        "or %2, %%rax; pushq %%rax; popfq; " name##_TEXT                           \
+		        " %3, %0; "                                                                \
+		        "pushfq; popq %1; lea 128(%%rsp), %%rsp"                                   \
+		        : "+r"(x), "=r"(flags)                                                     \
+		        : "r"(in), "r"(y)                                                          \
+		        : "rax", "cc");                                                            \
+		break;
+
+#define ADD_OP    ALU_ADD
+#define ADD_TEXT  "add"
+#define OR_OP     ALU_OR
+#define OR_TEXT   "or"
+#define ADC_OP    ALU_ADC
+#define ADC_TEXT  "adc"
+#define SBB_OP    ALU_SBB
+#define SBB_TEXT  "sbb"
+#define AND_OP    ALU_AND
+#define AND_TEXT  "and"
+#define SUB_OP    ALU_SUB
+#define SUB_TEXT  "sub"
+#define XOR_OP    ALU_XOR
+#define XOR_TEXT  "xor"
+#define CMP_OP    ALU_CMP
+#define CMP_TEXT  "cmp"
+#define TEST_OP   ALU_TEST
+#define TEST_TEXT "test"
+
+/* The processor's own answer, for each width. */
+#define CPU_FUNCTION(type)                                                                         \
+	static u64 cpu_##type(enum insn_alu alu, u64 a, u64 b, u64 *rflags)                        \
+	{                                                                                          \
+		type x = (type)a, y = (type)b;                                                     \
+		u64 in = *rflags & STATUS_FLAGS, flags = 0;                                        \
+		switch (alu) {                                                                     \
+			ON_CPU(ADD, type)                                                          \
+			ON_CPU(OR, type)                                                           \
+			ON_CPU(ADC, type)                                                          \
+			ON_CPU(SBB, type)                                                          \
+			ON_CPU(AND, type)                                                          \
+			ON_CPU(SUB, type)                                                          \
+			ON_CPU(XOR, type)                                                          \
+			ON_CPU(CMP, type)                                                          \
+			ON_CPU(TEST, type)                                                         \
+		}                                                                                  \
+		*rflags = (*rflags & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);                      \
+		return x;                                                                          \
+	}
+CPU_FUNCTION(u8)
+CPU_FUNCTION(u16)
+CPU_FUNCTION(u32)
+CPU_FUNCTION(u64)
+
+static u64 on_cpu(enum insn_alu alu, u64 a, u64 b, u8 size, u64 *rflags)
+{
+	switch (size) {
+	case 1:
+		return cpu_u8(alu, a, b, rflags);
+	case 2:
+		return cpu_u16(alu, a, b, rflags);
+	case 4:
+		return cpu_u32(alu, a, b, rflags);
+	default:
+		return cpu_u64(alu, a, b, rflags);
+	}
+}
+
+static u64 operand(void)
+{
+	static const u64 corners[] = { 0,          1,          0x7f,       0x80,       0xff,
+		                       0x7fff,     0x8000,     0xffff,     0x7fffffff, 0x80000000,
+		                       0xffffffff, ~0ull >> 1, 1ull << 63, ~0ull };
+
+	return any() % 2 ? any() : corners[any() % ARRAY_SIZE(corners)];
+}
+
+START_TEST(alu_as_the_processor)
+{
+	enum insn_alu alu = (enum insn_alu)_i;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		u8 size = (u8)(1u << i % 4);
+		u64 a = operand(), b = operand(), in = any() & (STATUS_FLAGS | BIT(21)) & ~BIT(1);
+		u64 ours = in, theirs = in, result = insn_alu(alu, a, b, size, &ours);
+		u64 expected = on_cpu(alu, a, b, size, &theirs);
+		u64 ignored = alu == ALU_AND || alu == ALU_OR || alu == ALU_XOR || alu == ALU_TEST
+		                      ? BIT(4)
+		                      : 0; /* AF of logic operations is undefined */
+
+		if (alu == ALU_CMP || alu == ALU_TEST)
+			expected = result;
+		ck_assert_msg(result == expected && !((ours ^ theirs) & ~ignored),
+		              "alu %d size %d: %lx, %lx: %lx/%lx flags %lx/%lx", alu, size, a, b,
+		              result, expected, ours, theirs);
+		ck_assert(!ignored || !(ours & BIT(4)));
+	}
+}
+END_TEST
+
+START_TEST(cmp_and_test_yield_sub_and_and)
+{
+	u64 flags = 0;
+
+	ck_assert_uint_eq(insn_alu(ALU_CMP, 5, 7, 4, &flags), 0xfffffffe);
+	ck_assert_uint_eq(insn_alu(ALU_TEST, 0xf0f0, 0xff, 1, &flags), 0xf0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("vmx_alu");
+	TCase *tests = tcase_create("alu");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_loop_test(tests, alu_as_the_processor, 0, ALU_TEST + 1);
+	tcase_add_test(tests, cmp_and_test_yield_sub_and_and);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
