@@ -82,10 +82,16 @@ static const struct {
 	{ CONTROL_PIN, PIN_POSTED_INTERRUPTS, MACHINE_POSTED },
 };
 
-/* Bochs answers on its own debug port; an outer hypervisor shows in CPUID. */
+/* Bochs's firmware signs its ACPI tables. QEMU's does so too, but shows in CPUID, as every outer
+ * hypervisor: so this asks for the name without one. */
 static bool is_bochs(void)
 {
-	return in8(0xe9) == 0xe9;
+	return boot_info->rsdp_size > 15 && memcmp(&boot_info->rsdp[9], "BOCHS ", 6) == 0;
+}
+
+static bool is_nested(void)
+{
+	return (cpuid(1).ecx & BIT32(31)) != 0;
 }
 
 static void find_features(void)
@@ -95,10 +101,10 @@ static void find_features(void)
 			features |= feature_rows[i].feature;
 	if ((caps.tertiary_allowed & TERTIARY_IPI_VIRTUALIZATION) != 0)
 		features |= MACHINE_IPIV;
-	if (is_bochs())
-		features |= MACHINE_EMULATED;
-	else if ((cpuid(1).ecx & BIT32(31)) != 0)
+	if (is_nested())
 		features |= MACHINE_NESTED;
+	else if (is_bochs())
+		features |= MACHINE_EMULATED;
 }
 
 void machine_init(const struct boot_info *info)

@@ -148,7 +148,7 @@ bool sched_notify(struct vcpu *vcpu)
 	if (rq == this_queue()) {
 		wake_one(rq, vcpu);
 		if (rq->current != NULL)
-			vcpu_set_deadline(rq->current);
+			rq->current->deadline = 0; /* to be looked at: the newcomer may go first */
 		return false;
 	}
 	if (!push_woken(rq, vcpu))
@@ -309,7 +309,6 @@ static void put(struct run_queue *rq, struct vcpu *vcpu)
 	account_flush(rq);
 	account_switch(rq, NULL);
 	vcpu->since = rq->stamp;
-	vcpu->counters->now = rq->stamp;
 }
 
 NORETURN void sched_preempt(struct vcpu *vcpu)
