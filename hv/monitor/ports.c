@@ -68,14 +68,12 @@ static bool row_write(struct monitor *m, const struct port_row *row, u32 port, u
 	return true;
 }
 
-bool port_read(struct monitor *m, u32 port, u32 size, u32 *value)
+/* Byte by byte, each to the device that is there. Apart, so that the common case stays short. */
+static NOINLINE bool read_bytes(struct monitor *m, u32 port, u32 size, u32 *value)
 {
-	const struct port_row *row = port_find(port);
 	bool claimed = false;
 	u32 byte;
 
-	if (row != NULL && whole(row, port, size))
-		return row_read(m, row, port, value);
 	*value = 0;
 	for (u32 i = 0; i < size; i++) {
 		claimed |= row_read(m, port_find(port + i), port + i, &byte);
@@ -85,14 +83,31 @@ bool port_read(struct monitor *m, u32 port, u32 size, u32 *value)
 }
 
 /* Stops at a byte that has to wait: the whole access is then repeated. */
-bool port_write(struct monitor *m, u32 port, u32 size, u32 value)
+static NOINLINE bool write_bytes(struct monitor *m, u32 port, u32 size, u32 value)
 {
-	const struct port_row *row = port_find(port);
 	bool claimed = false;
 
-	if (row != NULL && whole(row, port, size))
-		return row_write(m, row, port, value);
 	for (u32 i = 0; i < size && !m->again; i++)
 		claimed |= row_write(m, port_find(port + i), port + i, (value >> (8 * i)) & 0xff);
 	return claimed;
+}
+
+bool port_read(struct monitor *m, u32 port, u32 size, u32 *value)
+{
+	const struct port_row *row = port_find(port);
+
+	if (row == NULL || !whole(row, port, size))
+		return read_bytes(m, port, size, value);
+	*value = row->read(m, row->unit, port - row->first);
+	return true;
+}
+
+bool port_write(struct monitor *m, u32 port, u32 size, u32 value)
+{
+	const struct port_row *row = port_find(port);
+
+	if (row == NULL || !whole(row, port, size))
+		return write_bytes(m, port, size, value);
+	row->write(m, row->unit, port - row->first, value);
+	return true;
 }

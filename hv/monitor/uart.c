@@ -80,7 +80,7 @@ static u32 cause(struct monitor *m, u32 unit)
 static void update_line(struct monitor *m, u32 unit)
 {
 	struct uart *u = &m->uart[unit];
-	bool line = (u->mcr & MCR_OUT2) != 0 && u->ier != 0 && cause(m, unit) != IIR_NONE;
+	bool line = u->ier != 0 && (u->mcr & MCR_OUT2) != 0 && cause(m, unit) != IIR_NONE;
 
 	if (line == u->line)
 		return;
@@ -124,13 +124,16 @@ static void send(struct monitor *m, u32 unit, u8 byte)
 	} else if (!ring_put(ring, byte)) {
 		m->again = true;
 		return;
-	} else if (byte == '\n' || ring_used(ring) == BYTE_RING_SIZE / 2) {
+	} else if (byte == '\n' || ring->head % (BYTE_RING_SIZE / 2) == 0) {
 		sys_output(m->sys);
 	}
+	if ((u->ier & IER_SENT) == 0)
+		return; /* nobody waits for an interrupt; enabling it later looks for itself */
 	u->sent = false;
 	update_line(m, unit);
 	u->stalled = true;
 	unstall(m, unit);
+	update_line(m, unit);
 }
 
 static u8 receive(struct monitor *m, u32 unit)
@@ -149,11 +152,12 @@ static u8 receive(struct monitor *m, u32 unit)
 	return byte;
 }
 
+/* A guest that looks here and sees no room looks again: no fence is needed. */
 static u32 line_status(struct monitor *m, u32 unit)
 {
-	unstall(m, unit);
-	return (has_data(m, unit) ? LSR_DATA : 0u) |
-	       (looped(&m->uart[unit]) || can_send(m, unit) ? LSR_SENT : 0u);
+	bool room = looped(&m->uart[unit]) || ring_room(out_ring(m, unit)) >= BYTE_RING_LOW;
+
+	return (has_data(m, unit) ? LSR_DATA : 0u) | (room ? LSR_SENT : 0u);
 }
 
 /* In loopback the modem inputs are the modem outputs (data sheet, section 8.7). */
@@ -192,8 +196,6 @@ static u32 read_register(struct monitor *m, u32 unit, u32 offset)
 		return u->lcr;
 	case UART_MCR:
 		return u->mcr;
-	case UART_LSR:
-		return line_status(m, unit);
 	case UART_MSR:
 		return modem_status(u);
 	default:
@@ -201,12 +203,18 @@ static u32 read_register(struct monitor *m, u32 unit, u32 offset)
 	}
 }
 
-u32 uart_read(struct monitor *m, u32 unit, u32 offset)
+static NOINLINE u32 read_and_update(struct monitor *m, u32 unit, u32 offset)
 {
 	u32 value = read_register(m, unit, offset);
 
 	update_line(m, unit);
 	return value;
+}
+
+/* By far the most frequent are reads of the line status, and they have no effects. */
+u32 uart_read(struct monitor *m, u32 unit, u32 offset)
+{
+	return offset == UART_LSR ? line_status(m, unit) : read_and_update(m, unit, offset);
 }
 
 /* Enabling the interrupt while the transmitter is empty raises it. */
@@ -267,7 +275,8 @@ static void write_register(struct monitor *m, u32 unit, u32 offset, u8 value)
 void uart_write(struct monitor *m, u32 unit, u32 offset, u32 value)
 {
 	write_register(m, unit, offset, (u8)value);
-	update_line(m, unit);
+	if (offset != UART_DATA) /* send has done it */
+		update_line(m, unit);
 }
 
 void uart_signal(struct monitor *m)
