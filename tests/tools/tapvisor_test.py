@@ -84,3 +84,24 @@ def boot(modules, args="", files=None, **config):
 def bare(image, args="", files=None, **config):
     """Boot one image on the bare machine."""
     return start([f"multiboot2 /boot/{image} {args}".rstrip()], files, **config)
+
+
+def guest_points(run, vm, name):
+    """A test point for each that a guest image made on its console, and one for their number.
+    `name` stands before each; the guest's own `# SKIP` and `# TODO` hold here too."""
+    lines = [line[len(vm) + 3:] for line in run.console.split("\n") if line.startswith(f"[{vm}] ")]
+    plan = [int(line[3:]) for line in lines if re.fullmatch(r"1\.\.\d+", line)]
+    points = [re.fullmatch(r"(not )?ok \d+ - (.*)", line) for line in lines]
+    points = [match for match in points if match]
+    for match in points:
+        tap.ok(not match.group(1), f"{name}: {match.group(2)}")
+    tap.ok(plan == [len(points)] and points, f"{name}: as many test points as it said",
+           f"plan {plan}, points {len(points)}", run.explain(), "\n".join(lines[-20:]))
+
+
+def guest_passes(run, vm, name):
+    """guest_points, and that the guest ended itself with 0 in a machine that ended well."""
+    guest_points(run, vm, name)
+    end = run.vm_end(vm) or {}
+    tap.is_((end.get("reason"), end.get("value")), ("debug-exit", 0), f"{name}: ends with 0")
+    tap.ok(run.ended == "shutdown", f"{name}: the machine switches itself off", run.explain())
