@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The local APIC's numbers, as the SDM gives them (volume 3A, APIC chapter, register address map).
- */
+/* The local APIC's numbers, by the SDM, volume 3A, "Local APIC Register Address Map". */
 #ifndef VAPIC_ARCH_H
 #define VAPIC_ARCH_H
 

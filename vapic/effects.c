@@ -97,8 +97,7 @@ u32 write_icr_low(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_
 	return vapic_icr_write_low(a, value, fx);
 }
 
-/* The mask cannot be lifted while the APIC is disabled. Remote IRR goes when the pin turns to edge.
- */
+/* While disabled the mask cannot be lifted. Remote IRR goes when the pin turns to edge. */
 static u32 lvt_value(const struct vapic *a, u32 offset, u32 value)
 {
 	if (value & APIC_LVT_LEVEL)

@@ -69,8 +69,7 @@ void route_resolve(const struct vapic_vm *vm, const struct vapic *src, struct va
 /* Adds the vCPUs with APIC ID base + n for each set bit n. Returns how many IDs nobody has. */
 u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set);
 
-/* An x2APIC logical destination, if all vCPUs are in x2APIC mode and IDs are indexes; else false.
- */
+/* An x2APIC logical destination; false unless all are in that mode and IDs are indexes. */
 static ALWAYS_INLINE bool route_cluster(const struct vapic_vm *vm, u32 dest, struct vapic_set *set)
 {
 	u32 first = dest >> 16 << 4;

@@ -9,8 +9,7 @@ static const u16 lvt_offset[VAPIC_LVT_COUNT] = {
 	[VAPIC_LVT_ERROR] = APIC_ERROR,
 };
 
-/* What a delivery mode puts into the mailbox. Fixed goes to IRR; SMI and what is reserved, nowhere.
- */
+/* What a delivery mode puts into the mailbox. Fixed goes to IRR; SMI and reserved, nowhere. */
 static const u8 lvt_event[8] = {
 	[VAPIC_DM_NMI] = VAPIC_EV_NMI,
 	[VAPIC_DM_INIT] = VAPIC_EV_INIT,

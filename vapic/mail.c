@@ -44,8 +44,7 @@ u32 mail_take(struct vapic *a)
 	return folded;
 }
 
-/* While disabled an APIC ignores what comes: senders that had not seen it yet lose their message.
- */
+/* While disabled an APIC ignores what comes: senders that had not seen it lose their message. */
 static u32 mail_discard(struct vapic *a)
 {
 	u32 lost = 0;

@@ -25,8 +25,7 @@ void route_publish(struct vapic *a)
 	atomic_store(&a->vm->route[a->index], r);
 }
 
-/* SDM "Determining IPI Destination": 0xff and DFR models other than these two select nobody here.
- */
+/* SDM "Determining IPI Destination". DFR models other than these two select nobody. */
 static bool xapic_matches(u64 r, u32 dest)
 {
 	u32 logical = VAPIC_ROUTE_LOGICAL(r);

@@ -68,8 +68,7 @@ static inline void vapic_set_add(struct vapic_set *s, u32 i)
 	s->word[w] |= BIT(i % 64);
 }
 
-/* Makes the set hold those of 64w..64w+63 whose bit is set, and nothing else; w < VAPIC_SET_WORDS.
- */
+/* Makes the set hold those of 64w..64w+63 whose bit is set, and nothing else. */
 static ALWAYS_INLINE void vapic_set_word(struct vapic_set *s, u32 w, u64 bits)
 {
 	s->first = (u16)w;

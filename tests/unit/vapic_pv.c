@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Paravirtual sending: KVM's SEND_IPI to the letter, bitmaps without limit, and hostile arguments.
- */
+/* Paravirtual sending: KVM's SEND_IPI to the letter, long bitmaps, hostile arguments. */
 #include "tests/unit/vapic_main.h"
 
 static struct world w;

@@ -221,6 +221,49 @@ START_TEST(one_wake_each_burst)
 }
 END_TEST
 
+/* Posters and owner at full speed: what is newly pending comes out exactly once. */
+static void *flood(void *arg)
+{
+	u32 me = (u32)(size_t)arg;
+	struct choices c = { .seed = me + 1 };
+
+	for (u32 n = 0; n < 100000; n++) {
+		struct vapic_effects fx;
+		u64 low = 0x20 + choose(&c, 8) * 27;
+		u32 todo = vapic_icr_write64(&w.mem[me], (u64)POSTERS << 32 | low, &fx);
+
+		atomic_add(&posted, (u64)fx.sent.posted);
+		atomic_add(&wakes, (u64)(todo & VAPIC_WAKE) / VAPIC_WAKE);
+	}
+	atomic_add(&posters_left, ~0u);
+	return NULL;
+}
+
+START_TEST(flooded)
+{
+	pthread_t thread[POSTERS];
+	u64 pulls = 0;
+
+	(void)alarm(200);
+	world_init(&w, POSTERS + 1, false, 7);
+	world_enable(&w, ~0u);
+	owner = &w.mem[POSTERS];
+	posters_left = POSTERS;
+	posted = wakes = delivered = folded = nmis = 0;
+	for (size_t i = 0; i < POSTERS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, flood, (void *)i), 0);
+	while (atomic_load(&posters_left) != 0 || vapic_pending(owner)) {
+		pulls += vapic_pending(owner);
+		handle();
+	}
+	for (u32 i = 0; i < POSTERS; i++)
+		ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+	ck_assert_uint_eq(posted, delivered + folded);
+	/* Nothing is pending but by a wake. */
+	ck_assert_uint_le(pulls, wakes);
+}
+END_TEST
+
 /* INIT and SIPI against each other: never a vector that nobody sent. */
 static void *starter(void *arg)
 {
@@ -260,5 +303,5 @@ START_TEST(init_and_sipi_race)
 }
 END_TEST
 
-VAPIC_MAIN("vapic_threads", { nothing_is_lost, 1 }, { one_wake_each_burst, 1 },
+VAPIC_MAIN("vapic_threads", { nothing_is_lost, 1 }, { one_wake_each_burst, 1 }, { flooded, 1 },
            { init_and_sipi_race, 1 })

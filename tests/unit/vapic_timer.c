@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The timer by a fake clock: the clock is an argument, so that a test of centuries takes no time.
- */
+/* The timer by a fake clock: it is an argument, so that a test of centuries takes no time. */
 #include "tests/unit/vapic_main.h"
 
 static struct world w;
