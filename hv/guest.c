@@ -66,6 +66,10 @@ void guest_finish_access(struct vcpu *vcpu, u64 value)
 {
 	const struct pending_access *access = &vcpu->access;
 
+	if (access->string) {
+		guest_finish_string_io(vcpu, value);
+		return;
+	}
 	if (!access->write) {
 		value = low_bytes(value, access->size);
 		if (access->sign)
@@ -84,19 +88,24 @@ static enum insn_mode code_mode(u32 cs_access, u64 efer)
 	return (cs_access & ACCESS_DB) != 0 ? INSN_32 : INSN_16;
 }
 
-/* What the guest is at. NULL: gone in the meantime, or not understood; then either the guest tries
- * again or the VM was ended. */
-static const struct insn *fetch(struct vcpu *vcpu)
+struct walk_state guest_walk_state(const struct vcpu *vcpu)
 {
-	const struct walk_state state = {
+	return (struct walk_state){
 		.cr0 = vmcs_read(VMCS_GUEST_CR0),
 		.cr3 = vmcs_read(VMCS_GUEST_CR3),
 		.cr4 = vmcs_read(VMCS_GUEST_CR4),
 		.efer = vmcs_read64(VMCS_GUEST_EFER),
-		.rflags = 0, /* AC matters to data alone */
+		.rflags = vmcs_read(VMCS_GUEST_RFLAGS),
 		.physical_mask = vcpu->vm->physical_mask,
 		.cpl = (u32)bits_get(vmcs_read32(VMCS_GUEST_SS_ACCESS), 6, 5),
 	};
+}
+
+/* What the guest is at. NULL: gone in the meantime, or not understood; then either the guest tries
+ * again or the VM was ended. */
+static const struct insn *fetch(struct vcpu *vcpu)
+{
+	const struct walk_state state = guest_walk_state(vcpu);
 	enum insn_mode mode = code_mode(vmcs_read32(VMCS_GUEST_CS_ACCESS), state.efer);
 	u64 rip = vmcs_read(VMCS_GUEST_RIP);
 	const struct insn *insn;

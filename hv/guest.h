@@ -15,8 +15,12 @@ void guest_mmio(struct vcpu *vcpu, u64 gpa);
 /* A port access; RIP is moved when the monitor has answered. */
 void guest_io(struct vcpu *vcpu);
 
-/* INS or OUTS. */
+/* INS or OUTS: the exit, and what follows the monitor's answer. */
 void guest_string_io(struct vcpu *vcpu, u64 qualification);
+void guest_finish_string_io(struct vcpu *vcpu, u64 value);
+
+/* What a walk of the guest's page tables depends on now. */
+struct walk_state guest_walk_state(const struct vcpu *vcpu);
 
 /* The monitor's answer to the access at hand: registers, RIP. */
 void guest_finish_access(struct vcpu *vcpu, u64 value);

@@ -137,7 +137,7 @@ static ALWAYS_INLINE void inject_interrupt(struct vcpu *vcpu)
 
 static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
 {
-	return vapic_pending(vcpu->apic) | (atomic_load(&vcpu->requests) != 0);
+	return vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0;
 }
 
 /*

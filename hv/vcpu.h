@@ -63,6 +63,8 @@ struct pending_access {
 	bool high;   /* AH, CH, DH, BH */
 	u8 reg_size; /* width of the destination, in bytes: zero-extended to it */
 	bool sign;
+	bool string; /* INS, OUTS */
+	bool repeat;
 	u8 length; /* of the instruction: RIP moves by it */
 };
 
