@@ -88,11 +88,13 @@ class Result:
             return f"ended by itself after {self.seconds:.1f} s"
         what = {"panic": "the machine stopped",
                 "timeout": f"killed after {self.seconds:.0f} s, its time limit"}[self.ended]
+        return what + (f": {self.note}" if self.note else "") + "\n" + self.last_lines()
+
+    def last_lines(self):
         last = [line.rstrip() for line in self.console.split("\n") if line.strip()][-8:]
-        lines = [what + (f": {self.note}" if self.note else "")]
-        lines += ["last lines on COM1:"] + ["  | " + line for line in last] if last else \
-                 ["nothing was printed on COM1"]
-        return "\n".join(lines)
+        if not last:
+            return "nothing was printed on COM1"
+        return "\n".join(["last lines on COM1:"] + ["  | " + line for line in last])
 
 
 def die_with_parent():
