@@ -5,7 +5,8 @@
 u32 ring_get(struct byte_ring *r, u8 *out, u32 max, bool *stalled)
 {
 	u32 tail = atomic_load_relaxed(&r->tail);
-	u32 n = MIN(ring_distance(atomic_load(&r->head), tail), max);
+	u32 there = ring_distance(atomic_load(&r->head), tail); /* once: it changes meanwhile */
+	u32 n = MIN(there, max);
 
 	for (u32 i = 0; i < n; i++)
 		out[i] = r->data[(tail + i) % BYTE_RING_SIZE];
