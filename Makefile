@@ -90,6 +90,7 @@ LDFLAGS   := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexec
 # --- objects ---------------------------------------------------------------------------------
 
 RING0_OBJS   := $(call object,ring0,$(RING0_SRCS))
+VAPIC_OBJS   := $(call object,ring0,$(VAPIC_SRCS))
 RT_OBJS      := $(call object,ring3,$(RT_SRCS))
 RTBASE_OBJS  := $(call object,ring3,$(RTBASE_SRCS))
 MONITOR_OBJS := $(call object,ring3,$(MONITOR_SRCS))
@@ -197,7 +198,7 @@ endef
 define link_ring0
 $(call say,LD,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(filter-out -MMD -MP,$(ring0_CFLAGS)) -nostdlib -static -no-pie -Wl,--build-id=none \
+$(Q)$(CC) $(filter-out -MMD -MP,$(ring0_CFLAGS)) -nostdlib -static -Wl,--no-pie,--build-id=none \
 	-Wl,-z,max-page-size=0x1000,-z,noexecstack,--fatal-warnings -Wl,-T,hv/kernel.ld \
 	-Wl,-Map,$@.map -o $@ $(1)
 endef
@@ -211,9 +212,9 @@ $(B)/host/libvapic.a: $(HVAPIC_OBJS)
 $(B)/host/libpure.a: $(HPURE_OBJS)
 	$(archive)
 
-$(B)/tapvisor: $(RING0_OBJS) $(B)/libvapic.a hv/kernel.ld
+$(B)/tapvisor: $(RING0_OBJS) $(VAPIC_OBJS) hv/kernel.ld
 	@tests/tools/loc --max $(LOC_MAX) --quiet
-	$(call link_ring0,$(RING0_OBJS) $(B)/libvapic.a)
+	$(call link_ring0,$(RING0_OBJS) $(VAPIC_OBJS))
 	$(Q)grub-file --is-x86-multiboot2 $@ || \
 		{ echo '$@: GRUB finds no multiboot2 header' >&2; exit 1; }
 
