@@ -8,9 +8,8 @@
 #include "guest-tools/lib/count.h"
 #include "guest-tools/lib/guest.h"
 #include "guest-tools/lib/interrupt.h"
+#include "guest-tools/lib/print.h"
 #include "guest-tools/lib/tap.h"
-
-#define PATIENCE 2000000000ull
 
 enum behaviour {
 	JUST_COUNT,
@@ -55,9 +54,12 @@ static bool wait_count(u32 cpu, u32 n)
 {
 	u64 start = rdtsc();
 
-	while (atomic_load(&states[cpu].count) < n && rdtsc() - start < PATIENCE)
+	while ((atomic_load(&states[cpu].count) < n || atomic_load(&states[cpu].depth) != 0) &&
+	       rdtsc() - start < COUNT_LATE_TICKS)
 		cpu_relax();
 	delay_ticks(COUNT_QUIET_TICKS);
+	if (atomic_load(&states[cpu].count) != n)
+		print("# count %u, depth %u\n", states[cpu].count, states[cpu].depth);
 	return atomic_load(&states[cpu].count) == n;
 }
 
