@@ -89,9 +89,19 @@ static void refresh_top(struct root *r)
 	top_draw(&r->top, &report, now, hz(r), &r->console.out);
 }
 
+/* A copy: what is done about the event may use the page it came in. */
+static void next_event(struct root *r, u64 ticks)
+{
+	struct root_event event;
+
+	if (!sys_wait(&r->machine->sys, ticks))
+		return;
+	event = *sys_event(&r->machine->sys);
+	vms_event(r, &event);
+}
+
 void root_step(struct root *r)
 {
-	const struct sys *sys = &r->machine->sys;
 	bool sending;
 
 	pump_vms(r);
@@ -100,6 +110,6 @@ void root_step(struct root *r)
 	sending = pump_send(r);
 	if (r->config.batch && !r->finished && slots_all_ended(r))
 		final_power(r, POWER_OFF);
-	else if (sys_wait(sys, patience(r, sending)))
-		vms_event(r, sys_event(sys));
+	else
+		next_event(r, patience(r, sending));
 }
