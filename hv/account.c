@@ -25,6 +25,7 @@ void account_extreme(struct exit_counter *c, u64 ticks)
 void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 {
 	vcpu->exit_ticks += account(vcpu, row, now);
+	vcpu->vmx.pending |= ATTEND_LEGS;
 	vcpu->counters->now = now;
 	vcpu->rq->counters->now = now;
 }

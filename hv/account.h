@@ -29,18 +29,18 @@ static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 }
 
 /* A minimum or maximum changed: seldom, after the first few. */
-void account_extreme(struct exit_counter *c, u64 ticks);
+NOINLINE void account_extreme(struct exit_counter *c, u64 ticks);
 
 /*
- * The core leaves the exit handler for the guest: closes the books on the exit. An exit that takes
- * 2^32 ticks or more counts in a bucket of shorter ones, rather than that each pays for the check.
+ * The core leaves the exit handler for the guest: closes the books on the exit, `legs` being what
+ * account_leg has booked of it already. An exit of 2^32 ticks or more counts in a bucket of shorter
+ * ones, rather than that each pays for the check.
  */
-static ALWAYS_INLINE void account_exit_done(struct vcpu *vcpu, u64 now)
+static ALWAYS_INLINE void account_exit_done(struct vcpu *vcpu, u64 legs, u64 now)
 {
-	u64 ticks = account(vcpu, TIME_EXIT, now) + vcpu->exit_ticks;
+	u64 ticks = account(vcpu, TIME_EXIT, now) + legs;
 	struct exit_counter *c = vcpu->exit;
 
-	vcpu->exit_ticks = 0;
 	c->count++;
 	c->ticks += ticks;
 	c->hist[bit_highest(ticks | 1) % HIST_BUCKETS]++;

@@ -16,19 +16,19 @@
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
-enum exit_outcome exit_hlt(struct vcpu *vcpu)
+NORETURN void exit_hlt(struct vcpu *vcpu)
 {
 	vcpu_advance();
 	count(vcpu, EVENT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
 	vcpu->halted_deaf = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
-	return EXIT_RUN;
+	vcpu_run(vcpu);
 }
 
-static enum exit_outcome protection_fault(struct vcpu *vcpu)
+static NORETURN void protection_fault(struct vcpu *vcpu)
 {
 	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- control registers ---- */
@@ -108,7 +108,7 @@ static bool load_msw(struct vcpu *vcpu, u64 source)
 	return write_cr0_value(vcpu, (old & ~0xeull) | (source & 0xf) | (old & CR0_PE));
 }
 
-enum exit_outcome exit_cr_access(struct vcpu *vcpu)
+NORETURN void exit_cr_access(struct vcpu *vcpu)
 {
 	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	unsigned int number = (unsigned int)(q & CR_ACCESS_NUMBER);
@@ -130,21 +130,21 @@ enum exit_outcome exit_cr_access(struct vcpu *vcpu)
 		break;
 	}
 	if (!done)
-		return protection_fault(vcpu);
+		protection_fault(vcpu);
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
-enum exit_outcome exit_xsetbv(struct vcpu *vcpu)
+NORETURN void exit_xsetbv(struct vcpu *vcpu)
 {
 	u64 value = (u32)vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX] << 32;
 
 	/* The processor has checked CPL and CR4.OSXSAVE before it exits. */
 	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
-		return protection_fault(vcpu);
+		protection_fault(vcpu);
 	xsetbv(0, value);
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- exceptions ---- */
@@ -172,7 +172,7 @@ static void return_exception(struct vcpu *vcpu, u32 info)
 	vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
 }
 
-enum exit_outcome exit_exception(struct vcpu *vcpu)
+NORETURN void exit_exception(struct vcpu *vcpu)
 {
 	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
 
@@ -181,12 +181,12 @@ enum exit_outcome exit_exception(struct vcpu *vcpu)
 		host_nmi();
 	else
 		return_exception(vcpu, info);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- the host's interrupts ---- */
 
-enum exit_outcome exit_external_interrupt(struct vcpu *vcpu)
+NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
 	u32 vector = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO) & INTERRUPTION_VECTOR;
@@ -196,10 +196,10 @@ enum exit_outcome exit_external_interrupt(struct vcpu *vcpu)
 		rq->counters->kicks_received++;
 		/* Most kicks say "look at your mailbox", which every entry does. */
 		if (likely(atomic_load(&rq->woken) == NULL))
-			return EXIT_ENTER;
+			vcpu_resume_guest(vcpu);
 		account_taken(vcpu, sched_take_wakes(rq), BLAME_KICK, rdtsc());
 	} else if (vector == VECTOR_TIMER) {
 		account_taken(vcpu, sched_timer_fired(rq, rdtsc()), BLAME_TIMER, rdtsc());
 	}
-	return EXIT_RUN;
+	vcpu_run(vcpu);
 }

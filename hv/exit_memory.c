@@ -8,13 +8,7 @@
 #include "vmx/inject.h"
 #include "vmx/vmcs.h"
 
-/* The short way back, unless a message is out, or the VM ended. */
-static enum exit_outcome after_access(const struct vcpu *vcpu)
-{
-	return likely(!vcpu->thread.busy) ? EXIT_ENTER : EXIT_RUN;
-}
-
-enum exit_outcome exit_ept_violation(struct vcpu *vcpu)
+NORETURN void exit_ept_violation(struct vcpu *vcpu)
 {
 	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
@@ -25,13 +19,13 @@ enum exit_outcome exit_ept_violation(struct vcpu *vcpu)
 	    (q & EPT_VIOLATION_LINEAR_VALID) == 0 ||
 	    (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
 		vm_end(vcpu, END_UNREACHABLE, gpa);
-		return EXIT_RUN;
+		vcpu_run(vcpu);
 	}
 	guest_mmio(vcpu, gpa);
-	return after_access(vcpu);
+	vcpu_resume_guest(vcpu);
 }
 
-enum exit_outcome exit_apic_access(struct vcpu *vcpu)
+NORETURN void exit_apic_access(struct vcpu *vcpu)
 {
 	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	u64 type = bits_get(q, 15, 12);
@@ -39,15 +33,15 @@ enum exit_outcome exit_apic_access(struct vcpu *vcpu)
 	vmx_take_revectored(&vcpu->vmx);
 	if (type > APIC_ACCESS_LINEAR_WRITE || (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
 		vm_end(vcpu, END_UNREACHABLE, q);
-		return EXIT_RUN;
+		vcpu_run(vcpu);
 	}
 	guest_mmio(vcpu,
 	           bits_get(vcpu->apic->base, 51, 12) << PAGE_SHIFT | (q & APIC_ACCESS_OFFSET));
-	return after_access(vcpu);
+	vcpu_resume_guest(vcpu);
 }
 
-enum exit_outcome exit_io(struct vcpu *vcpu)
+NORETURN void exit_io(struct vcpu *vcpu)
 {
 	guest_io(vcpu);
-	return after_access(vcpu);
+	vcpu_resume_guest(vcpu);
 }

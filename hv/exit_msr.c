@@ -28,11 +28,11 @@ static u64 guest_now(const struct vcpu *vcpu)
 	return vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
 }
 
-static enum exit_outcome refuse(struct vcpu *vcpu)
+static NORETURN void refuse(struct vcpu *vcpu)
 {
 	count(vcpu, EVENT_MSR_REFUSED);
 	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- the APIC's ---- */
@@ -43,48 +43,47 @@ static bool is_apic(u32 msr)
 	       msr == IA32_TSC_DEADLINE;
 }
 
-static enum exit_outcome write_icr(struct vcpu *vcpu)
+static NORETURN void write_icr(struct vcpu *vcpu)
 {
 	struct vapic_effects fx;
 	u64 value = edx_eax(vcpu);
 	u32 todo = vapic_icr_write64(vcpu->apic, value, &fx);
 
 	if (unlikely((todo & VAPIC_GP) != 0))
-		return refuse(vcpu);
+		refuse(vcpu);
 	deliver(vcpu, IPI_X2APIC, (u32)value >> 8, todo, &fx);
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* As vapic_msr_write does it, without the way through the register table. */
-static enum exit_outcome write_eoi(struct vcpu *vcpu)
+static NORETURN void write_eoi(struct vcpu *vcpu)
 {
 	struct vapic_effects fx;
 	u32 todo;
 
 	if (unlikely(edx_eax(vcpu) != 0 || vapic_mode(vcpu->apic) != VAPIC_X2APIC))
-		return refuse(vcpu);
+		refuse(vcpu);
 	todo = vapic_eoi(vcpu->apic, &fx);
 	count(vcpu, EVENT_EOI);
 	vcpu_advance();
-	if (likely(todo == VAPIC_OK))
-		return EXIT_ENTER;
-	vcpu_todo(vcpu, todo, &fx);
-	return (todo & VAPIC_EOI) != 0 ? EXIT_RUN : EXIT_ENTER;
+	if (unlikely(todo != VAPIC_OK))
+		vcpu_todo(vcpu, todo, &fx);
+	vcpu_resume_guest(vcpu);
 }
 
-static enum exit_outcome write_apic(struct vcpu *vcpu, u32 msr)
+static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 {
 	struct vapic_effects fx;
 	u32 todo = vapic_msr_write(vcpu->apic, msr, edx_eax(vcpu), guest_now(vcpu), &fx);
 
 	if (unlikely((todo & VAPIC_GP) != 0))
-		return refuse(vcpu);
+		refuse(vcpu);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_X2APIC, 0, todo, &fx);
 	vcpu_advance();
 	vcpu_todo(vcpu, todo, &fx);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- those with an effect here ---- */
@@ -138,23 +137,23 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 	}
 }
 
-enum exit_outcome exit_wrmsr(struct vcpu *vcpu)
+NORETURN void exit_wrmsr(struct vcpu *vcpu)
 {
 	u32 msr = (u32)vcpu->vmx.gpr[RCX];
 	enum msr_outcome outcome;
 
 	if (likely(msr == X2APIC_ICR))
-		return write_icr(vcpu);
+		write_icr(vcpu);
 	if (likely(msr == X2APIC_EOI))
-		return write_eoi(vcpu);
+		write_eoi(vcpu);
 	if (likely(is_apic(msr)))
-		return write_apic(vcpu, msr);
+		write_apic(vcpu, msr);
 	outcome = msr_write(&vcpu->msrs, msr, edx_eax(vcpu));
 	if (outcome == MSR_FAULT ||
 	    (outcome == MSR_CALL && !write_special(vcpu, msr, edx_eax(vcpu))))
-		return refuse(vcpu);
+		refuse(vcpu);
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 static bool read(struct vcpu *vcpu, u32 msr, u64 *value)
@@ -167,16 +166,16 @@ static bool read(struct vcpu *vcpu, u32 msr, u64 *value)
 	return outcome == MSR_DONE || (outcome == MSR_CALL && read_special(vcpu, msr, value));
 }
 
-enum exit_outcome exit_rdmsr(struct vcpu *vcpu)
+NORETURN void exit_rdmsr(struct vcpu *vcpu)
 {
 	u64 value;
 
 	if (!read(vcpu, (u32)vcpu->vmx.gpr[RCX], &value))
-		return refuse(vcpu);
+		refuse(vcpu);
 	vcpu->vmx.gpr[RAX] = (u32)value;
 	vcpu->vmx.gpr[RDX] = value >> 32;
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- CPUID ---- */
@@ -213,7 +212,7 @@ NOINLINE static void answer_patched(struct vcpu *vcpu, const struct cpuid_row *r
 	answer(vcpu, &copy);
 }
 
-enum exit_outcome exit_cpuid(struct vcpu *vcpu)
+NORETURN void exit_cpuid(struct vcpu *vcpu)
 {
 	const struct cpuid_row *row = cpuid_find(&vcpu->vm->cpuid, (u32)vcpu->vmx.gpr[RAX],
 	                                         (u32)vcpu->vmx.gpr[RCX]);
@@ -223,5 +222,5 @@ enum exit_outcome exit_cpuid(struct vcpu *vcpu)
 	else
 		answer_patched(vcpu, row);
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }

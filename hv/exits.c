@@ -15,65 +15,65 @@
 
 /* ---- rows that need no file of their own ---- */
 
-static enum exit_outcome exit_triple_fault(struct vcpu *vcpu)
+static NORETURN void exit_triple_fault(struct vcpu *vcpu)
 {
 	vm_end(vcpu, END_TRIPLE_FAULT, 0);
-	return EXIT_RUN;
+	vcpu_run(vcpu);
 }
 
-static enum exit_outcome exit_interrupt_window(struct vcpu *vcpu)
+static NORETURN void exit_interrupt_window(struct vcpu *vcpu)
 {
 	vmx_window_closed(&vcpu->vmx, PRIMARY_INTERRUPT_WINDOW);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
-static enum exit_outcome exit_nmi_window(struct vcpu *vcpu)
+static NORETURN void exit_nmi_window(struct vcpu *vcpu)
 {
 	vmx_window_closed(&vcpu->vmx, PRIMARY_NMI_WINDOW);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* Instructions that this guest's processor does not have. */
-static enum exit_outcome exit_undefined(struct vcpu *vcpu)
+static NORETURN void exit_undefined(struct vcpu *vcpu)
 {
 	vmx_inject_fault(&vcpu->vmx, EXCEPTION_UD, 0);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
-static enum exit_outcome exit_protected(struct vcpu *vcpu)
+static NORETURN void exit_protected(struct vcpu *vcpu)
 {
 	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* INVD, WBINVD: caches stay as they are, which no guest without devices can tell. PAUSE. */
-static enum exit_outcome exit_nothing_to_do(struct vcpu *vcpu)
+static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
 {
 	(void)vcpu;
 	vcpu_advance();
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* The time is looked at before each entry: the way there is all that this exit was for. */
-static enum exit_outcome exit_preemption_timer(struct vcpu *vcpu)
+static NORETURN void exit_preemption_timer(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	return EXIT_RUN;
+	vcpu_run(vcpu);
 }
 
 /* INIT is the host firmware's business; it stays pending, and we stay. */
-static enum exit_outcome exit_ignored(struct vcpu *vcpu)
+static NORETURN void exit_ignored(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	return EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }
 
 /* A reason that nothing here asks for: the VM ends, with a dump. Entry failures (33, 34, 41) come
  * with bit 31 set, and so do not get here. */
-static enum exit_outcome exit_unknown(struct vcpu *vcpu)
+static NORETURN void exit_unknown(struct vcpu *vcpu)
 {
 	vm_end(vcpu, END_UNKNOWN_EXIT, vmcs_read32(VMCS_EXIT_REASON) & EXIT_REASON_BASIC);
-	return EXIT_RUN;
+	vcpu_run(vcpu);
 }
 
 /* Numbers without a name are not assigned (SDM appendix C). */
@@ -185,9 +185,8 @@ NORETURN void vmx_on_exit(struct vmx_vcpu *vmx)
 	if (unlikely(reason >= EXIT_REASONS))
 		exit_refused(vcpu, reason);
 	vcpu->exit = &vcpu->counters->exit[reason];
-	if (likely(exit_handlers[reason](vcpu) == EXIT_ENTER))
-		vcpu_resume_guest(vcpu);
-	vcpu_run(vcpu);
+	exit_handlers[reason](vcpu);
+	__builtin_unreachable();
 }
 
 NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vmx, bool invalid)

@@ -7,27 +7,26 @@
 
 #include "hv/vcpu.h"
 
-enum exit_outcome {
-	EXIT_ENTER, /* handled: back into the guest, by the short way */
-	EXIT_RUN,   /* look at everything else first: a message, a halt, an end, another's turn */
-};
+/*
+ * Carries the exit out and goes on: by vcpu_resume_guest where it was handled whole, by vcpu_run
+ * where there is more to look at: a message, a halt, an end, another's turn. The stack is given up.
+ */
+typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
 
-typedef enum exit_outcome (*exit_handler)(struct vcpu *vcpu);
-
-/* By basic exit reason; NULL: none. */
+/* By basic exit reason. */
 extern const exit_handler exit_handlers[EXIT_REASONS];
 
-enum exit_outcome exit_cpuid(struct vcpu *vcpu);
-enum exit_outcome exit_hlt(struct vcpu *vcpu);
-enum exit_outcome exit_rdmsr(struct vcpu *vcpu);
-enum exit_outcome exit_wrmsr(struct vcpu *vcpu);
-enum exit_outcome exit_vmcall(struct vcpu *vcpu);
-enum exit_outcome exit_cr_access(struct vcpu *vcpu);
-enum exit_outcome exit_xsetbv(struct vcpu *vcpu);
-enum exit_outcome exit_exception(struct vcpu *vcpu);
-enum exit_outcome exit_external_interrupt(struct vcpu *vcpu);
-enum exit_outcome exit_ept_violation(struct vcpu *vcpu);
-enum exit_outcome exit_apic_access(struct vcpu *vcpu);
-enum exit_outcome exit_io(struct vcpu *vcpu);
+NORETURN void exit_cpuid(struct vcpu *vcpu);
+NORETURN void exit_hlt(struct vcpu *vcpu);
+NORETURN void exit_rdmsr(struct vcpu *vcpu);
+NORETURN void exit_wrmsr(struct vcpu *vcpu);
+NORETURN void exit_vmcall(struct vcpu *vcpu);
+NORETURN void exit_cr_access(struct vcpu *vcpu);
+NORETURN void exit_xsetbv(struct vcpu *vcpu);
+NORETURN void exit_exception(struct vcpu *vcpu);
+NORETURN void exit_external_interrupt(struct vcpu *vcpu);
+NORETURN void exit_ept_violation(struct vcpu *vcpu);
+NORETURN void exit_apic_access(struct vcpu *vcpu);
+NORETURN void exit_io(struct vcpu *vcpu);
 
 #endif

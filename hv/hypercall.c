@@ -57,6 +57,7 @@ static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
 	sched_notify(target);
 	sched_favour(vcpu->rq, target);
 	vcpu->yields = true;
+	vcpu->vmx.pending |= ATTEND_RUN;
 	return 0;
 }
 
@@ -68,6 +69,7 @@ static s64 kvm_yield(struct vcpu *vcpu, const struct arguments *arg)
 	if (target != NULL)
 		sched_favour(vcpu->rq, target);
 	vcpu->yields = true;
+	vcpu->vmx.pending |= ATTEND_RUN;
 	return 0;
 }
 
@@ -125,7 +127,7 @@ static bool in_64_bit_mode(void)
 	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
 }
 
-enum exit_outcome exit_vmcall(struct vcpu *vcpu)
+NORETURN void exit_vmcall(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->vmx.gpr;
 	u64 mask = in_64_bit_mode() ? ~0ull : 0xffffffff;
@@ -139,5 +141,5 @@ enum exit_outcome exit_vmcall(struct vcpu *vcpu)
 		result = dispatch(vcpu, gpr[RAX] & mask, &arg);
 	gpr[RAX] = (u64)result & mask;
 	vcpu_advance();
-	return vcpu->yields ? EXIT_RUN : EXIT_ENTER;
+	vcpu_resume_guest(vcpu);
 }

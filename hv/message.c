@@ -29,6 +29,7 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 	m->now = vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
 	vcpu->thread.busy = true;
 	vcpu->thread.waiting = false;
+	vcpu->vmx.pending |= ATTEND_RUN;
 	vcpu->thread.began = vcpu->rq->stamp;
 	vcpu->thread.regs.rax = 0;
 	count(vcpu, EVENT_MESSAGE);

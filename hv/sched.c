@@ -148,7 +148,7 @@ bool sched_notify(struct vcpu *vcpu)
 	if (rq == this_queue()) {
 		wake_one(rq, vcpu);
 		if (rq->current != NULL)
-			rq->current->deadline = 0; /* to be looked at: the newcomer may go first */
+			rq->current->vmx.pending |= ATTEND_RUN; /* the newcomer may go first */
 		return false;
 	}
 	if (!push_woken(rq, vcpu))

@@ -21,6 +21,10 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 	if (timer != VAPIC_NEVER)
 		timer -= vcpu->tsc_offset;
 	vcpu->deadline = MIN(timer, slice);
+	if (vcpu->deadline != VAPIC_NEVER)
+		vcpu->vmx.pending |= ATTEND_DEADLINE;
+	else
+		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
 }
 
 /* ---- what others sent us ---- */
@@ -128,7 +132,7 @@ static ALWAYS_INLINE void inject_interrupt(struct vcpu *vcpu)
 
 	if (vector >= 0 && !vmx_inject_interrupt(&vcpu->vmx, (u8)vector))
 		return;
-	vcpu->vmx.pending = 0;
+	vcpu->vmx.pending &= ~PENDING_INTERRUPT;
 	if (vector < 0)
 		return;
 	vapic_accept(vcpu->apic, (u8)vector);
@@ -137,7 +141,10 @@ static ALWAYS_INLINE void inject_interrupt(struct vcpu *vcpu)
 
 static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
 {
-	return vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0;
+	const struct vapic_mail *mail = &vcpu->apic->mail;
+
+	return (atomic_load(&mail->on) | atomic_load(&mail->events) |
+	        atomic_load(&vcpu->requests)) != 0;
 }
 
 /*
@@ -166,13 +173,34 @@ static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
 		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
 }
 
-/*
- * RUN_GUEST is published, and mail, a deadline, or something to inject wants a look. Published anew
- * after each: the state must be RUN_HOST while the vCPU is elsewhere.
- */
+/* Leaves RUN_GUEST, in which no vCPU may be but on its way into the guest. */
+static NORETURN void turn_back(struct vcpu *vcpu)
+{
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	vcpu_run(vcpu);
+}
+
+static void take_deadline(struct vcpu *vcpu)
+{
+	u64 now = rdtsc();
+
+	if (now >= vcpu->deadline)
+		turn_back(vcpu);
+	set_timer(vcpu, now);
+}
+
+static void take_events_in(struct vcpu *vcpu, u32 events)
+{
+	if (likely(events == PENDING_INTERRUPT))
+		inject_interrupt(vcpu);
+	else if (events != 0)
+		inject(vcpu);
+}
+
+/* RUN_GUEST is published, and mail or attention wants a look. */
 static NOINLINE NORETURN void resume_carefully(struct vcpu *vcpu)
 {
-	u64 now;
+	u64 legs;
 
 	while (has_mail(vcpu)) {
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
@@ -183,28 +211,24 @@ static NOINLINE NORETURN void resume_carefully(struct vcpu *vcpu)
 			vcpu_run(vcpu);
 		publish(vcpu);
 	}
-	if (vcpu->deadline != VAPIC_NEVER) {
-		now = rdtsc();
-		if (now >= vcpu->deadline) {
-			atomic_store(&vcpu->state, (u32)RUN_HOST);
-			vcpu_run(vcpu);
-		}
-		set_timer(vcpu, now);
-	}
-	if (likely(vcpu->vmx.pending == PENDING_INTERRUPT))
-		inject_interrupt(vcpu);
-	else if (vcpu->vmx.pending != 0)
-		inject(vcpu);
-	account_exit_done(vcpu, rdtsc());
+	if (unlikely((vcpu->vmx.pending & ATTEND_RUN) != 0))
+		turn_back(vcpu);
+	if (unlikely((vcpu->vmx.pending & ATTEND_DEADLINE) != 0))
+		take_deadline(vcpu);
+	take_events_in(vcpu, vcpu->vmx.pending & PENDING_EVENTS);
+	legs = vcpu->exit_ticks;
+	vcpu->exit_ticks = 0;
+	vcpu->vmx.pending &= ~ATTEND_LEGS;
+	account_exit_done(vcpu, legs, rdtsc());
 	vmx_enter(&vcpu->vmx);
 }
 
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
 	publish(vcpu);
-	if (unlikely(has_mail(vcpu) || vcpu->vmx.pending != 0 || vcpu->deadline != VAPIC_NEVER))
+	if (unlikely(has_mail(vcpu) || vcpu->vmx.pending != 0))
 		resume_carefully(vcpu);
-	account_exit_done(vcpu, rdtsc());
+	account_exit_done(vcpu, 0, rdtsc());
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -256,6 +280,7 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 	for (;;) {
 		u64 now = rdtsc();
 
+		vcpu->vmx.pending &= ~ATTEND_RUN;
 		take_time(vcpu, now);
 		if (vcpu->thread.busy && vcpu->vm->id != HOST_VM && now >= message_due(vcpu))
 			vm_end(vcpu, END_MONITOR_TIMEOUT, now - vcpu->thread.began);

@@ -35,6 +35,14 @@ enum run_state {
 #define REQUEST_KICK   BIT32(3) /* PV unhalt: end a HLT without an interrupt */
 #define REQUEST_FLUSH  BIT32(4) /* drop this vCPU's TLB entries before the next entry */
 
+/*
+ * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
+ * the lower half of vmx.pending: one word, and the short way asks whether it is 0.
+ */
+#define ATTEND_RUN      BIT32(16) /* take vcpu_run: a message, a yield, another's turn */
+#define ATTEND_DEADLINE BIT32(17) /* `deadline` is set */
+#define ATTEND_LEGS     BIT32(18) /* exit_ticks is not 0 */
+
 enum activity {
 	ACTIVITY_RUN,
 	ACTIVITY_HALT, /* HLT, until an interrupt, NMI or kick */
@@ -93,7 +101,7 @@ struct vcpu {
 	bool started;     /* MSG_START was answered */
 	bool prepared;    /* its VMCS is made */
 	bool paused;
-	bool yields; /* asked to let others run first */
+	bool yields; /* asked to let others run first; with ATTEND_RUN */
 	struct pending_access access;
 
 	/* Scheduler, all times in TSC ticks. */

@@ -105,7 +105,8 @@ s64 vm_create_host(const struct module *program)
 	struct vm *vm = &vms[HOST_VM];
 	s64 error;
 
-	vm->config = (struct vm_config){ .name = "root", .vcpus = 1, .cores = 1, .weight = 100 };
+	/* Ten times a VM's weight: it has little to do, and who waits for it waits at a console. */
+	vm->config = (struct vm_config){ .name = "root", .vcpus = 1, .cores = 1, .weight = 1000 };
 	error = vm_build_host(vm, program);
 	if (error == 0)
 		atomic_store(&vm->state, (u32)VM_CREATED);
@@ -152,6 +153,7 @@ void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value)
 		.kind = EVENT_VM_END, .vm = vm->id, .vcpu = vcpu->index, .stop = why, .value = value
 	};
 	dump_vcpu(vcpu, &vm->end.dump);
+	vcpu->vmx.pending |= ATTEND_RUN;
 	request_all(vm, REQUEST_STOP);
 }
 

@@ -74,7 +74,7 @@ static void write_common(struct vmx_vcpu *vcpu, enum start_row row, u64 cr0, u64
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(vcpu->gpr); i++)
 		vcpu->gpr[i] = 0;
-	vcpu->pending = 0;
+	vcpu->pending &= ~PENDING_EVENTS;
 	write_segments(rows[row]);
 	vmx_write_cr0(vcpu, cr0);
 	vmx_write_cr4(vcpu, cr4);

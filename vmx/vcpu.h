@@ -32,6 +32,7 @@ struct vmx_guest_state {
 #define PENDING_NMI        BIT32(1)
 #define PENDING_EXCEPTION  BIT32(2) /* in `exception` */
 #define PENDING_REVECTORED BIT32(3) /* in `revectored` */
+#define PENDING_EVENTS     0xffffu  /* all of the above; the upper half is the caller's */
 
 struct vmx_vcpu {
 	u64 gpr[16] ALIGNED(16); /* vmx/switch.asm: offset 0 */

@@ -38,7 +38,7 @@ static ALWAYS_INLINE unsigned int bit_lowest(u64 v)
 
 static ALWAYS_INLINE unsigned int bit_highest(u64 v)
 {
-	return 63u - (unsigned int)__builtin_clzll(v);
+	return 63u ^ (unsigned int)__builtin_clzll(v); /* one BSR */
 }
 
 /* Set bits of v. Written out: the machine's popcnt is not to be taken for granted. */

@@ -114,10 +114,10 @@ static inline void wrmsr(u32 msr, u64 value)
 /* Not ordered with the instructions around it: a stamp, good for durations of many instructions. */
 static inline u64 rdtsc(void)
 {
-	u32 lo, hi;
+	u64 lo, hi; /* RDTSC clears the upper halves */
 
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (u64)hi << 32 | lo;
+	return hi << 32 | lo;
 }
 
 /* #UD unless CR4.OSXSAVE. */
