@@ -18,7 +18,7 @@ static ALWAYS_INLINE u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u
 		if (unlikely(base >= vm->ids))
 			unknown += bit_count(bitmap[w]);
 		else
-			unknown += route_ids(vm, bitmap[w], base + w * 64, set);
+			unknown += route_ids(vm, bitmap[w], (u32)base + w * 64, set);
 	}
 	return unknown;
 }

@@ -61,11 +61,13 @@ u32 write_dfr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effe
 
 /*
  * Disabling masks every local interrupt, and keeps what has arrived. What senders post before they
- * see it is taken now, so that vapic_pull() may ignore all that it finds later.
+ * see it is taken now, so that vapic_pull() may ignore all that it finds later. The state before is
+ * what was published: the register may have been overwritten by the processor (vapic_apic_write).
  */
 u32 write_svr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
 {
-	bool disable = apic_enabled(a) && !(value & APIC_SVR_ENABLE);
+	bool enabled = (a->vm->route[a->index] & VAPIC_ROUTE_ENABLED) != 0;
+	bool disable = enabled && !(value & APIC_SVR_ENABLE);
 
 	(void)now, (void)fx;
 	a->reg[offset / 4] = value;

@@ -66,8 +66,11 @@ void route_publish(struct vapic *a);
 void route_resolve(const struct vapic_vm *vm, const struct vapic *src, struct vapic_icr icr,
                    struct vapic_set *set);
 
-/* Adds the vCPUs with APIC ID base + n for each set bit n. Returns how many IDs nobody has. */
-u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set);
+/*
+ * Adds the vCPUs with APIC ID base + n for each set bit n. Returns how many IDs nobody has. The
+ * caller sees to it that no ID leaves 32 bits.
+ */
+u32 route_ids(const struct vapic_vm *vm, u64 mask, u32 base, struct vapic_set *set);
 
 /* An x2APIC logical destination; false unless all are in that mode and IDs are indexes. */
 static ALWAYS_INLINE bool route_cluster(const struct vapic_vm *vm, u32 dest, struct vapic_set *set)

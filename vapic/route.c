@@ -75,16 +75,14 @@ static ALWAYS_INLINE u32 ids_by_word(const struct vapic_vm *vm, u64 mask, u32 ba
 	return unknown;
 }
 
-u32 route_ids(const struct vapic_vm *vm, u64 mask, u64 base, struct vapic_set *set)
+u32 route_ids(const struct vapic_vm *vm, u64 mask, u32 base, struct vapic_set *set)
 {
 	u32 unknown = 0;
 
-	if (base >= vm->ids)
-		return bit_count(mask);
 	if (!vm->scattered && base < vm->count)
-		return ids_by_word(vm, mask, (u32)base, set);
+		return ids_by_word(vm, mask, base, set);
 	for (; mask != 0; mask &= mask - 1) {
-		u32 i = vapic_index(vm, (u32)base + bit_lowest(mask));
+		u32 i = vapic_index(vm, base + bit_lowest(mask));
 
 		if (i == VAPIC_NONE)
 			unknown++;
@@ -98,7 +96,7 @@ static void resolve_logical(const struct vapic_vm *vm, u32 dest, struct vapic_se
 {
 	vapic_set_clear(set);
 	if (atomic_load_relaxed(&vm->xapics) == 0)
-		(void)route_ids(vm, dest & 0xffff, (u64)(dest >> 16) * 16, set);
+		(void)route_ids(vm, dest & 0xffff, (dest >> 16) * 16, set);
 	else
 		resolve_by_scan(vm, dest, set);
 }

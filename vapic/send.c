@@ -36,8 +36,7 @@ static struct parcel pack(const struct vapic *src, struct vapic_icr icr)
 		.act = mode_acts[icr.mode & 7].act,
 		.event = mode_acts[icr.mode & 7].event,
 		.vector = icr.vector,
-		/* The ICR's trigger mode means something for INIT alone; a device's always does. */
-		.level = level && src == NULL,
+		.level = level,
 		.needs = VAPIC_ROUTE_PRESENT,
 	};
 
@@ -234,6 +233,7 @@ u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u3
 
 	if (p.act == ACT_DROP)
 		return deliver(vm, src, p, extra, fx);
+	/* The ICR's trigger mode means something for INIT alone; a device's always does. */
 	if (p.act == ACT_VECTOR && src != NULL)
 		return send_fixed(vm, src, p.vector, extra, fx);
 	if (p.act == ACT_VECTOR)

@@ -11,7 +11,7 @@
 
 static enum apic_timer_mode timer_mode(const struct vapic *a)
 {
-	return APIC_TIMER_MODE(a->reg[APIC_TIMER / 4]);
+	return (enum apic_timer_mode)a->timer_mode;
 }
 
 /* A sum beyond the end of time never comes. */
@@ -50,8 +50,11 @@ u32 timer_count(const struct vapic *a, u64 now)
 
 u32 timer_set_count(struct vapic *a, u32 count, u64 now)
 {
-	if (timer_mode(a) >= APIC_TIMER_DEADLINE)
+	if (timer_mode(a) >= APIC_TIMER_DEADLINE) {
+		/* Ignored, and 0 it was; a processor that stores by itself has not ignored it. */
+		a->reg[APIC_TMICT / 4] = 0;
 		return VAPIC_OK;
+	}
 	a->reg[APIC_TMICT / 4] = count;
 	timer_stop(a);
 	if (count != 0) {
@@ -84,6 +87,7 @@ u32 timer_set_lvt(struct vapic *a, u32 entry)
 	enum apic_timer_mode new = APIC_TIMER_MODE(entry);
 
 	a->reg[APIC_TIMER / 4] = entry;
+	a->timer_mode = (u8) new;
 	if (old != new && (old >= APIC_TIMER_DEADLINE || new >= APIC_TIMER_DEADLINE)) {
 		timer_stop(a);
 		a->reg[APIC_TMICT / 4] = 0;

@@ -110,6 +110,7 @@ struct vapic {
 	u8 irr_words;           /* bit n: reg word n of IRR is not 0 */
 	u8 isr_words;           /* likewise for ISR */
 	u8 timer_shift;         /* divisor is 1 << this */
+	u8 timer_mode;          /* bits 18:17 of its LVT entry */
 	struct vapic_mail mail; /* anyone */
 } ALIGNED(CACHE_LINE);
 
@@ -331,6 +332,18 @@ u32 vapic_mmio_write(struct vapic *a, u32 offset, u32 size, u64 value, u64 now,
 u32 vapic_msr_read(struct vapic *a, u32 msr, u64 now, u64 *value) MUST_USE;
 u32 vapic_msr_write(struct vapic *a, u32 msr, u64 value, u64 now,
                     struct vapic_effects *fx) MUST_USE;
+
+/*
+ * Owner. The two entrances for VT-x's APIC virtualisation, where the processor itself changes
+ * reg[].
+ *
+ * apic_write: an APIC-write exit. The register at `offset` holds what the guest wrote (the ICR of
+ * x2APIC mode 64 bits from 0x300 on); now follows what the write does. As vapic_mmio_write, or for
+ * ICR, EOI, TPR and SELF_IPI in x2APIC mode as vapic_msr_write, GP included.
+ * adopt: virtual-interrupt delivery has changed IRR and ISR. Before any other call.
+ */
+u32 vapic_apic_write(struct vapic *a, u32 offset, u64 now, struct vapic_effects *fx) MUST_USE;
+void vapic_adopt(struct vapic *a);
 
 /* Owner. IA32_APIC_BASE with every legal and illegal transition. Returns GP or MODE | TIMER. */
 u32 vapic_base_write(struct vapic *a, u64 value) MUST_USE;

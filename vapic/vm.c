@@ -52,6 +52,7 @@ void regs_reset(struct vapic *a)
 	a->isr_words = 0;
 	a->esr_log = 0;
 	a->esr_armed = 1;
+	a->timer_mode = APIC_TIMER_ONESHOT;
 	a->timer_shift = 1; /* divide configuration 0 is division by 2 */
 	timer_stop(a);
 }

@@ -233,6 +233,25 @@ START_TEST(reserved_icr_bits)
 }
 END_TEST
 
+/* The short ways in take what the guest wrote, and check it themselves. */
+START_TEST(short_ways_check_for_themselves)
+{
+	struct vapic_effects fx;
+
+	begin("2", 2, false);
+	ck_assert_uint_eq(vapic_icr_write_low(&w.mem[0], 0xfff33000 | 0x40041, &fx),
+	                  VAPIC_SENT | VAPIC_SELF);
+	ck_assert_uint_eq(w.mem[0].reg[0x300 / 4], 0x40041);
+	ck_assert_uint_eq(vapic_icr_write64(&w.mem[0], 0x41, &fx), VAPIC_GP);
+	ck_assert_uint_eq(vapic_self_ipi(&w.mem[0], 0x41, &fx), VAPIC_GP);
+	begin("5", 2, false);
+	for (u32 bit = 8; bit < 64; bit++)
+		ck_assert_uint_eq(vapic_self_ipi(&w.mem[0], 0x41 | 1ull << bit, &fx), VAPIC_GP);
+	ck_assert_uint_eq(vapic_self_ipi(&w.mem[0], 0x41, &fx), VAPIC_SENT | VAPIC_SELF);
+}
+END_TEST
+
 VAPIC_MAIN("vapic_route", { every_message_every_source, ARRAY_SIZE(mixtures) },
            { every_icr_value, ARRAY_SIZE(mixtures) }, { every_vector, 1 },
-           { lowest_priority_is_shared_out, 1 }, { reserved_icr_bits, 1 })
+           { lowest_priority_is_shared_out, 1 }, { reserved_icr_bits, 1 },
+           { short_ways_check_for_themselves, 1 })

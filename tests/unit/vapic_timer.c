@@ -248,6 +248,8 @@ START_TEST(guest_moves_its_tsc)
 	ck_assert_uint_eq(get(0x390, 50), 75);
 	ck_assert_uint_eq(vapic_timer_rebase(a, 50, 1ull << 60), VAPIC_TIMER);
 	ck_assert_uint_eq(get(0x390, 1ull << 60), 75);
+	/* Turned back behind our back: no more than the initial count is ever left. */
+	ck_assert_uint_eq(get(0x390, 5), 100);
 	/* Due already: due still. */
 	ck_assert_uint_eq(vapic_timer_rebase(a, (1ull << 60) + 500, 3), VAPIC_TIMER);
 	ck_assert_uint_eq(vapic_timer_expire(a, 3), FIRED);

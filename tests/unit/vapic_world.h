@@ -320,6 +320,55 @@ static UNUSED void step_mmio(struct world *w, u32 i, struct choices *c)
 	                   &e);
 }
 
+/*
+ * The processor stores, then reports. Not for the pins: remote IRR is read-only, but a processor
+ * that stores does not know that.
+ */
+static UNUSED void step_apic_write(struct world *w, u32 i, struct choices *c)
+{
+	struct vapic *a = &w->mem[i];
+	u32 offset = choose_offset(c) & 0xff0;
+	u64 value = choose_value(c, w, offset);
+	bool x2apic = vapic_mode(a) == VAPIC_X2APIC;
+	struct vapic_effects fx;
+	struct expect e = { 0 };
+
+	if (offset == 0x350 || offset == 0x360 || vapic_mode(a) == VAPIC_DISABLED)
+		return;
+	if (x2apic) {
+		static const u16 offsets[] = { 0x300, 0x3f0, 0xb0, 0x80 };
+
+		offset = offsets[choose(c, 4)];
+		value = choose_value(c, w, offset == 0x3f0 ? 0x80 : offset);
+		if (offset != 0x300)
+			value = (u32)value;
+		o_msr_write(&w->oracle, (int)i, 0x800 + offset / 16, value, w->now, &e);
+		/* What the model refuses it has not stored; here the processor has. */
+		if (e.todo == VAPIC_GP)
+			return;
+	} else {
+		switch (offset) {
+		case 0x80:
+		case 0xd0 ... 0xf0:
+		case 0x280:
+		case 0x2f0 ... 0x340:
+		case 0x370 ... 0x380:
+		case 0x3e0:
+			break;
+		default:
+			offset = 0xb0;
+			break;
+		}
+		o_mmio_write(&w->oracle, (int)i, offset, 4, value, w->now, &e);
+	}
+	a->reg[offset / 4] = (u32)value;
+	if (x2apic && offset == 0x300)
+		a->reg[offset / 4 + 1] = (u32)(value >> 32);
+	world_check_return(w, vapic_apic_write(a, offset, w->now, &fx), &fx, &e);
+	if (offset == 0xb0)
+		a->reg[offset / 4] = 0;
+}
+
 static UNUSED void step_msr(struct world *w, u32 i, struct choices *c)
 {
 	u32 offset = choose_offset(c) & 0xff0;
@@ -446,6 +495,22 @@ static UNUSED void step_pull(struct world *w, u32 i)
 	            got.folded, want.folded, got.lost, want.lost);
 }
 
+/* Virtual-interrupt delivery: the processor has taken a vector, and the summaries are stale. */
+static UNUSED void step_virtual_delivery(struct world *w, u32 i)
+{
+	struct vapic *a = &w->mem[i];
+	struct oapic *o = &w->oracle.apic[i];
+	int v = o_next(o);
+
+	if (v < 0)
+		return;
+	a->reg[0x200 / 4 + v / 32 * 4] &= ~(1u << v % 32);
+	a->reg[0x100 / 4 + v / 32 * 4] |= 1u << v % 32;
+	o->irr[v] = false;
+	o->isr[v] = true;
+	vapic_adopt(a);
+}
+
 static UNUSED void step_inject(struct world *w, u32 i)
 {
 	struct oapic *o = &w->oracle.apic[i];
@@ -544,8 +609,11 @@ static UNUSED u32 world_step(struct world *w, struct choices *c)
 	u32 i = choose(c, w->vm.count);
 
 	switch (choose(c, 32)) {
-	case 0 ... 7:
+	case 0 ... 6:
 		step_mmio(w, i, c);
+		break;
+	case 7:
+		step_apic_write(w, i, c);
 		break;
 	case 8 ... 15:
 		step_msr(w, i, c);
@@ -562,8 +630,11 @@ static UNUSED u32 world_step(struct world *w, struct choices *c)
 	case 21 ... 23:
 		step_pull(w, i);
 		break;
-	case 24 ... 25:
+	case 24:
 		step_inject(w, i);
+		break;
+	case 25:
+		step_virtual_delivery(w, i);
 		break;
 	case 26:
 		step_eoi(w, i);
