@@ -21,7 +21,7 @@ trampoline_start:
 	mov ds, ax
 	o32 lgdt [AT(gdt_pointer)]
 	mov eax, cr0
-	and eax, 0x9fffffff             ; CD, NW: INIT leaves them as they were, at reset they are set
+	and eax, 0x9fffffff             ; CD, NW: set by a reset, left alone by INIT
 	or eax, 1
 	mov cr0, eax
 	jmp dword 0x18:AT(protected)
