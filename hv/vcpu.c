@@ -13,6 +13,18 @@
 #include "vmx/start.h"
 #include "vmx/vmcs.h"
 
+static bool has_preemption_timer(const struct vcpu *vcpu)
+{
+	return (vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0;
+}
+
+/* Each entry loads the timer from the VMCS: what was there for a deadline must not stay. */
+static void stop_timer(struct vcpu *vcpu)
+{
+	if (has_preemption_timer(vcpu))
+		vmcs_write32(VMCS_PREEMPTION_TIMER, ~0u);
+}
+
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
 	u64 slice = sched_slice_end(vcpu);
@@ -21,10 +33,12 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 	if (timer != VAPIC_NEVER)
 		timer -= vcpu->tsc_offset;
 	vcpu->deadline = MIN(timer, slice);
-	if (vcpu->deadline != VAPIC_NEVER)
+	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
-	else
+	} else if ((vcpu->vmx.pending & ATTEND_DEADLINE) != 0) {
 		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
+		stop_timer(vcpu);
+	}
 }
 
 /* ---- what others sent us ---- */
@@ -167,7 +181,7 @@ static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
 	u64 left = vcpu->deadline > now ? vcpu->deadline - now : 0;
 	u64 counts = (left >> vcpu->vmx.caps->timer_shift) + 1;
 
-	if ((vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0)
+	if (has_preemption_timer(vcpu))
 		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, ~0u));
 	else
 		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
