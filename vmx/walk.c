@@ -196,10 +196,10 @@ struct walk walk_translate(const struct guest_memory *memory, const struct walk_
 	return walk_traced(memory, s, linear, access, NULL);
 }
 
-/* Appends `n` bytes at gpa; false: outside guest memory. */
+/* Appends `n` bytes of the page that gpa lies in; false: outside guest memory. */
 static bool append(const struct guest_memory *memory, gpa_t gpa, u32 n, struct insn_bytes *bytes)
 {
-	if (gpa.raw >= memory->size || n > memory->size - gpa.raw)
+	if (gpa.raw >= memory->size)
 		return false;
 	for (u32 i = 0; i < n; i++)
 		bytes->byte[bytes->count + i] = memory->base[gpa.raw + i];

@@ -82,7 +82,9 @@ static void same_as_plain(struct fetch_memory *remembered, const struct walk_sta
 		ck_assert_uint_eq(insn->reg, expected.reg);
 }
 
-static const u8 codes[][7] = {
+#define PLACE 16u /* bytes from one instruction to the next */
+
+static const u8 codes[][PLACE] = {
 	{ 0x89, 0x87, 0x00, 0x03, 0x00, 0x00 },
 	{ 0x89, 0x9f, 0x00, 0x03, 0x00, 0x00 },
 	{ 0x44, 0x89, 0xaf, 0xb0, 0x00, 0x00, 0x00 },
@@ -90,16 +92,18 @@ static const u8 codes[][7] = {
 	{ 0xc7, 0x06, 0x01, 0x02, 0x03, 0x04 },
 	{ 0x0f, 0x0b },
 	{ 0x66, 0x89, 0x06 },
+	{ 0xc7, 0x84, 0x24, 0x00, 0x03, 0x00, 0x00, 0x08, 0x09, 0x0a, 0x0b },
 };
 
 /* Between calls, anything that decoding depends on may change. */
 static void disturb(struct walk_state *s, enum insn_mode *mode)
 {
-	u64 code = (chance(2) ? 0x6000 : 0xa000) + any() % 64 * 8;
+	u64 code = (chance(2) ? 0x6000 : 0xa000) + any() % 64 * PLACE;
+	u8 user;
 
 	switch (any() % 12) {
 	case 0:
-		memcpy(ram + code, codes[any() % ARRAY_SIZE(codes)], sizeof(codes[0]));
+		memcpy(ram + code, codes[any() % ARRAY_SIZE(codes)], PLACE);
 		break;
 	case 1:
 		ram[code + any() % 16] ^= (u8)(1u << any() % 8);
@@ -113,16 +117,19 @@ static void disturb(struct walk_state *s, enum insn_mode *mode)
 	case 4:
 		*s = long_mode;
 		small_tables();
+		user = any() & 4;
+		for (u64 at = 0x1000; at <= 0x4000; at += 0x1000)
+			ram[at] |= user;
 		for (u32 i = 0; i < 64; i++) {
-			memcpy(ram + 0x6000 + i * 8, codes[i % 7], 7);
-			memcpy(ram + 0xa000 + i * 8, codes[(i + 3) % 7], 7);
+			memcpy(ram + 0x6000 + i * PLACE, codes[i % 8], PLACE);
+			memcpy(ram + 0xa000 + i * PLACE, codes[(i + 3) % 8], PLACE);
 		}
 		break;
 	case 5:
 		s->cpl ^= 3;
 		break;
 	case 6:
-		s->efer ^= EFER_NXE;
+		s->efer ^= chance(2) ? EFER_NXE : EFER_LMA;
 		break;
 	case 7:
 		*mode = *mode == INSN_64 ? INSN_32 : INSN_64;
@@ -154,7 +161,8 @@ START_TEST(remembered_fetch_is_as_a_fresh_one)
 			disturb(&s, &mode);
 		/* Few places, so that the same ones return; some at a page's end. */
 		same_as_plain(&remembered, &s, mode,
-		              chance(8) ? 0xff0 + any() % 16 : any() % 8 * 8 + any() % 2 * 0x1000);
+		              chance(8) ? 0xff0 + any() % 16
+		                        : any() % 8 * PLACE + any() % 2 * 0x1000);
 	}
 }
 END_TEST
@@ -177,6 +185,71 @@ START_TEST(remembered_in_all_modes)
 }
 END_TEST
 
+static const struct insn *fetch_once(struct fetch_memory *remembered, const struct walk_state *s,
+                                     u64 linear)
+{
+	struct walk walk;
+
+	return fetch_insn(remembered, &memory, s, INSN_64, linear, &walk);
+}
+
+/* A fifth level is one more than is remembered. */
+START_TEST(five_levels_are_fetched_anew)
+{
+	static struct fetch_memory remembered;
+	struct walk_state s = long_mode;
+
+	small_tables();
+	put(0x5000, 0x1003);
+	s.cr3 = 0x5000;
+	s.cr4 |= CR4_LA57;
+	memcpy(ram + 0x6000, codes[0], PLACE);
+	memcpy(ram + 0xa000, codes[1], PLACE);
+	for (unsigned int i = 0; i < 4; i++) {
+		put(0x4000, i % 2 ? 0xa003 : 0x6003);
+		ck_assert_uint_eq(fetch_once(&remembered, &s, 0)->reg, i % 2 ? 3 : 0);
+	}
+}
+END_TEST
+
+/* The last bytes of guest memory: what lies behind is not looked at (the sanitizer watches). */
+START_TEST(end_of_memory)
+{
+	static struct fetch_memory remembered;
+	const struct guest_memory one = { aligned_alloc(PAGE_SIZE, PAGE_SIZE), PAGE_SIZE };
+	struct walk_state flat = { .cr0 = CR0_PE };
+	u64 linear = PAGE_SIZE - 8;
+	struct walk walk;
+
+	memcpy(one.base + linear, codes[0], 6);
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct insn *insn = fetch_insn(&remembered, &one, &flat, INSN_64, linear,
+		                                     &walk);
+
+		ck_assert(insn != NULL && insn->length == 6);
+	}
+	free(one.base);
+}
+END_TEST
+
+/* Outside long mode linear addresses go on at 0 behind 4 GiB. */
+START_TEST(fetch_wraps_at_4g)
+{
+	struct walk_state s = long_mode;
+	struct insn_bytes bytes;
+
+	small_tables();
+	s.efer = 0;
+	put(0x1000, 0x3001);
+	put(0x1018, 0x5001);
+	put(0x5ff8, 0x7003);
+	put(0x7ff8, 0xa003);
+	ck_assert_uint_eq(walk_fetch(&memory, &s, 0xfffffffd, &bytes).gpa.raw, 0xaffd);
+	ck_assert_uint_eq(bytes.count, 15);
+	ck_assert(bytes.byte[2] == 0x00 && bytes.byte[3] == 0x00 && bytes.byte[4] == 0x01);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("vmx_fetch");
@@ -189,6 +262,9 @@ int main(void)
 	tcase_add_test(tests, fetch_ends_where_pages_end);
 	tcase_add_loop_test(tests, remembered_fetch_is_as_a_fresh_one, 0, 3);
 	tcase_add_test(tests, remembered_in_all_modes);
+	tcase_add_test(tests, five_levels_are_fetched_anew);
+	tcase_add_test(tests, end_of_memory);
+	tcase_add_test(tests, fetch_wraps_at_4g);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
