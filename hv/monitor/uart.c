@@ -110,6 +110,12 @@ static void send_looped(struct uart *u, u8 byte)
 		u->loop[u->loop_used++] = byte;
 }
 
+/* People wait for lines; programs do not, and waking root takes time from the VM on its core. */
+static bool is_worth_telling(const struct byte_ring *ring, u32 unit, u8 byte)
+{
+	return (byte == '\n' && unit == CONSOLE_COM1) || ring->head % (BYTE_RING_SIZE / 2) == 0;
+}
+
 /*
  * The interrupt goes away with the write and comes back when the byte is out, at once as a rule: an
  * edge for each byte, as an edge-triggered pin needs it.
@@ -124,7 +130,7 @@ static void send(struct monitor *m, u32 unit, u8 byte)
 	} else if (!ring_put(ring, byte)) {
 		m->again = true;
 		return;
-	} else if (byte == '\n' || ring->head % (BYTE_RING_SIZE / 2) == 0) {
+	} else if (is_worth_telling(ring, unit, byte)) {
 		sys_output(m->sys);
 	}
 	if ((u->ier & IER_SENT) == 0)

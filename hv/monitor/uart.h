@@ -4,8 +4,8 @@
  *
  * It sends as fast as root takes: the transmitter reads as empty while at least BYTE_RING_LOW bytes
  * are free, so that a guest may fill a FIFO blindly as on real hardware. A write that finds no
- * room at all waits (monitor->again). Root is told at the end of a line and when the ring is half
- * full, not for each character. Whatever root sends is there to be read at once.
+ * room at all waits (monitor->again). Root is told at the end of a line of COM1 and when a ring is
+ * half full, not for each character. Whatever root sends is there to be read at once.
  */
 #ifndef HV_MONITOR_UART_H
 #define HV_MONITOR_UART_H

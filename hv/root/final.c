@@ -142,6 +142,5 @@ void final_power(struct root *r, enum power_action action)
 	final_report(r);
 	r->console.interactive = false;
 	pump_flush(r);
-	r->finished = true;
 	sys_power(&r->machine->sys, action);
 }

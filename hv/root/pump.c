@@ -71,13 +71,14 @@ static void deliver(struct root *r, struct slot *s, u32 channel, const u8 *bytes
 static bool fetch(struct root *r, struct slot *s, u32 channel)
 {
 	const struct queue *q = channel == CONSOLE_COM2 ? &r->com2_queue : &r->com1_queue;
+	struct byte_ring *ring = &console_of(r, s)->out[channel];
 	u8 bytes[CHUNK];
 	bool stalled;
 	u32 n;
 
-	if (queue_room(q) < QUEUE_RESERVE)
+	if (ring_used(ring) == 0 || queue_room(q) < QUEUE_RESERVE)
 		return false;
-	n = ring_get(&console_of(r, s)->out[channel], bytes, CHUNK, &stalled);
+	n = ring_get(ring, bytes, CHUNK, &stalled);
 	deliver(r, s, channel, bytes, n);
 	if (stalled)
 		sys_vm_signal(&r->machine->sys, s->id);
@@ -114,16 +115,26 @@ void pump_vm(struct root *r, struct slot *s)
 	}
 }
 
+/*
+ * In batch mode nobody reads telemetry before the end: it waits while VMs run, as long as there is
+ * room, so that the sending takes no time from them.
+ */
+static bool telemetry_can_wait(const struct root *r)
+{
+	return r->config.batch && !r->finished && queue_used(&r->com2_queue) < QUEUE_SIZE / 2;
+}
+
 bool pump_send(struct root *r)
 {
 	bool com1 = serial_send(&r->com1, &r->com1_queue);
-	bool com2 = serial_send(&r->com2, &r->com2_queue);
+	bool com2 = !telemetry_can_wait(r) && serial_send(&r->com2, &r->com2_queue);
 
 	return com1 || com2;
 }
 
 void pump_flush(struct root *r)
 {
+	r->finished = true;
 	while (pump_send(r) || !serial_idle(&r->com1) || !serial_idle(&r->com2))
 		sys_sleep(&r->machine->sys, burst_ticks(r));
 }

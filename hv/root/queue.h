@@ -28,7 +28,7 @@ static inline u32 queue_room(const struct queue *q)
 	return q->size - queue_used(q);
 }
 
-/* False: empty. */
-MUST_USE bool queue_take(struct queue *q, char *c);
+/* Takes at most max bytes and returns how many. */
+MUST_USE u32 queue_take(struct queue *q, char *out, u32 max);
 
 #endif

@@ -84,16 +84,15 @@ static void blame_line(const struct report *r, const struct report_vm *vm, u32 c
 	json_end(out);
 }
 
-static void time_line(const struct report_vm *vm, u32 vcpu, struct out *out)
+static void time_line(const char *name, const struct vcpu_counters *c, struct out *out)
 {
-	const struct vcpu_counters *c = report_vcpu(vm, vcpu);
-
 	json_begin(out, "time");
-	json_text(out, "vm", vm->name);
-	json_number(out, "vcpu", vcpu);
+	json_text(out, "vm", name);
+	json_number(out, "vcpu", c->vcpu);
 	json_number(out, "core", c->core);
 	json_number(out, "ticks", c->now - c->created);
 	json_number(out, "entries", c->entries);
+	json_number(out, "wakes", c->event[EVENT_WAKE]);
 	for (u32 time = 0; time < VCPU_TIMES; time++)
 		json_number(out, vcpu_time_name(time), c->time[time]);
 	json_end(out);
@@ -118,12 +117,14 @@ void report_vm_lines(const struct report *r, const struct report_vm *vm, struct 
 		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
 			blame_line(r, vm, culprit, cause, out);
 	for (u32 vcpu = 0; vcpu < vm->vcpus; vcpu++)
-		time_line(vm, vcpu, out);
+		time_line(vm->name, report_vcpu(vm, vcpu), out);
 	event_line(vm, out);
 }
 
 void report_core_lines(const struct report *r, struct out *out)
 {
+	if (r->host != NULL)
+		time_line(r->culprit[HOST_VM], r->host, out);
 	for (u32 core = 0; core < r->cores; core++) {
 		struct core_times t = total_core(r, core);
 

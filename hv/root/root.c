@@ -5,7 +5,7 @@
 #include "hv/base/string.h"
 #include "hv/root/json.h"
 
-/* How often the terminal is looked at when it may be typed on. */
+/* How often the terminal is looked at, and telemetry fetched, unless in batch mode. */
 #define KEYS_PER_SECOND 50u
 
 static u64 hz(const struct root *r)
@@ -73,9 +73,7 @@ static u64 patience(struct root *r, bool sending)
 {
 	if (sending)
 		return hz(r) / SERIAL_BURSTS_PER_SECOND + 1;
-	if (r->console.interactive || r->console.focus != NO_FOCUS)
-		return hz(r) / KEYS_PER_SECOND + 1;
-	return 0;
+	return r->config.batch ? 0 : hz(r) / KEYS_PER_SECOND + 1;
 }
 
 static void refresh_top(struct root *r)

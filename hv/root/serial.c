@@ -52,7 +52,8 @@ void serial_init(struct serial *s, const struct port_ops *ports, u16 base)
 
 bool serial_send(struct serial *s, struct queue *q)
 {
-	char c;
+	char bytes[FIFO_SIZE];
+	u32 n;
 
 	if (!s->present) {
 		q->tail = q->head;
@@ -60,8 +61,9 @@ bool serial_send(struct serial *s, struct queue *q)
 	}
 	if (queue_used(q) == 0 || (get(s, REG_LSR) & LSR_ROOM) == 0)
 		return queue_used(q) > 0;
-	for (u32 i = 0; i < FIFO_SIZE && queue_take(q, &c); i++)
-		set(s, REG_DATA, (u8)c);
+	n = queue_take(q, bytes, FIFO_SIZE);
+	for (u32 i = 0; i < n; i++)
+		set(s, REG_DATA, (u8)bytes[i]);
 	return queue_used(q) > 0;
 }
 

@@ -25,8 +25,12 @@ void out_text(struct out *out, const char *s)
 
 void out_repeat(struct out *out, char c, size_t n)
 {
-	while (n-- > 0)
-		out->put(out, &c, 1);
+	char piece[16];
+
+	memset(piece, c, sizeof(piece));
+	for (; n > sizeof(piece); n -= sizeof(piece))
+		out->put(out, piece, sizeof(piece));
+	out->put(out, piece, n);
 }
 
 static void memory_put(struct out *out, const char *bytes, size_t n)

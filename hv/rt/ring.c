@@ -2,14 +2,17 @@
 /* pure: also compiled on the host */
 #include "hv/rt/ring.h"
 
+#include "hv/base/string.h"
+
 u32 ring_get(struct byte_ring *r, u8 *out, u32 max, bool *stalled)
 {
 	u32 tail = atomic_load_relaxed(&r->tail);
 	u32 there = ring_distance(atomic_load(&r->head), tail); /* once: it changes meanwhile */
 	u32 n = MIN(there, max);
+	u32 first = MIN(n, BYTE_RING_SIZE - tail % BYTE_RING_SIZE); /* up to the end of data */
 
-	for (u32 i = 0; i < n; i++)
-		out[i] = r->data[(tail + i) % BYTE_RING_SIZE];
+	memcpy(out, r->data + tail % BYTE_RING_SIZE, first);
+	memcpy(out + first, r->data, n - first);
 	atomic_store(&r->tail, tail + n);
 	atomic_fence(); /* tail before head; partner: ring_room_after_put */
 	*stalled = n > 0 &&

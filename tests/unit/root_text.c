@@ -16,11 +16,8 @@ static struct console console;
 static const char *terminal(void)
 {
 	static char text[sizeof(buffer) + 1];
-	u32 n = 0;
 
-	while (queue_take(&queue, &text[n]))
-		n++;
-	text[n] = 0;
+	text[queue_take(&queue, text, sizeof(buffer))] = 0;
 	return text;
 }
 
@@ -324,11 +321,11 @@ START_TEST(queue_waits_or_drops)
 	queue_init(&q, small, sizeof(small), NULL);
 	out_text(&q.out, "0123456789");
 	ck_assert_uint_eq(queue_used(&q), 8);
-	ck_assert(queue_take(&q, &c) && c == '0');
+	ck_assert(queue_take(&q, &c, 1) == 1 && c == '0');
 	queue_init(&q, small, sizeof(small), make_room);
 	out_text(&q.out, "0123456789");
 	ck_assert_uint_eq(rooms, 1);
-	ck_assert(queue_take(&q, &c) && c == '3');
+	ck_assert(queue_take(&q, &c, 1) == 1 && c == '3');
 }
 END_TEST
 
