@@ -5,17 +5,30 @@
 #include "hv/sched.h"
 #include "hv/vm.h"
 
-static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
+static NOINLINE void count_many(struct ipi_counter *c, const struct vapic_tally *sent)
 {
 	unsigned int fanout = sent->requested == 0 ? 0 : bit_highest(sent->requested) + 1;
 
-	c->sends++;
 	c->requested += sent->requested;
 	c->posted += sent->posted;
 	c->coalesced += sent->coalesced;
 	c->dropped += sent->dropped;
-	c->mode[mode & 7]++;
 	c->fanout[MIN(fanout, FANOUT_BUCKETS - 1)]++;
+}
+
+static ALWAYS_INLINE void count_message(struct ipi_counter *c, u32 mode,
+                                        const struct vapic_tally *sent)
+{
+	c->sends++;
+	c->mode[mode & 7]++;
+	/* Most messages go to one vCPU, and find it without that vector. */
+	if (likely(sent->requested == 1 && sent->posted == 1)) {
+		c->requested++;
+		c->posted++;
+		c->fanout[1]++;
+	} else {
+		count_many(c, sent);
+	}
 }
 
 /* Looks at each target; in the order of the set. */

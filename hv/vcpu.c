@@ -203,33 +203,20 @@ static void take_deadline(struct vcpu *vcpu)
 	set_timer(vcpu, now);
 }
 
-static void take_events_in(struct vcpu *vcpu, u32 events)
+/* Something besides mail wants attention. RUN_GUEST is published, there is no mail. */
+static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
 {
-	if (likely(events == PENDING_INTERRUPT))
-		inject_interrupt(vcpu);
-	else if (events != 0)
-		inject(vcpu);
-}
-
-/* RUN_GUEST is published, and mail or attention wants a look. */
-static NOINLINE NORETURN void resume_carefully(struct vcpu *vcpu)
-{
+	u32 pending = vcpu->vmx.pending;
 	u64 legs;
 
-	while (has_mail(vcpu)) {
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		if (unlikely(atomic_load(&vcpu->requests) != 0))
-			vcpu_run(vcpu);
-		take_mail(vcpu);
-		if (unlikely(vcpu->activity != ACTIVITY_RUN))
-			vcpu_run(vcpu);
-		publish(vcpu);
-	}
-	if (unlikely((vcpu->vmx.pending & ATTEND_RUN) != 0))
+	if (unlikely((pending & ATTEND_RUN) != 0))
 		turn_back(vcpu);
-	if (unlikely((vcpu->vmx.pending & ATTEND_DEADLINE) != 0))
+	if (unlikely((pending & ATTEND_DEADLINE) != 0))
 		take_deadline(vcpu);
-	take_events_in(vcpu, vcpu->vmx.pending & PENDING_EVENTS);
+	if (likely((pending & PENDING_EVENTS) == PENDING_INTERRUPT))
+		inject_interrupt(vcpu);
+	else if ((pending & PENDING_EVENTS) != 0)
+		inject(vcpu);
 	legs = vcpu->exit_ticks;
 	vcpu->exit_ticks = 0;
 	vcpu->vmx.pending &= ~ATTEND_LEGS;
@@ -237,11 +224,28 @@ static NOINLINE NORETURN void resume_carefully(struct vcpu *vcpu)
 	vmx_enter(&vcpu->vmx);
 }
 
+/* RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. */
+static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
+{
+	do {
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		if (unlikely(atomic_load(&vcpu->requests) != 0))
+			vcpu_run(vcpu);
+		take_mail(vcpu);
+		if (unlikely(vcpu->activity != ACTIVITY_RUN))
+			vcpu_run(vcpu);
+		publish(vcpu);
+	} while (has_mail(vcpu));
+	resume_with_attention(vcpu);
+}
+
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
 	publish(vcpu);
-	if (unlikely(has_mail(vcpu) || vcpu->vmx.pending != 0))
-		resume_carefully(vcpu);
+	if (unlikely(has_mail(vcpu)))
+		resume_with_mail(vcpu);
+	if (unlikely(vcpu->vmx.pending != 0))
+		resume_with_attention(vcpu);
 	account_exit_done(vcpu, 0, rdtsc());
 	vmx_enter(&vcpu->vmx);
 }
