@@ -56,7 +56,7 @@ void console_begin(struct console *c)
 
 void console_end(struct console *c)
 {
-	if (c->prompt || !c->interactive || c->focus != NO_FOCUS)
+	if (c->prompt || c->busy || !c->interactive || c->focus != NO_FOCUS)
 		return;
 	raw_text(c, PROMPT);
 	raw(c, c->edit.text, c->edit.length);

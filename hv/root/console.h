@@ -28,6 +28,7 @@ struct console {
 	u32 focus;        /* a VM's id, or NO_FOCUS */
 	bool interactive; /* there is a prompt when nobody has the focus */
 	bool prompt;      /* it stands on the terminal now */
+	bool busy;        /* a command runs: no prompt until it is done */
 	bool dirty;       /* the terminal's cursor is not at the left margin */
 	struct edit edit;
 	struct console_line line[MAX_VMS];

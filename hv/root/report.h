@@ -46,7 +46,7 @@ static inline const struct core_counters *report_core(const struct report *r, u3
 
 struct exit_counter total_exit(const struct report_vm *vm, u32 reason);
 struct ipi_counter total_ipi(const struct report_vm *vm, u32 path);
-u64 total_exits(const struct report_vm *vm);
+u64 vcpu_exits(const struct vcpu_counters *c);
 u64 total_blame(const struct report_vm *vm, u32 culprit, u32 cause);
 u64 total_time(const struct report_vm *vm, u32 time);
 u64 total_event(const struct report_vm *vm, u32 event);

@@ -91,7 +91,6 @@ static void time_line(const char *name, const struct vcpu_counters *c, struct ou
 	json_number(out, "vcpu", c->vcpu);
 	json_number(out, "core", c->core);
 	json_number(out, "ticks", c->now - c->created);
-	json_number(out, "entries", c->entries);
 	json_number(out, "wakes", c->event[EVENT_WAKE]);
 	for (u32 time = 0; time < VCPU_TIMES; time++)
 		json_number(out, vcpu_time_name(time), c->time[time]);

@@ -150,7 +150,10 @@ static void reset(struct root *r, struct slot *s)
 
 static void focus(struct root *r, struct slot *s)
 {
-	shell_focus(r, s);
+	if (s->state == SLOT_RUNNING || s->state == SLOT_PAUSED)
+		shell_focus(r, s);
+	else
+		tell(r, s, SYS_EBUSY);
 }
 
 static void report(struct root *r, struct slot *s)
@@ -241,13 +244,16 @@ static void run_line(struct root *r)
 /* The prompt's line has ended: the cursor is at the left margin. */
 static void line_done(struct root *r, bool wanted)
 {
-	r->console.prompt = false;
-	r->console.dirty = false;
+	struct console *c = &r->console;
+
+	c->prompt = false;
+	c->dirty = false;
+	c->busy = true;
 	if (wanted)
 		run_line(r);
-	edit_clear(&r->console.edit);
-	if (!r->top.active)
-		console_end(&r->console);
+	edit_clear(&c->edit);
+	c->busy = r->top.active;
+	console_end(c);
 }
 
 void shell_key(struct root *r, u8 key)
@@ -256,6 +262,7 @@ void shell_key(struct root *r, u8 key)
 
 	if (r->top.active) {
 		r->top.active = false;
+		r->console.busy = false;
 		console_end(&r->console);
 		return;
 	}

@@ -19,7 +19,7 @@ void top_begin(struct top *t, u64 now)
 static struct top_row read_row(const struct report_vm *vm, u32 vcpu)
 {
 	const struct vcpu_counters *c = report_vcpu(vm, vcpu);
-	struct top_row row = { vm->id, vcpu, c->created, { 0 }, c->entries, { 0 } };
+	struct top_row row = { vm->id, vcpu, c->created, { 0 }, vcpu_exits(c), { 0 } };
 
 	memcpy(row.time, c->time, sizeof(row.time));
 	for (u32 path = 0; path < IPI_PATHS; path++)
@@ -80,7 +80,7 @@ static void draw_row(const struct report *r, const struct report_vm *vm, const s
 	text_percent(out, d[TIME_EXIT], all, 8);
 	text_percent(out, d[TIME_MONITOR], all, 8);
 	text_percent(out, d[TIME_READY] + d[TIME_TAKEN], all, 8);
-	text_number(out, per_second(now->entries - last->entries, all, hz), 10);
+	text_number(out, per_second(now->exits - last->exits, all, hz), 10);
 	for (u32 path = 0; path < IPI_PATHS; path++)
 		if (path_is_used(r, path))
 			text_number(

@@ -15,7 +15,7 @@ struct top_row {
 	u32 vm, vcpu;
 	u64 created; /* tells another incarnation of the same VM */
 	u64 time[VCPU_TIMES];
-	u64 entries;
+	u64 exits;
 	u64 requested[IPI_PATHS];
 };
 

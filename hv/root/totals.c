@@ -25,13 +25,12 @@ struct exit_counter total_exit(const struct report_vm *vm, u32 reason)
 	return sum;
 }
 
-u64 total_exits(const struct report_vm *vm)
+u64 vcpu_exits(const struct vcpu_counters *c)
 {
 	u64 sum = 0;
 
-	for (u32 i = 0; i < vm->vcpus; i++)
-		for (u32 reason = 0; reason < EXIT_REASONS; reason++)
-			sum += report_vcpu(vm, i)->exit[reason].count;
+	for (u32 reason = 0; reason < EXIT_REASONS; reason++)
+		sum += c->exit[reason].count;
 	return sum;
 }
 

@@ -321,7 +321,11 @@ START_TEST(shell)
 	ck_assert_holds(line.sent[0], "vms stands alone");
 	type("stop a\r");
 	ck_assert_uint_eq(kernel.state[1], VM_ENDED);
-	ck_assert_holds(line.sent[0], "vm a was stopped");
+	ck_assert_holds(line.sent[0],
+	                "tapvisor> stop a\r\ntapvisor> \r\033[Ktapvisor: vm a was stopped");
+	type("focus a\r");
+	ck_assert_uint_eq(root.console.focus, NO_FOCUS);
+	ck_assert_holds(line.sent[0], "vm a is ended: not possible now");
 	type("reset a\r");
 	ck_assert_uint_eq(kernel.state[1], VM_RUNNING);
 	ck_assert_uint_eq(kernel.created, 3);
@@ -363,6 +367,9 @@ START_TEST(focus)
 
 	boot("", two);
 	type("focus a\rls\r");
+	ck_assert_holds(line.sent[0],
+	                "tapvisor> focus a\r\ntapvisor: vm a has the terminal; ^T leads "
+	                "back\r\n");
 	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 3);
 	ck_assert_int_eq(memcmp(bytes, "ls\r", 3), 0);
 	ck_assert_uint_eq(kernel.signals[1], 3);

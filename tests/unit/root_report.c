@@ -141,7 +141,7 @@ START_TEST(sums)
 	ck_assert(e.count == 2 && e.min == 101);
 	c = total_ipi(&report.vm[0], IPI_X2APIC);
 	ck_assert(c.sends == 6 && c.requested == 12 && c.mode[4] == 6);
-	ck_assert_uint_eq(total_exits(&report.vm[1]), 4);
+	ck_assert_uint_eq(vcpu_exits(vcpu(1, 0)), 2);
 	ck_assert_uint_eq(total_blame(&report.vm[1], 1, BLAME_GUEST), 600);
 }
 END_TEST
@@ -220,7 +220,7 @@ START_TEST(top_shows_differences)
 	ck_assert_uint_eq(top.rows, 4);
 	vcpu(0, 0)->time[TIME_GUEST] += 750000;
 	vcpu(0, 0)->time[TIME_READY] += 250000;
-	vcpu(0, 0)->entries += 5000;
+	vcpu(0, 0)->exit[10].count += 5000;
 	vcpu(0, 0)->ipi[IPI_X2APIC].requested += 100;
 	o = ring3_text(&out);
 	top_draw(&top, &report, 2000000, 1000000, o);
