@@ -104,8 +104,19 @@ START_TEST(level_triggered_pin_waits_for_eoi)
 	ck_assert_int_eq(vapic_next(a), 0x50);
 	vapic_accept(a, 0x50);
 	ck_assert_uint_eq(vapic_lvt_raise(a, VAPIC_LVT_LINT0), 0);
+	/* Remote IRR is read-only, and outlives a write of the entry unless the pin turns to edge.
+	 */
+	ck_assert_uint_eq(put(0x350, 0x8050), 0);
+	ck_assert_uint_eq(get(0x350), 0xc050);
+	ck_assert_uint_eq(put(0x360, 0xc051), 0);
+	ck_assert_uint_eq(get(0x360), 0x8051);
+	ck_assert_uint_eq(put(0x350, 0x0050), 0);
+	ck_assert_uint_eq(get(0x350), 0x0050);
+	ck_assert_uint_eq(put(0x350, 0x8050), 0);
+	ck_assert_uint_eq(vapic_lvt_raise(a, VAPIC_LVT_LINT0), VAPIC_SELF);
+	ck_assert_uint_eq(get(0x350), 0xc050);
 	ck_assert_uint_eq(vapic_eoi_skippable(a), false);
-	ck_assert_uint_eq(vapic_eoi(a, &fx), VAPIC_EOI);
+	ck_assert_uint_eq(vapic_eoi(a, &fx), VAPIC_EOI | VAPIC_SELF);
 	ck_assert_uint_eq(fx.eoi_vector, 0x50);
 	ck_assert_uint_eq(get(0x350), 0x8050);
 	ck_assert_uint_eq(vapic_lvt_raise(a, VAPIC_LVT_LINT0), VAPIC_SELF);
