@@ -179,6 +179,8 @@ NORETURN void exit_exception(struct vcpu *vcpu)
 	vmx_take_revectored(&vcpu->vmx);
 	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
 		host_nmi();
+	else if ((info & INTERRUPTION_VECTOR) == EXCEPTION_MC)
+		panic("machine check on core %u, while a guest ran", vcpu->rq->core->index);
 	else
 		return_exception(vcpu, info);
 	vcpu_resume_guest(vcpu);

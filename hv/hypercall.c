@@ -26,6 +26,12 @@ struct hypercall {
 	s64 (*run)(struct vcpu *vcpu, const struct arguments *arg);
 };
 
+static s64 refuse(struct vcpu *vcpu, s64 error)
+{
+	count(vcpu, EVENT_HYPERCALL_REFUSED);
+	return error;
+}
+
 static s64 kvm_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
 {
 	struct vapic_effects fx;
@@ -33,6 +39,8 @@ static s64 kvm_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
 	u32 todo = vapic_kvm_send_ipi(vcpu->apic, arg->a0, arg->a1, arg->a2, arg->a3,
 	                              arg->word_bits, &result, &fx);
 
+	if (result < 0)
+		return refuse(vcpu, result);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_HYPERCALL, (u32)arg->a3 >> 8, todo, &fx);
 	return result;
@@ -82,13 +90,12 @@ static s64 tap_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
 	const void *source;
 	u32 todo;
 
-	if (arg->a1 < 1 || arg->a1 > TAP_BITMAP_WORDS || arg->a0 % sizeof(u64) != 0)
-		return -HC_EINVAL;
-	if ((arg->a3 & (BITS(19, 18) | BIT(11))) != 0)
-		return -HC_EINVAL;
+	if (arg->a1 < 1 || arg->a1 > TAP_BITMAP_WORDS || arg->a0 % sizeof(u64) != 0 ||
+	    (arg->a3 & (BITS(19, 18) | BIT(11))) != 0)
+		return refuse(vcpu, -HC_EINVAL);
 	source = guest_pointer(vcpu, arg->a0, arg->a1 * sizeof(u64));
 	if (source == NULL)
-		return -HC_EFAULT;
+		return refuse(vcpu, -HC_EFAULT);
 	memcpy(bitmap, source, arg->a1 * sizeof(u64));
 	todo = vapic_send_set(&vcpu->vm->bus, vcpu->apic, vapic_icr_xapic((u32)arg->a3, 0), bitmap,
 	                      (u32)arg->a1, arg->a2, &fx);
@@ -104,12 +111,6 @@ static const struct hypercall hypercalls[] = {
 	{ KVM_HC_SCHED_YIELD, VM_PV_KVM, kvm_yield },
 	{ TAP_HC_SEND_IPI, VM_PV_TAP, tap_send_ipi },
 };
-
-static s64 refuse(struct vcpu *vcpu, s64 error)
-{
-	count(vcpu, EVENT_HYPERCALL_REFUSED);
-	return error;
-}
 
 static s64 dispatch(struct vcpu *vcpu, u64 number, const struct arguments *arg)
 {

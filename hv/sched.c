@@ -9,6 +9,7 @@
 #include "hv/cpu/clock.h"
 #include "hv/cpu/crash.h"
 #include "hv/cpu/lapic.h"
+#include "hv/cpu/mmu.h"
 #include "hv/cpu/vectors.h"
 #include "hv/vm.h"
 #include "hv/vm_build.h"
@@ -244,6 +245,7 @@ bool sched_must_yield(struct run_queue *rq, u64 now)
 	if (ran < slice)
 		return first_ready(rq)->virtual_runtime + slice / 4 < runtime;
 	charge(rq, current, now);
+	count(current, EVENT_SLICE);
 	return first_ready(rq)->virtual_runtime <= runtime;
 }
 
@@ -346,6 +348,7 @@ NORETURN void sched_leave(struct vcpu *vcpu)
 			panic("VMCLEAR of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
 		rq->loaded = NULL;
 	}
+	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
 	vm_vcpu_left(vcpu);
 	sched_run();
 }

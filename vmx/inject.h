@@ -18,6 +18,7 @@ enum exception_vector {
 	EXCEPTION_GP = 13,
 	EXCEPTION_PF = 14,
 	EXCEPTION_AC = 17,
+	EXCEPTION_MC = 18,
 };
 
 /* A fault at the instruction that exited: RIP stays. error is ignored for those without one. */

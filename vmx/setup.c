@@ -61,8 +61,9 @@ static void write_host(struct vmx_vcpu *vcpu, const struct vmx_host *host)
 /*
  * #DB and #AC exit and are injected again: a guest that makes the delivery of one raise the other,
  * endlessly, would otherwise hold the core with interrupts shut out (CVE-2015-5307, CVE-2015-8104).
+ * #MC is the host's.
  */
-#define TRAPPED_EXCEPTIONS (BIT32(1) | BIT32(17))
+#define TRAPPED_EXCEPTIONS (BIT32(1) | BIT32(17) | BIT32(18))
 
 static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *config)
 {
