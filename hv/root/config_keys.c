@@ -3,11 +3,10 @@
 /* The keys of a `vm` line: a row for each, with what its value may be. */
 #include "hv/root/config.h"
 
-#include "hv/abi/hypercall.h"
 #include "hv/base/string.h"
 
 #define MEMORY_STEP (2ull << 20)
-#define MEMORY_MAX  COUNTERS_GPA /* what lies above belongs to devices */
+#define MEMORY_MAX  (3ull << 30) /* as ring 0 has it: devices and counters lie above */
 
 struct key_row;
 
