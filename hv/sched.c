@@ -279,9 +279,9 @@ static void load(struct run_queue *rq, struct vcpu *vcpu)
 	rq->loaded = vcpu;
 }
 
-NORETURN void sched_run(void)
+static void pick(void *argument)
 {
-	struct run_queue *rq = this_queue();
+	struct run_queue *rq = argument;
 	struct vcpu *next;
 
 	for (;;) {
@@ -301,6 +301,15 @@ NORETURN void sched_run(void)
 	load(rq, next);
 	vcpu_set_deadline(next);
 	vcpu_run(next);
+}
+
+/*
+ * On an empty stack: a vCPU that is woken for nothing comes back here without an entry into ring 3
+ * or the guest between, and its sender can repeat that without end.
+ */
+NORETURN void sched_run(void)
+{
+	stack_switch(this_core()->stack_top, pick, this_queue());
 }
 
 /* The current vCPU gives up the core; its time so far is accounted. */

@@ -273,7 +273,9 @@ static u64 sleep_until(const struct vcpu *vcpu)
 	if (vcpu->thread.alarm_at != 0 && vcpu->thread.waiting)
 		until = MIN(until, vcpu->thread.alarm_at);
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
-		until = MIN(until, MIN(vcpu->thread.resume_at, message_due(vcpu)));
+		until = MIN(until, vcpu->thread.resume_at);
+	if (vcpu->thread.busy && vcpu->vm->id != HOST_VM) /* root is bound to no time */
+		until = MIN(until, message_due(vcpu));
 	return until;
 }
 

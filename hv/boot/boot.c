@@ -32,7 +32,6 @@ static struct boot_info boot_info;
 static struct acpi_info acpi_info;
 
 NORETURN void boot_main(u32 magic, u32 mbi);
-NORETURN void stack_switch(u64 stack_top, void (*function)(void *), void *argument);
 
 static void boot_console(const char *cmdline)
 {

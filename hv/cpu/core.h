@@ -77,6 +77,9 @@ static ALWAYS_INLINE struct core *this_core(void)
  */
 void core_idle(void);
 
+/* Gives the stack up and calls a function, which never returns, on another or on the same anew. */
+NORETURN void stack_switch(u64 stack_top, void (*function)(void *), void *argument);
+
 /*
  * Before ring 3 runs on this core: whether that program may use the serial ports. A VM exit cuts
  * the TSS's limit, and with it any grant, so each time anew.
