@@ -269,5 +269,7 @@ compile_commands.json: Makefile ## the compiler's command for each file, for edi
 		{"directory": "$(CURDIR)"$(comma) "file": "Makefile"$(comma) "command": "make"}])
 	@:
 
+-include tests/emu/rules.mk
+
 .SECONDARY: $(ALL_OBJS)
 -include $(ALL_OBJS:.o=.d)

@@ -209,6 +209,22 @@ static inline const char *vm_end_text(u32 end)
 	return NAME_OF(texts, end);
 }
 
+/* Why an entry failed: VM-instruction error (SDM volume 3, table 31-1), or exit reason. */
+static inline const char *entry_error_name(u64 error)
+{
+	static const char *const names[] = {
+		[4] = "VMLAUNCH with a VMCS that is not clear",
+		[5] = "VMRESUME with a VMCS that was not launched",
+		[7] = "invalid control fields",
+		[8] = "invalid host state",
+		[26] = "events blocked by MOV SS",
+		[33] = "invalid guest state",
+		[34] = "MSR loading",
+		[41] = "machine check",
+	};
+	return NAME_OF(names, error);
+}
+
 /* Exception vectors: SDM volume 3, table 6-1. */
 static inline const char *exception_name(u64 vector)
 {

@@ -138,6 +138,8 @@ void dump_value(u32 end, u64 value, struct out *out)
 		out_print(out, ": %llu %s", ull(value), exit_reason_name(value));
 		break;
 	case END_ENTRY_FAILED:
+		out_print(out, ": %llu %s", ull(value), entry_error_name(value));
+		break;
 	case END_MONITOR_PROTOCOL:
 		out_print(out, ": %llu", ull(value));
 		break;

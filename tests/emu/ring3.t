@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Monitors that go wrong in every way at hand: the VM concerned ends with a report, the machine and
+the other VMs go on, and their figures are those of a boot in which nobody goes wrong."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{HERE}/../tools")
+from tapvisor_test import BUILD, boot, guest_passes, tap  # noqa: E402
+
+FILES = {"monitor.elf": f"{BUILD}/emu/monitor_bad.elf"}
+if not os.path.exists(FILES["monitor.elf"]):
+    print("Bail out! the monitor that goes wrong is not built: make emus")
+    sys.exit(1)
+FAULT, TIMEOUT, PROTOCOL = "monitor-fault", "monitor-timeout", "monitor-protocol"
+PF, GP, UD = 14, 13, 6
+
+# what the monitor does, how its VM ends, the value that goes with it (None: any)
+WAYS = [
+    ("null", FAULT, PF),
+    ("kernel", FAULT, PF),
+    ("direct-map", FAULT, PF),
+    ("counters", FAULT, PF),
+    ("text", FAULT, PF),
+    ("run-data", FAULT, PF),
+    ("next-stack", FAULT, PF),
+    ("halt", FAULT, GP),
+    ("port", FAULT, GP),
+    ("loop", TIMEOUT, None),
+    ("never", TIMEOUT, None),
+    ("stack", FAULT, PF),
+    ("exit", PROTOCOL, 7),
+    ("registers", FAULT, None),
+    ("reply-action", PROTOCOL, None),
+    ("reply-resume", PROTOCOL, None),
+    ("reply-end", PROTOCOL, None),
+    ("reply-mode", PROTOCOL, None),
+    ("reply-rip", PROTOCOL, None),
+    ("reply-cr3", PROTOCOL, None),
+    ("calls", "debug-exit", 0),
+    ("rings", "debug-exit", 0),
+]
+GOOD = [f"ipibench.elf vm name={name} cpus={cpus} vcpus=2 mem=8M counters=on -- self port set n=50"
+        for name, cpus in (("near", "0-1"), ("far", "2-3"))]
+ALONE = ("self", "port")  # executed on one CPU: the same ticks, whatever the others do
+
+
+def good(run, what):
+    for vm in ("near", "far"):
+        guest_passes(run, vm, f"{what}: {vm}")
+    return {(b["mode"], b["op"]): (b["n"], b["min"], b["p50"], b["exits_per_op"])
+            for b in run.lines("bench", vm="far") if b["op"] in ALONE}
+
+
+def look_at(run, way, reason, value):
+    end = run.vm_end(way) or {}
+    tap.is_(end.get("reason"), reason, f"{way}: how its VM ends", run.console[-3000:])
+    if value is not None:
+        tap.is_(end.get("value"), value, f"{way}: the value that says more")
+    tap.like(run.console, f"^tapvisor: vm {way} ", f"{way}: it is told")
+    if reason == FAULT:
+        text = run.console.split(f"tapvisor: vm {way} ", 1)[-1][:300]
+        tap.like(text, r"monitor: rip [0-9a-f]{16} rsp [0-9a-f]{16} cr2", f"{way}: and where", text)
+
+
+before = good(boot(GOOD, files=FILES, cpus=4, seconds=120), "nobody goes wrong")
+for half in (WAYS[::2], WAYS[1::2]):
+    vms = [f"self_ipi.elf vm name={way} vcpus=2 cpus=0-1 mem=8M -- {way}" for way, *_ in half]
+    run = boot(vms + GOOD, files=FILES, cpus=4, seconds=300)
+    for row in half:
+        look_at(run, *row)
+    tap.is_(good(run, "beside them"), before, "the figures of a VM beside them do not change")
+    failed = {f.split(" ")[0] for r in run.lines("verdict") for f in r["failures"]}
+    tap.is_(failed, {way for way, reason, _ in half if reason != "debug-exit"},
+            "the verdict names those that failed, and nothing else", run.lines("verdict"))
+
+# Frames: root_churn makes VMs and destroys them, started or not, and asks how many frames are free.
+FILES = {"root.elf": f"{BUILD}/emu/root_churn.elf"}
+run = boot(["root.elf root", "monitor.elf monitor", "self_ipi.elf vm"], files=FILES, cpus=2,
+           seconds=200)
+tap.is_(run.ended, "shutdown", "churn: the machine switches itself off", run.explain())
+rows = {r["what"]: r for r in run.lines("frames")}
+for what, rounds in (("never started", 1000), ("stopped", 40), ("paused", 10), ("refused", 40)):
+    row = rows.get(what, {})
+    tap.is_((row.get("rounds"), row.get("failed")), (rounds, 0), f"churn, {what}: {rounds} rounds",
+            run.com2)
+    tap.is_(row.get("after"), row.get("before", -1), f"churn, {what}: no frame is lost", row)
+tap.done()

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A monitor that does what the guest's first word says, if that is a row of `ways`; else it is the
+ * monitor that it replaces, so that VMs of both kinds run side by side.
+ */
+#include "hv/base/string.h"
+#include "hv/monitor/monitor.h"
+
+#define VERDICT_OK 0u
+
+static struct monitor monitor;
+static const struct process_info *info = (const struct process_info *)USER_INFO;
+
+/* Reads or writes wherever it is told, out of the compiler's sight. */
+static u64 load(u64 address)
+{
+	u64 value;
+
+	__asm__ volatile("mov (%1), %0" : "=r"(value) : "r"(address) : "memory");
+	return value;
+}
+
+static void store(u64 address)
+{
+	__asm__ volatile("movb $0, (%0)" : : "r"(address) : "memory");
+}
+
+static void jump(u64 address)
+{
+	__asm__ volatile("call *%0" : : "r"(address) : "memory");
+}
+
+static void do_null(const struct sys *sys)
+{
+	(void)sys;
+	load(0);
+}
+
+static void do_kernel(const struct sys *sys)
+{
+	(void)sys;
+	load(0xffffffff80100000);
+}
+
+static void do_direct_map(const struct sys *sys)
+{
+	(void)sys;
+	store(0xffff800000100000);
+}
+
+static void do_counters(const struct sys *sys)
+{
+	(void)sys;
+	store(USER_COUNTERS);
+}
+
+static void do_text(const struct sys *sys)
+{
+	(void)sys;
+	store((u64)(uintptr_t)do_text);
+}
+
+static void do_run_data(const struct sys *sys)
+{
+	(void)sys;
+	jump((u64)(uintptr_t)&monitor);
+}
+
+static void do_next_stack(const struct sys *sys)
+{
+	(void)sys;
+	store(USER_THREADS + info->config.vcpus * USER_THREAD_STRIDE + USER_STACK_OFFSET);
+}
+
+static void do_halt(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("hlt");
+}
+
+static void do_port(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("outb %%al, $0x80" : : "a"(0));
+}
+
+static void do_loop(const struct sys *sys)
+{
+	(void)sys;
+	for (;;)
+		__builtin_ia32_pause();
+}
+
+static void do_never(const struct sys *sys)
+{
+	for (;;)
+		sys_sleep(sys, ~0ull);
+}
+
+static u64 (*volatile deeper)(u64 depth); /* which the compiler cannot see through */
+
+static u64 recurse(u64 depth)
+{
+	volatile u8 room[512];
+
+	room[0] = (u8)depth;
+	return deeper(depth + 1) + room[0];
+}
+
+static void do_stack(const struct sys *sys)
+{
+	(void)sys;
+	deeper = recurse;
+	recurse(0);
+}
+
+static void do_exit(const struct sys *sys)
+{
+	(void)sys->call(SYS_EXIT, 7, 0, 0);
+}
+
+/* No stack, and no place to return to, while it makes a call. */
+static void do_registers(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("mov $-1, %%rsp; pushf; ud2" : : : "memory");
+}
+
+static void reply_with(const struct sys *sys, struct reply reply)
+{
+	sys->page->reply = reply;
+	(void)sys_reply_wait(sys);
+}
+
+static void do_reply_action(const struct sys *sys)
+{
+	reply_with(sys, (struct reply){ .action = REPLY_ACTIONS });
+}
+
+static void do_reply_resume(const struct sys *sys)
+{
+	reply_with(sys, (struct reply){ .action = REPLY_RESUME });
+}
+
+/* An end that is not a monitor's to declare. */
+static void do_reply_end(const struct sys *sys)
+{
+	reply_with(sys, (struct reply){ .action = REPLY_STOP, .stop = END_TRIPLE_FAULT });
+}
+
+static void do_reply_mode(const struct sys *sys)
+{
+	reply_with(sys, (struct reply){ .action = REPLY_START, .start.mode = START_MODES });
+}
+
+static void do_reply_rip(const struct sys *sys)
+{
+	reply_with(sys, (struct reply){ .action = REPLY_START,
+	                                .start = { .mode = START_LONG, .rip = 1ull << 63 } });
+}
+
+static void do_reply_cr3(const struct sys *sys)
+{
+	reply_with(sys, (struct reply){ .action = REPLY_START,
+	                                .start = { .mode = START_LONG, .cr3 = ~0xfffull } });
+}
+
+/* Every call with every wild value; those that are root's must all be refused. */
+static void do_calls(const struct sys *sys)
+{
+	static const u64 wild[] = { 0, 1, 2, 0x7fff, 0xfee00000, 0xfeeff00c, 1ull << 32, 1ull << 63,
+		                    0xffff800000000000, ~0ull };
+	struct reply done = { .action = REPLY_STOP, .stop = END_DEBUG_EXIT, .value = VERDICT_OK };
+
+	memset(sys->page->data, 0xff, THREAD_DATA_SIZE);
+	for (u64 n = SYS_REPLY_WAIT + 1; n < SYSCALLS + 3; n++) {
+		bool mine = n <= SYS_SLEEP;
+
+		for (u32 i = 0; n != SYS_EXIT && i < ARRAY_SIZE(wild) * ARRAY_SIZE(wild); i++) {
+			u64 a = wild[i / ARRAY_SIZE(wild)], b = wild[i % ARRAY_SIZE(wild)];
+			s64 got;
+
+			if (n == SYS_SLEEP && a > 2)
+				continue;
+			got = sys->call(n, a, b, a ^ b);
+			if (!mine && got != (n < SYSCALLS ? SYS_EPERM : SYS_ENOSYS))
+				done.value++;
+		}
+	}
+	if (sys->call(~0ull, 0, 0, 0) != SYS_ENOSYS || sys->call(1ull << 32, 0, 0, 0) != SYS_ENOSYS)
+		done.value++;
+	(void)sys->call(SYS_ALARM, 0, 0, 0);
+	reply_with(sys, done);
+}
+
+/* The rings with root, out of order. */
+static void do_rings(const struct sys *sys)
+{
+	struct vm_console *console = (struct vm_console *)USER_CONSOLE;
+
+	memset(console, 0xff, sizeof(*console));
+	console->out[CONSOLE_COM1].tail = 0x80000000;
+	console->out[CONSOLE_COM2].head = 5;
+	for (u32 i = 0; i < 100; i++)
+		sys_output(sys);
+	reply_with(sys, (struct reply){ .action = REPLY_STOP, .stop = END_DEBUG_EXIT });
+}
+
+static const struct {
+	const char *name;
+	void (*act)(const struct sys *sys);
+} ways[] = {
+	{ "null", do_null },
+	{ "kernel", do_kernel },
+	{ "direct-map", do_direct_map },
+	{ "counters", do_counters },
+	{ "text", do_text },
+	{ "run-data", do_run_data },
+	{ "next-stack", do_next_stack },
+	{ "halt", do_halt },
+	{ "port", do_port },
+	{ "loop", do_loop },
+	{ "never", do_never },
+	{ "stack", do_stack },
+	{ "exit", do_exit },
+	{ "registers", do_registers },
+	{ "reply-action", do_reply_action },
+	{ "reply-resume", do_reply_resume },
+	{ "reply-end", do_reply_end },
+	{ "reply-mode", do_reply_mode },
+	{ "reply-rip", do_reply_rip },
+	{ "reply-cr3", do_reply_cr3 },
+	{ "calls", do_calls },
+	{ "rings", do_rings },
+};
+
+static bool attempt(const struct sys *sys, bool last)
+{
+	bool done;
+
+	lock_take(&monitor.lock, sys);
+	done = monitor_handle(&monitor, sys, last);
+	lock_drop(&monitor.lock);
+	return done;
+}
+
+static void misbehave(const struct sys *sys)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(ways); i++)
+		if (strcmp(info->config.args, ways[i].name) == 0)
+			ways[i].act(sys);
+}
+
+u64 rt_main(u64 index)
+{
+	const struct sys sys = { sys_call, tsc_read, sys_thread_page(index) };
+	const struct guest_memory memory = { (u8 *)USER_GUEST, info->config.memory };
+
+	if (index == 0)
+		monitor_init(&monitor, info, (struct vm_console *)USER_CONSOLE, memory,
+		             (struct view){ (const u8 *)USER_IMAGE, info->image_size },
+		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
+	for (;;) {
+		if (sys_reply_wait(&sys) < 0)
+			return 1;
+		misbehave(&sys);
+		while (!attempt(&sys, false))
+			sys_sleep(&sys, monitor.info->tsc_hz / 1000);
+	}
+}
