@@ -168,8 +168,10 @@ static void do_reply_cr3(const struct sys *sys)
 /* Every call with every wild value; those that are root's must all be refused. */
 static void do_calls(const struct sys *sys)
 {
-	static const u64 wild[] = { 0, 1, 2, 0x7fff, 0xfee00000, 0xfeeff00c, 1ull << 32, 1ull << 63,
-		                    0xffff800000000000, ~0ull };
+	static const u64 wild[] = { 0,          1,          2,
+		                    0x7fff,     0xfee00000, 0xfeeff00c,
+		                    1ull << 32, 1ull << 63, 0xffff800000000000,
+		                    ~0ull };
 	struct reply done = { .action = REPLY_STOP, .stop = END_DEBUG_EXIT, .value = VERDICT_OK };
 
 	memset(sys->page->data, 0xff, THREAD_DATA_SIZE);
