@@ -357,9 +357,31 @@ START_TEST(init_empties_the_mailbox)
 }
 END_TEST
 
+/* Where the processor stores nothing by itself there is nothing to follow. */
+START_TEST(stray_apic_writes)
+{
+	struct vapic_effects fx;
+
+	begin(1);
+	for (u32 offset = 0x3f1; offset < 0x2000; offset++) {
+		u32 todo = vapic_apic_write(a, offset, 0, &fx);
+
+		ck_assert_uint_eq(todo, 0);
+	}
+	ck_assert_uint_eq(vapic_base_write(a, 0xfee00c00), VAPIC_MODE | VAPIC_TIMER);
+	for (u32 offset = 0; offset < 0x2000; offset += offset % 16 == 0 ? 1 : 15) {
+		if (offset == 0x80 || offset == 0xb0 || offset == 0x300 || offset == 0x3f0)
+			continue;
+		ck_assert_uint_eq(vapic_apic_write(a, offset, 0, &fx), 0);
+	}
+	ck_assert_uint_eq(vapic_base_write(a, 0xfee00000), VAPIC_MODE | VAPIC_TIMER);
+	ck_assert_uint_eq(vapic_apic_write(a, 0xb0, 0, &fx), VAPIC_MISS);
+}
+END_TEST
+
 VAPIC_MAIN("vapic_local", { every_lvt_entry, VAPIC_LVT_COUNT }, { pmi_masks_itself, 1 },
            { level_triggered_pin_waits_for_eoi, 1 }, { eoi_broadcast_suppression, 1 },
            { trigger_mode_follows, 1 }, { esr_write_then_read, 1 }, { error_entry_fires_once, 1 },
            { error_entry_does_not_recurse, 1 }, { illegal_vectors_reach_the_target_as_an_error, 1 },
            { software_disable, 1 }, { init_and_sipi, 1 }, { one_wake_for_a_burst, 1 },
-           { init_empties_the_mailbox, 1 })
+           { init_empties_the_mailbox, 1 }, { stray_apic_writes, 1 })
