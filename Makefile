@@ -72,11 +72,11 @@ MACHINE_C := $(CBASE) -O2 -m64 -ffreestanding -fno-builtin -mgeneral-regs-only -
 	     -fno-pic -fno-pie -fno-stack-protector -fomit-frame-pointer -fcf-protection=none \
 	     -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common
 
-# Ring 0 is optimised as a whole: the exit path crosses files, and each call it saves is some ticks
+# Ring 0 and ring 3 are optimised as wholes: exits cross files, and each call saved is some ticks
 # of every exit. Fat objects serve the libraries too. clang builds without; it is there to check.
-RING0_LTO    := $(if $(IS_CLANG),,-flto=2 -ffat-lto-objects)
-ring0_CFLAGS := $(MACHINE_C) -mcmodel=kernel $(RING0_LTO)
-ring3_CFLAGS := $(MACHINE_C) -mcmodel=small
+LTO          := $(if $(IS_CLANG),,-flto=2 -ffat-lto-objects)
+ring0_CFLAGS := $(MACHINE_C) -mcmodel=kernel $(LTO)
+ring3_CFLAGS := $(MACHINE_C) -mcmodel=small $(LTO)
 guest_CFLAGS := $(MACHINE_C) -mcmodel=small
 SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
 host_CFLAGS  := $(CBASE) -O1 -fno-omit-frame-pointer $(SANITIZE)
@@ -194,13 +194,13 @@ $(call say,LD,$@)
 $(Q)$(LD) $(LDFLAGS) $(3) -T $(1) -Map $@.map -o $@ $(2)
 endef
 
-# The compiler links: link-time optimisation is its business.
-define link_ring0
+# The compiler links: link-time optimisation is its business. Kind, linker script, inputs.
+define link_whole
 $(call say,LD,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(filter-out -MMD -MP,$(ring0_CFLAGS)) -nostdlib -static -Wl,--no-pie,--build-id=none \
-	-Wl,-z,max-page-size=0x1000,-z,noexecstack,--fatal-warnings -Wl,-T,hv/kernel.ld \
-	-Wl,-Map,$@.map -o $@ $(1)
+$(Q)$(CC) $(filter-out -MMD -MP,$($(1)_CFLAGS)) -nostdlib -static -Wl,--no-pie,--build-id=none \
+	-Wl,-z,max-page-size=0x1000,-z,noexecstack,--fatal-warnings -Wl,-T,$(2) \
+	-Wl,-Map,$@.map -o $@ $(3)
 endef
 
 $(B)/libvapic.a: $(VAPIC_OBJS)
@@ -214,15 +214,15 @@ $(B)/host/libpure.a: $(HPURE_OBJS)
 
 $(B)/tapvisor: $(RING0_OBJS) $(VAPIC_OBJS) hv/kernel.ld
 	@tests/tools/loc --max $(LOC_MAX) --quiet
-	$(call link_ring0,$(RING0_OBJS) $(VAPIC_OBJS))
+	$(call link_whole,ring0,hv/kernel.ld,$(RING0_OBJS) $(VAPIC_OBJS))
 	$(Q)grub-file --is-x86-multiboot2 $@ || \
 		{ echo '$@: GRUB finds no multiboot2 header' >&2; exit 1; }
 
 $(B)/monitor.elf: $(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a hv/rt/user.ld
-	$(call link,hv/rt/user.ld,$(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a)
+	$(call link_whole,ring3,hv/rt/user.ld,$(RT_OBJS) $(MONITOR_OBJS) $(RTBASE_OBJS))
 
 $(B)/root.elf: $(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a hv/rt/user.ld
-	$(call link,hv/rt/user.ld,$(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a)
+	$(call link_whole,ring3,hv/rt/user.ld,$(RT_OBJS) $(ROOT_OBJS) $(RTBASE_OBJS))
 
 KIT_LD := guest-tools/lib/guest.ld
 define image_rule
