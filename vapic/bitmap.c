@@ -4,23 +4,45 @@
 
 #define MINUS_EINVAL (-22)
 
-/* The vCPUs that a bitmap of APIC IDs names. Returns how many IDs nobody has. */
-static ALWAYS_INLINE u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
-                                 struct vapic_set *set)
+/* Word by word, for any base and any IDs. Returns how many IDs nobody has. */
+static NOINLINE u32 resolve_slowly(const struct vapic_vm *vm, const u64 *bitmap, u32 words,
+                                   u64 base, struct vapic_set *set)
 {
 	u32 unknown = 0;
 
 	vapic_set_clear(set);
 	for (u32 w = 0; w < words; w++) {
+		u64 id = base + w * 64ull;
+
 		if (bitmap[w] == 0)
 			continue;
 		/* No wrap: beyond the last ID there is nobody, however far. */
-		if (unlikely(base >= vm->ids))
+		if (unlikely(base >= vm->ids) || unlikely(id >= vm->ids))
 			unknown += bit_count(bitmap[w]);
 		else
-			unknown += route_ids(vm, bitmap[w], (u32)base + w * 64, set);
+			unknown += route_ids(vm, bitmap[w], (u32)id, set);
 	}
 	return unknown;
+}
+
+/*
+ * The vCPUs that a bitmap of APIC IDs names. At once where the IDs are the indexes, and the first
+ * word is all there is and lies in one word of the set: what guests of up to 64 vCPUs send.
+ */
+static ALWAYS_INLINE u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
+                                 struct vapic_set *set)
+{
+	u64 rest = 0;
+
+	for (u32 w = 1; w < words; w++)
+		rest |= bitmap[w];
+	if (likely(words != 0) && likely(rest == 0) && likely(base % 64 == 0) &&
+	    likely(base < vm->count) && likely(!vm->scattered) &&
+	    (vm->count - base >= 64 || bitmap[0] >> (vm->count - base) == 0)) {
+		vapic_set_word(set, (u32)base / 64, bitmap[0]);
+		return 0;
+	}
+	return resolve_slowly(vm, bitmap, words, base, set);
 }
 
 u32 vapic_send_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, const u64 *bitmap,

@@ -209,20 +209,57 @@ static NOINLINE u32 send_fixed_many(struct vapic_vm *vm, struct vapic *src, u32 
 	return deliver(vm, src, p, extra, fx);
 }
 
+/*
+ * The targets stand in word w of fx->wake, the sender is not among them: most sets by far. What
+ * deliver() does, with nothing kept on the stack.
+ */
+static u32 send_fixed_word(const struct vapic_vm *vm, u32 w, u32 vector, struct vapic_effects *fx)
+{
+	const u64 *route = &vm->route[w * 64];
+	struct vapic *const *apic = &vm->apic[w * 64];
+	u64 bits = fx->wake.word[w], wake = bits;
+	u32 requested = 0, unwanted = 0, coalesced = 0;
+
+	for (; bits != 0; bits &= bits - 1) {
+		u32 i = bit_lowest(bits);
+		u64 r = atomic_load_relaxed(&route[i]);
+		enum posted posted;
+
+		if (unlikely(!(r & VAPIC_ROUTE_ENABLED))) {
+			requested += (r & VAPIC_ROUTE_PRESENT) != 0;
+			unwanted += (r & VAPIC_ROUTE_PRESENT) != 0;
+			wake &= ~(bits & -bits);
+			continue;
+		}
+		requested++;
+		posted = mail_post_vector(&apic[i]->mail, vector, false);
+		if (likely(posted == POSTED_WAKE))
+			continue;
+		wake &= ~(bits & -bits);
+		coalesced += posted == POSTED_TWICE;
+	}
+	fx->wake.word[w] = wake;
+	fx->sent = (struct vapic_tally){
+		.requested = (u16)requested,
+		.posted = (u16)(requested - unwanted - coalesced),
+		.coalesced = (u16)coalesced,
+		.dropped = (u16)unwanted,
+	};
+	if (unlikely(requested == 0))
+		fx->sent.requested = fx->sent.dropped = 1;
+	return wake != 0 ? VAPIC_SENT | VAPIC_WAKE : VAPIC_SENT;
+}
+
 u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
                struct vapic_effects *fx)
 {
 	u32 w = fx->wake.first;
-	u32 todo = 0;
+	u64 self = src->index / 64 == w ? BIT(src->index % 64) : 0;
 
-	/* A set of one is worth a look: a hypercall or a cluster often names a single vCPU. */
-	if (w + 1 == fx->wake.last && extra == 0) {
-		u64 bits = fx->wake.word[w];
-
-		if (bits != 0 && (bits & (bits - 1)) == 0)
-			todo = send_one(vm, src, w * 64 + bit_lowest(bits), vector, fx);
-	}
-	return likely(todo != 0) ? todo : send_fixed_many(vm, src, vector, extra, fx);
+	if (likely(w + 1 == fx->wake.last) && likely(extra == 0) &&
+	    likely((fx->wake.word[w] & self) == 0))
+		return send_fixed_word(vm, w, vector, fx);
+	return send_fixed_many(vm, src, vector, extra, fx);
 }
 
 u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
