@@ -14,6 +14,9 @@ from tapvisor_test import BUILD, boot, tap  # noqa: E402
 EMPTY = f"{BUILD}/emu/vmlines/empty.elf"
 os.makedirs(os.path.dirname(EMPTY), exist_ok=True)
 open(EMPTY, "wb").close()
+LARGE = f"{BUILD}/emu/vmlines/large"
+with open(LARGE, "wb") as large:
+    large.truncate(2 << 20)
 IMAGE = "self_ipi.elf"
 RIGHT = f"{IMAGE} vm name=right"
 
@@ -65,7 +68,7 @@ BOOTS = [
 
 def started(run):
     """VMs of which anything was heard."""
-    return sorted({r["vm"] for r in run.telemetry if "vm" in r}) + \
+    return sorted({r["vm"] for r in run.telemetry if "vm" in r} - {"host"}) + \
         [line for line in run.console.split("\n") if line.startswith("[")]
 
 
@@ -116,10 +119,11 @@ for what, modules, args, message in (
     tap.like(run.console, message, f"{what}: {message}", run.console)
 
 # What only the monitor can tell: this VM ends, and the others run.
-run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", "big.elf vm name=small mem=2M"],
-           files={"text.elf": __file__}, cpus=2, seconds=60)
+run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", f"{IMAGE} vm name=small mem=2M",
+            "large initrd name=small"], files={"text.elf": __file__, "large": LARGE}, cpus=2,
+           seconds=60)
 for vm, value, why in (("text", 1, "the image is neither Multiboot 1 or 2 nor an ELF with a PVH"),
-                       ("small", 6, "a segment does not fit into the VM's memory: raise mem=")):
+                       ("small", 11, "the initrd does not fit into the VM's memory: raise mem=")):
     end = run.vm_end(vm) or {}
     tap.is_((end.get("reason"), end.get("value")), ("image", value), f"{vm}: its image is refused",
             run.console)
