@@ -8,6 +8,9 @@
 /* How often the terminal is looked at, and telemetry fetched, unless in batch mode. */
 #define KEYS_PER_SECOND 50u
 
+/* After so many bursts of sending root looks around, event or not. */
+#define BURSTS_ALONE 8u
+
 static u64 hz(const struct root *r)
 {
 	return r->machine->info->process.tsc_hz;
@@ -73,7 +76,7 @@ static u64 patience(struct root *r, bool sending)
 {
 	if (sending)
 		return hz(r) / SERIAL_BURSTS_PER_SECOND + 1;
-	return r->config.batch ? 0 : hz(r) / KEYS_PER_SECOND + 1;
+	return r->config.batch && r->console.focus == NO_FOCUS ? 0 : hz(r) / KEYS_PER_SECOND + 1;
 }
 
 static void refresh_top(struct root *r)
@@ -92,19 +95,28 @@ static void next_event(struct root *r, u64 ticks)
 {
 	struct root_event event;
 
-	if (!sys_wait(&r->machine->sys, ticks))
+	r->news = sys_wait(&r->machine->sys, ticks);
+	if (!r->news)
 		return;
 	event = *sys_event(&r->machine->sys);
 	vms_event(r, &event);
+}
+
+/* Between two bursts of a long text nothing else is to be done, as a rule. */
+static bool may_only_send(struct root *r)
+{
+	return !r->news && queue_used(&r->com1_queue) > 0 && ++r->bursts % BURSTS_ALONE != 0;
 }
 
 void root_step(struct root *r)
 {
 	bool sending;
 
-	pump_vms(r);
-	pump_input(r);
-	refresh_top(r);
+	if (!may_only_send(r)) {
+		pump_vms(r);
+		pump_input(r);
+		refresh_top(r);
+	}
 	sending = pump_send(r);
 	if (r->config.batch && !r->finished && slots_all_ended(r))
 		final_power(r, POWER_OFF);

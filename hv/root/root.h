@@ -60,6 +60,8 @@ struct root {
 	bool complete;                      /* no VM's counters are gone */
 	u32 failures;  /* of VMs whose counters are gone, and of the configuration */
 	bool finished; /* the last words are spoken: only power-off remains */
+	bool news;     /* the last wait brought an event */
+	u32 bursts;    /* rounds in which there was none */
 
 	struct console console;
 	struct telemetry telemetry;
