@@ -31,17 +31,25 @@ static ALWAYS_INLINE void count_message(struct ipi_counter *c, u32 mode,
 	}
 }
 
-/* Looks at each target; in the order of the set. */
+/* Looks at each target of one word of the set. */
+static ALWAYS_INLINE void notify_word(struct vcpu *const *vcpus, struct ipi_counter *c, u64 targets)
+{
+	u64 kicks = 0, avoided = 0;
+
+	for (; targets != 0; targets &= targets - 1) {
+		if (sched_notify(vcpus[bit_lowest(targets)]))
+			kicks++;
+		else
+			avoided++;
+	}
+	c->kicks += kicks;
+	c->kicks_avoided += avoided;
+}
+
 static NOINLINE void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
 {
-	u32 target;
-
-	set_for_each (target, wake) {
-		if (sched_notify(vcpu->vm->vcpu[target]))
-			c->kicks++;
-		else
-			c->kicks_avoided++;
-	}
+	for (u32 w = wake->first; w < wake->last; w++)
+		notify_word(&vcpu->vm->vcpu[w * 64], c, wake->word[w]);
 }
 
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,

@@ -187,11 +187,19 @@ static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
 		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
 }
 
-/* Leaves RUN_GUEST, in which no vCPU may be but on its way into the guest. */
+static void run_anew(void *vcpu)
+{
+	vcpu_run(vcpu);
+}
+
+/*
+ * Leaves RUN_GUEST, in which no vCPU may be but on its way into the guest. On an empty stack, for
+ * vcpu_run may come here again at once, as often as others send requests.
+ */
 static NORETURN void turn_back(struct vcpu *vcpu)
 {
 	atomic_store(&vcpu->state, (u32)RUN_HOST);
-	vcpu_run(vcpu);
+	stack_switch(vcpu->vmx.stack_top, run_anew, vcpu);
 }
 
 static void take_deadline(struct vcpu *vcpu)
@@ -230,10 +238,10 @@ static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
 	do {
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
 		if (unlikely(atomic_load(&vcpu->requests) != 0))
-			vcpu_run(vcpu);
+			turn_back(vcpu);
 		take_mail(vcpu);
 		if (unlikely(vcpu->activity != ACTIVITY_RUN))
-			vcpu_run(vcpu);
+			turn_back(vcpu);
 		publish(vcpu);
 	} while (has_mail(vcpu));
 	resume_with_attention(vcpu);

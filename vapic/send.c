@@ -250,8 +250,8 @@ static u32 send_fixed_word(const struct vapic_vm *vm, u32 w, u32 vector, struct 
 	return wake != 0 ? VAPIC_SENT | VAPIC_WAKE : VAPIC_SENT;
 }
 
-u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
-               struct vapic_effects *fx)
+static NOINLINE u32 send_fixed_several(struct vapic_vm *vm, struct vapic *src, u32 vector,
+                                       u32 extra, struct vapic_effects *fx)
 {
 	u32 w = fx->wake.first;
 	u64 self = src->index / 64 == w ? BIT(src->index % 64) : 0;
@@ -260,6 +260,22 @@ u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
 	    likely((fx->wake.word[w] & self) == 0))
 		return send_fixed_word(vm, w, vector, fx);
 	return send_fixed_many(vm, src, vector, extra, fx);
+}
+
+u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
+               struct vapic_effects *fx)
+{
+	u32 w = fx->wake.first;
+	u32 todo = 0;
+
+	/* A set of one is worth a look: a hypercall or a cluster often names a single vCPU. */
+	if (likely(w + 1 == fx->wake.last) && likely(extra == 0)) {
+		u64 bits = fx->wake.word[w];
+
+		if ((bits & (bits - 1)) == 0 && bits != 0)
+			todo = send_one(vm, src, w * 64 + bit_lowest(bits), vector, fx);
+	}
+	return todo != 0 ? todo : send_fixed_several(vm, src, vector, extra, fx);
 }
 
 u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
