@@ -16,6 +16,7 @@
 #include "vmx/fetch.h"
 
 #define APIC_PAGE (~0xfffull)
+#define XAPIC_EOI 0x0b0u
 #define XAPIC_ICR 0x300u
 
 void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len)
@@ -88,24 +89,30 @@ static enum insn_mode code_mode(u32 cs_access, u64 efer)
 	return (cs_access & ACCESS_DB) != 0 ? INSN_32 : INSN_16;
 }
 
-struct walk_state guest_walk_state(const struct vcpu *vcpu)
+/* rflags: its AC bit lets a supervisor's data accesses pass SMAP; fetches do without. */
+static ALWAYS_INLINE struct walk_state walk_state(const struct vcpu *vcpu, u64 rflags)
 {
 	return (struct walk_state){
 		.cr0 = vmcs_read(VMCS_GUEST_CR0),
 		.cr3 = vmcs_read(VMCS_GUEST_CR3),
 		.cr4 = vmcs_read(VMCS_GUEST_CR4),
 		.efer = vmcs_read64(VMCS_GUEST_EFER),
-		.rflags = vmcs_read(VMCS_GUEST_RFLAGS),
+		.rflags = rflags,
 		.physical_mask = vcpu->vm->physical_mask,
 		.cpl = (u32)bits_get(vmcs_read32(VMCS_GUEST_SS_ACCESS), 6, 5),
 	};
+}
+
+struct walk_state guest_walk_state(const struct vcpu *vcpu)
+{
+	return walk_state(vcpu, vmcs_read(VMCS_GUEST_RFLAGS));
 }
 
 /* What the guest is at. NULL: gone in the meantime, or not understood; then either the guest tries
  * again or the VM was ended. */
 static const struct insn *fetch(struct vcpu *vcpu)
 {
-	const struct walk_state state = guest_walk_state(vcpu);
+	const struct walk_state state = walk_state(vcpu, 0);
 	enum insn_mode mode = code_mode(vmcs_read32(VMCS_GUEST_CS_ACCESS), state.efer);
 	u64 rip = vmcs_read(VMCS_GUEST_RIP);
 	const struct insn *insn;
@@ -140,18 +147,28 @@ static u32 apic_read(struct vcpu *vcpu, u32 offset, u8 size, u64 *value)
 	                       value);
 }
 
+/* The two registers of the IPI path first: whole, aligned stores, as every kernel does them. */
+static u32 apic_store(struct vcpu *vcpu, u32 offset, u8 size, u64 value, struct vapic_effects *fx)
+{
+	if (likely(size == 4 && offset == XAPIC_ICR))
+		return vapic_icr_write_low(vcpu->apic, (u32)value, fx);
+	if (likely(size == 4 && offset == XAPIC_EOI)) {
+		count(vcpu, EVENT_EOI);
+		return vapic_eoi(vcpu->apic, fx);
+	}
+	return vapic_mmio_write(vcpu->apic, offset, size, value,
+	                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), fx);
+}
+
 static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
 {
 	struct vapic_effects fx;
-	u32 todo;
+	u32 todo = apic_store(vcpu, offset, size, value, &fx);
 
-	todo = vapic_mmio_write(vcpu->apic, offset, size, value,
-	                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
-	if (offset == 0xb0)
-		count(vcpu, EVENT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_XAPIC, (u32)value >> 8, todo, &fx);
-	vcpu_todo(vcpu, todo, &fx);
+	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
+		vcpu_todo(vcpu, todo, &fx);
 }
 
 /* Loads, and the instructions that both read and write. */
