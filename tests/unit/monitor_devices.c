@@ -2,6 +2,7 @@
 /* The monitor's devices, by messages as ring 0 sends them, against a kernel that takes notes. */
 #include "tests/unit/ring3.h"
 
+#include "hv/abi/image_error.h"
 #include "hv/monitor/monitor.h"
 #include "hv/monitor/ports.h"
 #include "hv/rt/ring.h"
@@ -500,7 +501,62 @@ START_TEST(ioapic_storm)
 }
 END_TEST
 
-RING3_MAIN("monitor_devices", unclaimed, every_port_every_size, ends, fwcfg, cmos_memory,
-           cmos_clock, dates, uart_output, uart_backpressure, uart_input, uart_registers,
-           uart_interrupts, uart_stalled_interrupt, ioapic_registers, ioapic_edge, ioapic_level,
-           ioapic_storm)
+/* --- the message that starts a guest, and those that mean nothing --- */
+
+START_TEST(start_message)
+{
+	static u8 memory[0x200000];
+	static u32 image[128];
+
+	setup();
+	monitor.memory = (struct guest_memory){ memory, sizeof(memory) };
+	monitor.image = (struct view){ (const u8 *)image, sizeof(image) };
+	ck_assert(message(MSG_START, 0, 0, false, 0));
+	ck_assert_uint_eq(page.reply.action, REPLY_STOP);
+	ck_assert_uint_eq(page.reply.stop, END_IMAGE);
+	ck_assert_uint_eq(page.reply.value, IMAGE_UNKNOWN);
+	image[0] = 0x1badb002;
+	image[1] = 1u << 16;
+	image[2] = 0u - image[0] - image[1];
+	image[3] = image[4] = image[7] = 0x100000;
+	ck_assert(message(MSG_START, 0, 0, false, 0));
+	ck_assert_uint_eq(page.reply.action, REPLY_START);
+	ck_assert_uint_eq(page.reply.start.rip, 0x100000);
+	ck_assert_uint_eq(page.reply.start.rax, 0x2badb002);
+	ck_assert_uint_eq(memory[0x100000], 0x02);
+	for (u32 kind = MSG_SIGNAL + 1; kind < 20; kind++) {
+		ck_assert(message(kind, 0, 0, false, 0));
+		ck_assert_uint_eq(page.reply.action, REPLY_RESUME);
+	}
+	ck_assert(message(MSG_NONE, 0, 0, false, 0));
+}
+END_TEST
+
+/* Any message at all is answered: addresses, sizes and values as a wild guest makes them. */
+START_TEST(random_messages)
+{
+	u64 x = 1;
+
+	setup();
+	for (u32 i = 0; i < 300000; i++) {
+		static const u64 places[] = { 0x3f8, 0x2f8, 0x70, 0x510, 0x2000, 0xfec00000 };
+		u64 at;
+
+		x = x * 6364136223846793005ull + 1442695040888963407ull;
+		at = places[(x >> 60) % ARRAY_SIZE(places)] + ((x >> 40) & 0x1f);
+		page.message.now = x;
+		page.message.kind = (x >> 30) % 8 == 7 ? MSG_EOI : at > 0xffff ? MSG_MMIO : MSG_IO;
+		page.message.address = at;
+		page.message.size = 1u << (x >> 20 & 1);
+		page.message.write = x >> 19 & 1;
+		page.message.value = x >> 8 & 0xffff;
+		(void)!monitor_handle(&monitor, &sys, true);
+		ck_assert_uint_lt(page.reply.action, REPLY_ACTIONS);
+	}
+}
+END_TEST
+
+RING3_MAIN("monitor_devices", start_message, random_messages, unclaimed, every_port_every_size,
+           ends, fwcfg, cmos_memory, cmos_clock, dates, uart_output, uart_backpressure, uart_input,
+           uart_registers, uart_interrupts, uart_stalled_interrupt, ioapic_registers, ioapic_edge,
+           ioapic_level, ioapic_storm)

@@ -31,9 +31,10 @@ static struct {
 } kernel;
 
 static struct {
-	char sent[2][1 << 18];
+	char sent[2][1 << 20];
 	u32 n[2];
 	const char *typed;
+	u32 busy; /* looks until the transmitter is empty */
 } line;
 
 static void push(struct root_event event)
@@ -134,6 +135,10 @@ static u8 port_read(u16 port)
 	case 0:
 		return (u8)*line.typed++;
 	case 5:
+		if (line.busy > 0) {
+			line.busy--;
+			return 0;
+		}
 		return (u8)(0x60 | ((port & 0xff8) == SERIAL_COM1 && *line.typed != 0 ? 1 : 0));
 	case 7:
 		return 0x5a;
@@ -420,7 +425,7 @@ START_TEST(backpressure)
 	u64 total = 0;
 
 	boot("batch", two);
-	for (u32 i = 0; i < 40000; i++) {
+	for (u32 i = 0; i < 20000; i++) {
 		while (ring_room(&c->out[0]) > 0) {
 			(void)!ring_put(&c->out[0], total % 80 == 79 ? '\n' : 'x');
 			total++;
@@ -435,6 +440,39 @@ START_TEST(backpressure)
 }
 END_TEST
 
+/* Root's own words are not dropped: whoever speaks waits for the line, asleep. */
+START_TEST(long_speeches)
+{
+	boot("batch telemetry=com2", two);
+	line.busy = 7;
+	for (u32 i = 0; queue_room(&root.com1_queue) >= 40; i++)
+		console_say(&root.console, "%020u", i);
+	console_say(&root.console, "the first that does not fit");
+	ck_assert_uint_eq(kernel.sleeps, 7);
+	line.busy = 3;
+	while (kernel.sleeps < 10)
+		out_text(&root.com2_queue.out, "{}\n");
+	line.busy = 5;
+	pump_flush(&root);
+	ck_assert_holds(line.sent[0], "the first that does not fit\r\n");
+	ck_assert_uint_eq(queue_used(&root.com1_queue) + queue_used(&root.com2_queue), 0);
+}
+END_TEST
+
+START_TEST(restarts_that_fail)
+{
+	boot("batch", two);
+	kernel.fail_create = 3;
+	end_vm(2, END_RESET, 0);
+	end_vm(1, END_POWER_OFF, 0);
+	steps(20);
+	ck_assert_holds(line.sent[0], "vm b cannot be made: there is not enough memory");
+	ck_assert_holds(line.sent[0], "1 failure before");
+	ck_assert_holds(line.sent[0], "verdict: failed");
+	ck_assert_uint_eq(kernel.off, 1);
+}
+END_TEST
+
 START_TEST(lost_events)
 {
 	boot("batch", two);
@@ -443,6 +481,7 @@ START_TEST(lost_events)
 	push((struct root_event){ .kind = EVENT_OUTPUT, .lost = 2 });
 	root.slot[1].restarts = 2;
 	steps(8);
+	ck_assert_holds(line.sent[0], "vm a ");
 	ck_assert_holds(line.sent[0], "2 events were lost");
 	ck_assert_uint_eq(kernel.off, 1);
 	ck_assert_holds(line.sent[0], "verdict: failed");
@@ -457,4 +496,4 @@ END_TEST
 
 RING3_MAIN("root_life", batch_to_its_end, failures_are_the_verdict, mistakes_start_nothing,
            all_or_none, shell, completion, focus, raw_console_and_off, top_until_a_key,
-           backpressure, lost_events)
+           backpressure, long_speeches, restarts_that_fail, lost_events)
