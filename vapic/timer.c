@@ -83,12 +83,12 @@ u32 timer_set_divisor(struct vapic *a, u32 dcr, u64 now)
 /* SDM: going to or from deadline mode disarms. The reserved mode never runs. */
 u32 timer_set_lvt(struct vapic *a, u32 entry)
 {
-	enum apic_timer_mode old = timer_mode(a);
-	enum apic_timer_mode new = APIC_TIMER_MODE(entry);
+	enum apic_timer_mode from = timer_mode(a);
+	enum apic_timer_mode to = APIC_TIMER_MODE(entry);
 
 	a->reg[APIC_TIMER / 4] = entry;
-	a->timer_mode = (u8) new;
-	if (old != new && (old >= APIC_TIMER_DEADLINE || new >= APIC_TIMER_DEADLINE)) {
+	a->timer_mode = (u8)to;
+	if (from != to && (from >= APIC_TIMER_DEADLINE || to >= APIC_TIMER_DEADLINE)) {
 		timer_stop(a);
 		a->reg[APIC_TMICT / 4] = 0;
 	}
