@@ -78,8 +78,8 @@ static void take_requests(struct vcpu *vcpu)
 		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
 	if ((requests & REQUEST_SIGNAL) != 0)
 		vcpu->thread.alarm_at = 1; /* long past: due at once */
-	if ((requests & REQUEST_KICK) != 0 && vcpu->activity == ACTIVITY_HALT)
-		vcpu->activity = ACTIVITY_RUN;
+	if ((requests & REQUEST_KICK) != 0)
+		vcpu->kicked = true;
 	if ((requests & REQUEST_FLUSH) != 0)
 		vmx_flush_vpid();
 }
@@ -260,15 +260,20 @@ NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 
 /* ---- everything that is not the short way ---- */
 
-/* An interrupt ends HLT if it could be delivered; NMI and kicks always do. */
+/*
+ * An interrupt ends HLT if it could be delivered; NMI and kicks always do. A kick that comes before
+ * the HLT it is meant for is kept: the guest looked at its lock, and halts a moment later.
+ */
 static void end_halt(struct vcpu *vcpu)
 {
 	bool interrupt = (vcpu->vmx.pending & PENDING_INTERRUPT) != 0 && !vcpu->halted_deaf &&
 	                 vapic_next(vcpu->apic) >= 0;
 
-	if (vcpu->activity == ACTIVITY_HALT &&
-	    (interrupt || (vcpu->vmx.pending & PENDING_NMI) != 0))
+	if (vcpu->activity != ACTIVITY_HALT)
+		return;
+	if (interrupt || vcpu->kicked || (vcpu->vmx.pending & PENDING_NMI) != 0)
 		vcpu->activity = ACTIVITY_RUN;
+	vcpu->kicked = false;
 }
 
 /* The earliest moment at which a vCPU with nothing to do has something to do. */

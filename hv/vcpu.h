@@ -32,7 +32,7 @@ enum run_state {
 #define REQUEST_STOP   BIT32(0) /* leave the core for good */
 #define REQUEST_PAUSE  BIT32(1) /* look at vm->paused */
 #define REQUEST_SIGNAL BIT32(2) /* MSG_SIGNAL is due */
-#define REQUEST_KICK   BIT32(3) /* PV unhalt: end a HLT without an interrupt */
+#define REQUEST_KICK   BIT32(3) /* PV unhalt: end this HLT, or the next, without an interrupt */
 #define REQUEST_FLUSH  BIT32(4) /* drop this vCPU's TLB entries before the next entry */
 
 /*
@@ -98,6 +98,7 @@ struct vcpu {
 	u64 tsc_offset;            /* guest's TSC - host's */
 	enum activity activity;
 	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
+	bool kicked;      /* by PV unhalt: a HLT, now or to come, ends at once */
 	bool started;     /* MSG_START was answered */
 	bool prepared;    /* its VMCS is made */
 	bool paused;

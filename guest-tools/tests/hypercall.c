@@ -151,6 +151,12 @@ static void test_yield(void)
 	if (hypervisor.kvm_features >> KVM_FEATURE_PV_UNHALT & 1) {
 		expect(hypercall(KVM_HC_KICK_CPU, 0, cpu_ids[0], 0, 0), 0, "kick self");
 		expect(hypercall(KVM_HC_KICK_CPU, 0, 0xffffffff, 0, 0), 0, "kick nobody");
+		/* A lock's waiter may be kicked between its last look and its HLT. */
+		interrupts_off();
+		expect(hypercall(KVM_HC_KICK_CPU, 0, cpu_ids[0], 0, 0), 0, "kick before HLT");
+		halt();
+		tap_ok(true, "%s: and the HLT ends, with interrupts off", apic->name);
+		interrupts_on();
 	}
 }
 
