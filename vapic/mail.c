@@ -24,24 +24,37 @@ static NOINLINE void take_triggers(struct vapic *a, u32 w, u64 vectors)
 	tmr[4] = (tmr[4] & ~(u32)(vectors >> 32)) | (u32)((level & vectors) >> 32);
 }
 
-u32 mail_take(struct vapic *a)
+static NOINLINE u32 take_word(struct vapic *a, u32 w)
+{
+	/* Acquires what the senders stored before they posted. */
+	u64 vectors = atomic_swap(&a->mail.pir[w], 0);
+	u32 folded = take_half(a, w * 2, (u32)vectors);
+
+	folded += take_half(a, w * 2 + 1, (u32)(vectors >> 32));
+	if (unlikely(atomic_load_relaxed(&a->mail.leveled) != 0))
+		take_triggers(a, w, vectors);
+	return folded;
+}
+
+/* A look saves a locked instruction; what comes later has its own wake. */
+static ALWAYS_INLINE u32 take(struct vapic *a)
 {
 	u32 folded = 0;
 
-	for (u32 w = 0; w < 4; w++) {
-		u64 vectors;
-
-		/* A look saves a locked instruction; what comes later has its own wake. */
-		if (atomic_load_relaxed(&a->mail.pir[w]) == 0)
-			continue;
-		/* Acquires what the senders stored before they posted. */
-		vectors = atomic_swap(&a->mail.pir[w], 0);
-		folded += take_half(a, w * 2, (u32)vectors);
-		folded += take_half(a, w * 2 + 1, (u32)(vectors >> 32));
-		if (unlikely(atomic_load_relaxed(&a->mail.leveled) != 0))
-			take_triggers(a, w, vectors);
-	}
+	if (atomic_load_relaxed(&a->mail.pir[0]) != 0)
+		folded += take_word(a, 0);
+	if (atomic_load_relaxed(&a->mail.pir[1]) != 0)
+		folded += take_word(a, 1);
+	if (atomic_load_relaxed(&a->mail.pir[2]) != 0)
+		folded += take_word(a, 2);
+	if (atomic_load_relaxed(&a->mail.pir[3]) != 0)
+		folded += take_word(a, 3);
 	return folded;
+}
+
+u32 mail_take(struct vapic *a)
+{
+	return take(a);
 }
 
 /* While disabled an APIC ignores what comes: senders that had not seen it lose their message. */
@@ -60,30 +73,40 @@ u32 mail_event_self(struct vapic *a, u32 event)
 	return VAPIC_SELF | VAPIC_EVENT;
 }
 
+/* Returns the events that are the caller's. */
+static NOINLINE u32 take_events(struct vapic *a)
+{
+	u32 events = atomic_swap(&a->mail.events, 0);
+
+	if (events & VAPIC_EV_ILLEGAL) {
+		/* SELF is implied: the caller of a pull looks at IRR next. */
+		u32 todo = esr_log(a, APIC_ESR_RECEIVE_ILLEGAL);
+
+		(void)todo;
+	}
+	return events & ~(u32)VAPIC_EV_ILLEGAL;
+}
+
 struct vapic_mailed vapic_pull(struct vapic *a)
 {
-	struct vapic_mailed mailed = { 0 };
+	u32 events = 0, folded = 0, lost = 0;
 
-	if (atomic_load_relaxed(&a->mail.on) & 1) {
+	if (unlikely(atomic_load_relaxed(&a->mail.events) != 0))
+		events = take_events(a);
+	if (likely(atomic_load_relaxed(&a->mail.on) & 1)) {
 		/*
 		 * Barrier: `on` is clear before pir is looked at. Partner: mail_post_vector(). The
 		 * other order would lose a vector whose sender saw `on` still set.
 		 */
 		atomic_and(&a->mail.on, ~1u);
 		if (likely(apic_enabled(a)))
-			mailed.folded = (u16)mail_take(a);
+			folded = take(a);
 		else
-			mailed.lost = (u16)mail_discard(a);
+			lost = mail_discard(a);
 	}
-	if (atomic_load_relaxed(&a->mail.events) != 0) {
-		mailed.events = atomic_swap(&a->mail.events, 0);
-		if (mailed.events & VAPIC_EV_ILLEGAL) {
-			mailed.events &= ~(u32)VAPIC_EV_ILLEGAL;
-			/* SELF is implied: the caller of a pull looks at IRR next. */
-			u32 todo = esr_log(a, APIC_ESR_RECEIVE_ILLEGAL);
-
-			(void)todo;
-		}
-	}
-	return mailed;
+	return (struct vapic_mailed){
+		.events = events,
+		.folded = (u16)folded,
+		.lost = (u16)lost,
+	};
 }
