@@ -3,10 +3,19 @@
 #include "hv/base/bits.h"
 #include "hv/exits.h"
 #include "hv/guest.h"
+#include "hv/message.h"
 #include "hv/vm.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
 #include "vmx/vmcs.h"
+
+/* To the monitor at once, if it was asked: what else there is to look at comes after its answer. */
+static NORETURN void after_access(struct vcpu *vcpu)
+{
+	if (vcpu->thread.busy)
+		message_resume_thread(vcpu);
+	vcpu_resume_guest(vcpu);
+}
 
 NORETURN void exit_ept_violation(struct vcpu *vcpu)
 {
@@ -22,7 +31,7 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 		vcpu_run(vcpu);
 	}
 	guest_mmio(vcpu, gpa);
-	vcpu_resume_guest(vcpu);
+	after_access(vcpu);
 }
 
 NORETURN void exit_apic_access(struct vcpu *vcpu)
@@ -37,11 +46,11 @@ NORETURN void exit_apic_access(struct vcpu *vcpu)
 	}
 	guest_mmio(vcpu,
 	           bits_get(vcpu->apic->base, 51, 12) << PAGE_SHIFT | (q & APIC_ACCESS_OFFSET));
-	vcpu_resume_guest(vcpu);
+	after_access(vcpu);
 }
 
 NORETURN void exit_io(struct vcpu *vcpu)
 {
 	guest_io(vcpu);
-	vcpu_resume_guest(vcpu);
+	after_access(vcpu);
 }

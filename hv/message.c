@@ -29,7 +29,6 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 	m->now = vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
 	vcpu->thread.busy = true;
 	vcpu->thread.waiting = false;
-	vcpu->vmx.pending |= ATTEND_RUN;
 	vcpu->thread.began = vcpu->rq->stamp;
 	vcpu->thread.regs.rax = 0;
 	count(vcpu, EVENT_MESSAGE);
@@ -42,6 +41,7 @@ void message_access(struct vcpu *vcpu, u64 address, u64 value)
 
 void message_eoi(struct vcpu *vcpu, u8 vector)
 {
+	vcpu->vmx.pending |= ATTEND_RUN;
 	begin(vcpu, MSG_EOI, 0, vector);
 }
 
@@ -71,9 +71,17 @@ NORETURN void message_resume_thread(struct vcpu *vcpu)
 
 /* ---- replies ---- */
 
-static void reply_start(struct vcpu *vcpu, const struct reply *reply)
+/* What of a reply was taken; `start` stays in the page until MSG_START's reply asks for it. */
+struct taken_reply {
+	u32 action, stop;
+	u64 value;
+};
+
+static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 {
-	if (reply->action != REPLY_START || !vmx_start_image(&vcpu->vmx, &reply->start)) {
+	struct vcpu_start start = *(volatile struct vcpu_start *)&vcpu->thread.page->reply.start;
+
+	if (reply->action != REPLY_START || !vmx_start_image(&vcpu->vmx, &start)) {
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
 		return;
 	}
@@ -81,7 +89,7 @@ static void reply_start(struct vcpu *vcpu, const struct reply *reply)
 	vcpu->activity = ACTIVITY_RUN;
 }
 
-static void reply_access(struct vcpu *vcpu, const struct reply *reply)
+static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	if (reply->stop != 0)
 		count(vcpu, vcpu->access.kind == MSG_MMIO ? EVENT_MEMORY_REFUSED
@@ -96,7 +104,7 @@ static bool may_declare(u32 end)
 	return end == END_DEBUG_EXIT || end == END_POWER_OFF || end == END_IMAGE;
 }
 
-static void carry_out(struct vcpu *vcpu, const struct reply *reply)
+static void carry_out(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	u32 kind = vcpu->access.kind;
 
@@ -116,11 +124,12 @@ static void carry_out(struct vcpu *vcpu, const struct reply *reply)
 void message_reply(struct vcpu *vcpu)
 {
 	/* Copied first: the monitor's other threads can write to that page at any moment. */
-	const struct reply reply = *(volatile struct reply *)&vcpu->thread.page->reply;
+	const volatile struct reply *page = &vcpu->thread.page->reply;
+	const struct taken_reply reply = { page->action, page->stop, page->value };
 
 	vcpu->thread.busy = false;
 	vcpu->thread.waiting = true;
-	if (vcpu->access.kind != MSG_NONE)
+	if (likely(vcpu->access.kind != MSG_NONE))
 		carry_out(vcpu, &reply);
 	else if (vcpu->index == 0 && !vcpu->started)
 		begin(vcpu, MSG_START, 0, 0);
