@@ -2,9 +2,9 @@
 /*
  * The delivery protocol for Spin: post, wake, halt, preempt, migrate, with the store buffer of x86.
  *
- * One vCPU, two cores that may run it, three posters. What is proven: when nothing moves any more, all
- * that was posted has been handled (no lost wake-up), and the vCPU never runs on two cores. Each macro
- * takes one order away; with it the proof must fail, or the order would not be needed:
+ * One vCPU, two cores that may run it, three posters. What is proven: when nothing moves any more,
+ * all that was posted has been handled (no lost wake-up), and the vCPU never runs on two cores.
+ * Each macro takes one order away; with it the proof must fail, or the order would not be needed:
  *
  *   ON_FIRST      the sender sets `on` before the vector is in pir
  *   CLEAR_LATE    the owner clears `on` after it has taken pir
@@ -123,8 +123,8 @@ inline handle()
 }
 
 /*
- * A store to state, then a look at on. Without the fence the store may still be in the buffer when the
- * look is done: then it reaches the others after it.
+ * A store to state, then a look at on. Without the fence the store may still be in the buffer when
+ * the look is done: then it reaches the others after it.
  */
 inline store_and_look(new)
 {
