@@ -129,7 +129,7 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 
 LINTS := $(wildcard tests/lint/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := tests/emu/guests.t tests/emu/matrix.t tests/emu/faults.t
+LONG  := tests/emu/guests.t tests/emu/faults.t
 EMUS  := $(filter $(LONG),$(EMUS)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus ## every test: host unit tests, lints, emulator tests; one verdict at the end

@@ -9,9 +9,10 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tools")
-from tapvisor_test import boot, guest_points, tap  # noqa: E402
+from tapvisor_test import boot, guest_points, machine, tap  # noqa: E402
 
 TIMES = ("guest", "exit", "monitor", "ready", "taken", "blocked")
+HELD = ("guest", "exit", "monitor", "taken")
 BENCH = "ipibench.elf vm mem=8M counters=on"
 VMS = {
     "trap": f"{BENCH} name=trap vcpus=2 cpus=0-1 apic=xapic -- pingpong n=40",
@@ -32,9 +33,11 @@ def times(run, what):
         tap.is_(core["idle"] + core["vms"] + core["host"], core["ticks"],
                 f"{what}: core {core['core']}: times add up to the clock")
         # root's vCPU is the host's; what VMs had of this core is the sum of their rows
-        vms = sum(r[name] for r in run.lines("time", core=core["core"])
-                  for name in ("guest", "exit", "monitor", "taken"))
-        tap.is_(vms, core["vms"], f"{what}: core {core['core']}: VMs' time is that of its vCPUs")
+        held = {True: 0, False: 0}
+        for record in run.lines("time", core=core["core"]):
+            held[record["vm"] == "host"] += sum(record[name] for name in HELD)
+        tap.is_((held[False], held[True]), (core["vms"], core["host"]),
+                f"{what}: core {core['core']}: the time of VMs and host is that of its vCPUs")
 
 
 def blame(run, what):
@@ -42,9 +45,10 @@ def blame(run, what):
         stolen = sum(r["ready"] + r["taken"] for r in run.lines("time", vm=vm))
         blamed = sum(r["ticks"] for r in run.lines("blame", victim=vm))
         tap.is_(blamed, stolen, f"{what}: {vm}: those who are blamed stole what was stolen")
-    culprits = {r["culprit"] for r in run.lines("blame", victim="victim")} - {"host"}
-    tap.ok(culprits and culprits <= {"trap", "hyper"},
-           f"{what}: the victim blames those on its core", culprits)
+    # While a core takes its kick, the VM that is woken by it waits for what is done for itself.
+    culprits = {r["culprit"] for r in run.lines("blame", victim="victim")
+                if (r["culprit"], r["cause"]) != ("victim", "kick")} - {"host"}
+    tap.is_(culprits, {"trap", "hyper"}, f"{what}: the victim blames those on its core")
     tap.none([r for r in run.lines("blame", victim="alone") if r["culprit"] != "host"],
              f"{what}: who has a core alone blames no VM")
 
@@ -88,6 +92,9 @@ def guests(run, what):
 
 for quantum in (1, 5, 16):
     what = f"quantum {quantum}"
+    if machine.no_turns(quantum):
+        tap.skip(f"{what}: sums", machine.no_turns(quantum))
+        continue
     run = boot(list(VMS.values()), cpus=4, quantum=quantum, seconds=240)
     tap.is_(run.ended, "shutdown", f"{what}: ends by itself", run.explain())
     tap.ok(not run.telemetry_error, f"{what}: telemetry is whole", run.telemetry_error)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Every test image of guest-tools/tests as a VM: both APIC modes, with and without paravirtual
-interfaces, 1 to 8 cores, all quanta, more vCPUs than cores, many VMs on the same cores.
+interfaces, 1 to 8 cores, both quanta, more vCPUs than cores, many VMs on the same cores.
 
 A row of `rows` is a boot with many VMs, one for each image. What a guest says of itself must hold,
 and the run's own verdict. Arguments choose rows, and images behind a colon: `guests.t x2apic:fpu`.
@@ -26,15 +26,19 @@ TIMING = {"timer"}
 # Bochs 2.7 keeps an NMI's blocking when another vCPU is entered on that processor, so these do not
 # stay apart there: they get cores of their own.
 NMIS = {"nmi", "hypercall"}
+# Those that differ with eight vCPUs, each on a core.
+EIGHT = ["broadcast", "cluster", "flat", "smp_start"]
 
 X2APIC, XAPIC = "apic=x2apic pv=kvm,tap counters=on", "apic=xapic pv=none"
 rows = {
     # name: images, VMs a boot, vCPUs of a VM, its cores (VMs take turns), keys, the machine
-    "x2apic": (IMAGES, 11, 4, ["0-3"], X2APIC, {"cpus": 5, "quantum": 16}),
+    "x2apic": (IMAGES, 11, 4, ["0-3"], X2APIC, {"cpus": 5, "quantum": 5}),
     "xapic": (QUICK, 10, 4, ["0-3", "3-6"], XAPIC, {"cpus": 8, "quantum": 5}),
+    "eight": (EIGHT, 1, 8, ["0-7"], X2APIC, {"cpus": 8, "quantum": 5}),
     "apic-page": (QUICK, 10, 2, ["0-1"], "apic=xapic apic-page=on pv=kvm",
                   {"cpus": 3, "quantum": 1}),
-    "overcommit": ([i for i in QUICK if i not in NMIS], 3, 8, ["0-1"], "apic=x2apic pv=tap", {"cpus": 2, "quantum": 5}),
+    "overcommit": ([i for i in QUICK if i not in NMIS], 3, 8, ["0-1"], "apic=x2apic pv=tap",
+                   {"cpus": 2, "quantum": 5}),
     "one core": (QUICK, 10, 1, ["0"], "apic=x2apic pv=kvm", {"cpus": 1, "quantum": 1}),
 }
 
