@@ -62,7 +62,7 @@ static NORETURN void write_eoi(struct vcpu *vcpu)
 	struct vapic_effects fx;
 	u32 todo;
 
-	if (unlikely(edx_eax(vcpu) != 0 || vapic_mode(vcpu->apic) != VAPIC_X2APIC))
+	if (unlikely(edx_eax(vcpu) != 0 || (vcpu->apic->base & APIC_BASE_X2APIC) == 0))
 		refuse(vcpu);
 	todo = vapic_eoi(vcpu->apic, &fx);
 	count(vcpu, EVENT_EOI);
