@@ -148,6 +148,37 @@ static void parse_line(struct config_parser *p, bool initrds)
 
 /* --- what no single line shows --- */
 
+/* Following after= from any VM leads to one that starts at once, in fewer steps than there are VMs.
+ */
+static bool is_circular(const struct config *c, const struct vm_plan *plan)
+{
+	u32 steps = 0;
+
+	while (plan != NULL && steps <= c->vms) {
+		plan = plan->after_vm;
+		steps++;
+	}
+	return plan != NULL;
+}
+
+static void check_after(struct config_parser *p)
+{
+	struct config *c = p->config;
+
+	for (u32 i = 0; i < c->vms; i++) {
+		struct vm_plan *plan = &c->vm[i];
+
+		if (plan->after.length == 0)
+			continue;
+		p->line = plan->config.image_module;
+		plan->after_vm = find_vm(c, plan->after);
+		if (plan->after_vm == NULL)
+			config_error(p, plan->after, "no vm line has this name");
+		else if (is_circular(c, plan))
+			config_error(p, plan->after, "these VMs wait for each other in a circle");
+	}
+}
+
 static void check_memory(struct config_parser *p)
 {
 	u64 sum = 0;
@@ -192,5 +223,6 @@ void config_parse(const struct root_info *info, struct config *config)
 		parse_line(&p, false);
 	for (p.line = 0; p.line < modules; p.line++)
 		parse_line(&p, true);
+	check_after(&p);
 	check_whole(&p);
 }

@@ -24,7 +24,9 @@ enum vm_console_mode {
 struct vm_plan {
 	struct vm_config config;
 	enum vm_console_mode console;
-	u32 restarts; /* how often it is made anew after it ended by itself */
+	u32 restarts;                   /* how often it is made anew after it ended by itself */
+	struct word after;              /* after=: its name; length 0: starts at once */
+	const struct vm_plan *after_vm; /* starts when this one has ended; or NULL */
 };
 
 #define CONFIG_ERRORS       24u
@@ -71,7 +73,7 @@ void config_error(struct config_parser *p, struct word at, const char *fmt, ...)
 void config_parse_vm(struct config_parser *p, struct words *words, struct word vm);
 
 /* Parses one KEY=VALUE into the plan; returns the key's index below CONFIG_KEYS, or CONFIG_KEYS. */
-#define CONFIG_KEYS 16u
+#define CONFIG_KEYS 17u
 u32 config_parse_key(struct config_parser *p, struct vm_plan *plan, struct word key,
                      struct word value);
 const char *config_key_name(u32 key);

@@ -216,6 +216,15 @@ static bool parse_restart(struct config_parser *p, struct vm_plan *plan, const s
 	return true;
 }
 
+/* Who it is, is looked up when all lines are known. */
+static bool parse_after(struct config_parser *p, struct vm_plan *plan, const struct key_row *row,
+                        struct word value)
+{
+	(void)p, (void)row;
+	plan->after = value;
+	return value.length > 0;
+}
+
 #define IN_CONFIG(field) offsetof(struct vm_plan, config.field)
 #define ON_OFF           "on or off"
 
@@ -238,6 +247,7 @@ static const struct key_row rows[CONFIG_KEYS] = {
 	{ "console", parse_console, "off, lines or raw", 0, 0, 0 },
 	{ "restart", parse_restart, "on, off, or how often at most",
 	  offsetof(struct vm_plan, restarts), 0, 1000000 },
+	{ "after", parse_after, "the name of another VM", 0, 0, 0 },
 };
 
 const char *config_key_name(u32 key)
@@ -257,6 +267,6 @@ u32 config_parse_key(struct config_parser *p, struct vm_plan *plan, struct word 
 	}
 	config_error(p, key,
 	             "no such key; there are name vcpus cpus mem apic pv apicv posted ipiv "
-	             "counters apic-page weight slice budget console restart");
+	             "counters apic-page weight slice budget console restart after");
 	return CONFIG_KEYS;
 }

@@ -7,7 +7,8 @@
  *   RUNNING, PAUSED -stop-> STOPPING;  RUNNING, PAUSED, STOPPING -EVENT_VM_END-> ENDED
  *   ENDED, CREATED -destroy-> LEAVING -EVENT_VM_GONE-> EMPTY -if again-> CREATED ...
  *
- * A VM that has ended keeps its memory and counters until it is made anew, for the final tables.
+ * A VM with after= stays CREATED until the other has ended for good. One that has ended keeps its
+ * memory and counters until it is made anew, for the final tables.
  */
 #include "hv/root/root.h"
 
@@ -73,6 +74,17 @@ static s64 start(struct root *r, struct slot *s)
 	return 0;
 }
 
+/* All that wait for a VM; NULL: all that wait for none. */
+static void start_those_after(struct root *r, const struct vm_plan *plan)
+{
+	for (u32 i = 0; i < r->slots; i++) {
+		struct slot *s = &r->slot[i];
+
+		if (s->state == SLOT_CREATED && s->plan->after_vm == plan)
+			r->failures += start(r, s) != 0 ? 1 : 0;
+	}
+}
+
 static s64 destroy(struct root *r, struct slot *s)
 {
 	s64 error = sys_vm_destroy(sys_of(r), s->id);
@@ -96,8 +108,7 @@ void vms_create_all(struct root *r)
 				(void)!destroy(r, &r->slot[i]);
 		return;
 	}
-	for (u32 i = 0; i < r->slots; i++)
-		r->failures += start(r, &r->slot[i]) != 0 ? 1 : 0;
+	start_those_after(r, NULL);
 }
 
 /* --- orders --- */
@@ -196,9 +207,11 @@ static void handle_end(struct root *r, struct slot *s, const struct root_event *
 	tell_end(r, s, event);
 	if (is_restart_due(s)) {
 		s->restarts++;
-		if (renew(r, s) != 0)
-			r->failures++;
+		if (renew(r, s) == 0)
+			return;
+		r->failures++;
 	}
+	start_those_after(r, s->plan);
 }
 
 static void handle_gone(struct root *r, struct slot *s)
@@ -207,8 +220,10 @@ static void handle_gone(struct root *r, struct slot *s)
 	if (!s->again)
 		return;
 	s->again = false;
-	if (create(r, s) != 0 || start(r, s) != 0)
+	if (create(r, s) != 0 || start(r, s) != 0) {
 		r->failures++;
+		start_those_after(r, s->plan);
+	}
 }
 
 /* Events were lost: whoever has ended without root's knowledge is found by asking. */

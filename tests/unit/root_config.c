@@ -169,6 +169,9 @@ static const struct {
 	{ "vm name=a budget=1001", "1001", "budget= wants" },
 	{ "vm name=a console=com1", "com1", "console= wants" },
 	{ "vm name=a restart=maybe", "maybe", "restart= wants" },
+	{ "vm name=a after=", "", "after= wants" },
+	{ "vm name=a after=b", "b", "no vm line has this name" },
+	{ "vm name=a after=a", "a", "in a circle" },
 	{ "virtual name=a", "virtual", "a module is one of" },
 	{ "", "", "a module is one of" },
 	{ "root", "root", "there is such a line already: module 1" },
@@ -277,6 +280,28 @@ START_TEST(command_line)
 }
 END_TEST
 
+START_TEST(after)
+{
+	machine();
+	add("vm name=a after=b");
+	add("vm name=b");
+	add("vm name=c after=b");
+	parse();
+	ck_assert_uint_eq(config.errors, 0);
+	ck_assert_ptr_eq(config.vm[0].after_vm, &config.vm[1]);
+	ck_assert_ptr_null(config.vm[1].after_vm);
+	ck_assert_ptr_eq(config.vm[2].after_vm, &config.vm[1]);
+	machine();
+	add("vm name=a after=c");
+	add("vm name=b after=a");
+	add("vm name=c after=b");
+	add("vm name=d after=a");
+	parse();
+	ck_assert_uint_ge(config.errors, 1);
+	ck_assert_holds(out.text, "number 5: these VMs wait for each other in a circle");
+}
+END_TEST
+
 /* However many mistakes there are, and however long the line. */
 START_TEST(many_and_long)
 {
@@ -303,4 +328,4 @@ START_TEST(many_and_long)
 END_TEST
 
 RING3_MAIN("root_config", all_keys, defaults, values, several_and_initrd, bad_lines,
-           message_looks_like_this, wholes, command_line, many_and_long)
+           message_looks_like_this, wholes, command_line, after, many_and_long)

@@ -473,6 +473,34 @@ START_TEST(restarts_that_fail)
 }
 END_TEST
 
+START_TEST(one_after_the_other)
+{
+	static const char *const three[] = {
+		"root", "monitor", "vm name=a after=b", "vm name=b restart=1", "vm name=c after=a",
+		NULL
+	};
+
+	boot("batch", three);
+	ck_assert_uint_eq(kernel.state[1], VM_CREATED);
+	ck_assert_uint_eq(kernel.state[2], VM_RUNNING);
+	end_vm(2, END_RESET, 0);
+	steps(20);
+	ck_assert_uint_eq(kernel.state[1], VM_CREATED); /* b comes back first */
+	ck_assert_uint_eq(kernel.state[2], VM_RUNNING);
+	end_vm(2, END_DEBUG_EXIT, 0);
+	steps(20);
+	ck_assert_uint_eq(kernel.state[1], VM_RUNNING);
+	ck_assert_uint_eq(kernel.state[3], VM_CREATED);
+	ck_assert_uint_eq(kernel.off, 0);
+	end_vm(1, END_DEBUG_EXIT, 0);
+	steps(20);
+	end_vm(3, END_DEBUG_EXIT, 0);
+	steps(20);
+	ck_assert_holds(line.sent[0], "tapvisor: verdict: ok");
+	ck_assert_uint_eq(kernel.off, 1);
+}
+END_TEST
+
 START_TEST(lost_events)
 {
 	boot("batch", two);
@@ -496,4 +524,4 @@ END_TEST
 
 RING3_MAIN("root_life", batch_to_its_end, failures_are_the_verdict, mistakes_start_nothing,
            all_or_none, shell, completion, focus, raw_console_and_off, top_until_a_key,
-           backpressure, long_speeches, restarts_that_fail, lost_events)
+           backpressure, long_speeches, restarts_that_fail, one_after_the_other, lost_events)
