@@ -5,9 +5,11 @@
 #include "hv/base/bits.h"
 #include "hv/base/frames.h"
 #include "hv/base/memory.h"
+#include "hv/base/printk.h"
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
 #include "hv/cpu/core.h"
+#include "hv/cpu/crash.h"
 #include "hv/dump.h"
 #include "hv/events.h"
 #include "hv/machine.h"
@@ -157,6 +159,19 @@ void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value)
 	request_all(vm, REQUEST_STOP);
 }
 
+/* Without root nobody is told and nobody makes VMs: the last words are ring 0's. */
+static void end_without_root(const struct vm *vm)
+{
+	if (atomic_load(&vms[HOST_VM].state) != VM_ENDED)
+		return;
+	printk("\nvm %u %s has ended: %u, value %lu\n", vm->id, vm->config.name, vm->end.stop,
+	       vm->end.value);
+	for (u32 id = HOST_VM; id < MAX_VMS; id++)
+		if (atomic_load(&vms[id].state) == VM_RUNNING)
+			return;
+	panic("root has died, and no VM runs");
+}
+
 void vm_vcpu_left(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -166,6 +181,7 @@ void vm_vcpu_left(struct vcpu *vcpu)
 	atomic_store(&vm->state, (u32)VM_ENDED);
 	if (vm->id != HOST_VM)
 		events_push(&vm->end);
+	end_without_root(vm);
 }
 
 s64 vm_destroy(struct vm *vm)

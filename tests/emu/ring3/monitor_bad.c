@@ -165,6 +165,31 @@ static void do_reply_cr3(const struct sys *sys)
 	                                .start = { .mode = START_LONG, .cr3 = ~0xfffull } });
 }
 
+static volatile bool spoiling;
+
+/*
+ * Thread 1, while thread 0 hands over its reply, changes in it what the monitor may declare into
+ * what it may not, and back, for ever. What ring 0 checks and what it uses must be the same.
+ */
+static void do_reply_race(const struct sys *sys)
+{
+	sys->page->reply = (struct reply){ .action = REPLY_STOP, .stop = END_DEBUG_EXIT };
+	while (!spoiling)
+		__builtin_ia32_pause();
+	(void)sys_reply_wait(sys);
+}
+
+static void spoil_reply(void)
+{
+	volatile struct reply *reply = &sys_thread_page(0)->reply;
+
+	for (;;) {
+		reply->stop = END_TRIPLE_FAULT;
+		reply->stop = END_DEBUG_EXIT;
+		spoiling = true;
+	}
+}
+
 /* Every call with every wild value; those that are root's must all be refused. */
 static void do_calls(const struct sys *sys)
 {
@@ -232,6 +257,7 @@ static const struct {
 	{ "reply-mode", do_reply_mode },
 	{ "reply-rip", do_reply_rip },
 	{ "reply-cr3", do_reply_cr3 },
+	{ "reply-race", do_reply_race },
 	{ "calls", do_calls },
 	{ "rings", do_rings },
 };
@@ -262,6 +288,8 @@ u64 rt_main(u64 index)
 		monitor_init(&monitor, info, (struct vm_console *)USER_CONSOLE, memory,
 		             (struct view){ (const u8 *)USER_IMAGE, info->image_size },
 		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
+	else if (strcmp(info->config.args, "reply-race") == 0)
+		spoil_reply();
 	for (;;) {
 		if (sys_reply_wait(&sys) < 0)
 			return 1;

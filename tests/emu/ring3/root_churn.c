@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A root that makes and destroys VMs and counts the free frames before and after: one line of
- * telemetry for each way. Modules: root, monitor, the guest's image.
+ * telemetry for each way. Modules: root, a monitor that goes wrong when told to, a guest's image.
  */
 #include "hv/base/string.h"
 #include "hv/root/json.h"
@@ -105,6 +105,23 @@ static void round_paused(u32 i)
 	destroy(vm);
 }
 
+/* Needs the monitor of monitor_bad.c. */
+static void round_faulted(u32 i)
+{
+	static const char *const ways[] = {
+		"null", "stack", "halt", "run-data", "exit", "reply-action", "calls", "rings",
+	};
+	const char *way = ways[i % ARRAY_SIZE(ways)];
+	struct vm_config config = usual();
+	s64 vm;
+
+	memcpy(config.args, way, strlen(way) + 1);
+	vm = create(config);
+	expect(vm > 0 && sys_vm_start(sys, (u32)vm) == 0);
+	wait_for(EVENT_VM_END);
+	destroy(vm);
+}
+
 /* What cannot be made leaves nothing behind. */
 static void round_refused(u32 i)
 {
@@ -168,6 +185,7 @@ u64 rt_main(u64 index)
 	churn("stopped", 40, round_stopped);
 	churn("paused", 10, round_paused);
 	churn("refused", 40, round_refused);
+	churn("monitor went wrong", 48, round_faulted);
 	while (!serial_idle(&serial))
 		__builtin_ia32_pause();
 	sys_power(sys, POWER_OFF);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Root as it is, until a moment after it has started its VMs: then it reads where nothing is. */
+#include "hv/root/root.h"
+
+#define STEPS 50u
+
+static struct root root;
+
+u64 rt_main(u64 index)
+{
+	const struct root_machine machine = {
+		.sys = { sys_call, tsc_read, sys_thread_page(index) },
+		.ports = { port_in, port_out },
+		.info = (const struct root_info *)USER_INFO,
+		.consoles = (u8 *)USER_CONSOLE,
+		.counters = (const u8 *)USER_COUNTERS,
+		.cores = (const u8 *)USER_CORES,
+	};
+
+	root_start(&root, &machine);
+	for (u32 i = 0; i < STEPS; i++)
+		root_step(&root);
+	__asm__ volatile("mov (%0), %0" : : "r"(0ull) : "memory");
+	return 0;
+}
