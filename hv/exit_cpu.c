@@ -195,7 +195,7 @@ NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 
 	lapic_eoi();
 	if (vector == VECTOR_KICK) {
-		rq->counters->kicks_received++;
+		rq->counters.kicks_received++;
 		/* Most kicks say "look at your mailbox", which every entry does. */
 		if (likely(atomic_load(&rq->woken) == NULL))
 			vcpu_resume_guest(vcpu);

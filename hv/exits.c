@@ -179,7 +179,7 @@ NORETURN void vmx_on_exit(struct vmx_vcpu *vmx)
 
 	vcpu->counters->time[TIME_GUEST] += now - rq->stamp;
 	rq->stamp = now;
-	rq->trace[rq->trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
+	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
 	atomic_store_relaxed(&vcpu->state, (u32)RUN_HOST);
 	/* An entry that failed has bit 31 set: never a row of the table. */
 	if (unlikely(reason >= EXIT_REASONS))
@@ -207,14 +207,14 @@ NORETURN void vmx_on_access_failed(u64 field, const void *caller)
 /* For the crash report: what this core's guests did last. */
 void crash_extra(struct core *core)
 {
-	const struct run_queue *rq = &run_queues[core->index];
+	const struct core_counters *c = &run_queues[core->index].counters;
 
 	printk("last exits of core %u, oldest first:\n", core->index);
 	for (u32 i = 0; i < TRACE_EXITS; i++) {
-		u64 who = rq->trace[(rq->trace_next + i) % TRACE_EXITS];
+		u64 word = c->trace[(c->trace_next + i) % TRACE_EXITS];
 
-		if (who != 0)
-			printk("  vm %lu vcpu %lu reason %lu\n", (who >> 32) / MAX_VCPUS,
-			       (who >> 32) % MAX_VCPUS, who & 0xffff);
+		if (word != 0)
+			printk("  vm %u vcpu %u reason %u\n", TRACE_VM(word), TRACE_VCPU(word),
+			       TRACE_REASON(word));
 	}
 }

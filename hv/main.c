@@ -78,9 +78,9 @@ void interrupt_in_idle(u8 vector)
 	struct run_queue *rq = this_queue();
 
 	if (vector == VECTOR_TIMER) {
-		rq->counters->timer_interrupts++;
+		rq->counters.timer_interrupts++;
 		rq->timer_at = VAPIC_NEVER;
 	} else if (vector == VECTOR_KICK) {
-		rq->counters->kicks_received++;
+		rq->counters.kicks_received++;
 	}
 }

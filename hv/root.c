@@ -68,8 +68,8 @@ bool root_map_host(struct vm *host)
 		return false;
 	fill_root_info(info, host);
 	for (u32 i = 0; i < core_count(); i++)
-		if (!process_map(host, USER_CORES + i * PAGE_SIZE,
-		                 ptr_to_hpa(run_queues[i].counters), PAGE_SIZE, 0))
+		if (!process_map(host, USER_CORES + i * PAGE_SIZE, kernel_hpa(run_queues[i].page),
+		                 PAGE_SIZE, 0))
 			return false;
 	return process_map(host, USER_COUNTERS, ptr_to_hpa(host->vcpu[0]->counters),
 	                   COUNTERS_STRIDE, 0);

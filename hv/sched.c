@@ -4,8 +4,6 @@
 #include "hv/account.h"
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
-#include "hv/base/frames.h"
-#include "hv/base/memory.h"
 #include "hv/cpu/clock.h"
 #include "hv/cpu/crash.h"
 #include "hv/cpu/lapic.h"
@@ -35,16 +33,12 @@ static u64 slice_of(const struct vcpu *vcpu)
 void sched_init(void)
 {
 	struct run_queue *rq = this_queue();
-	hpa_t frame = frame_alloc();
 
-	if (frame.raw == 0)
-		panic("no memory for the counters of core %u", this_core()->index);
 	rq->core = this_core();
-	rq->counters = hpa_to_ptr(frame);
 	rq->timer_at = VAPIC_NEVER;
 	rq->stamp = rdtsc();
-	rq->counters->created = rq->stamp;
-	rq->counters->now = rq->stamp;
+	rq->counters.created = rq->stamp;
+	rq->counters.now = rq->stamp;
 }
 
 /* ---- the queue ---- */
@@ -195,7 +189,7 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now)
 /* It may have fired before its time (the counter's range is short): so it is not armed now. */
 u32 sched_timer_fired(struct run_queue *rq, u64 now)
 {
-	rq->counters->timer_interrupts++;
+	rq->counters.timer_interrupts++;
 	rq->timer_at = VAPIC_NEVER;
 	return sched_take_timers(rq, now);
 }

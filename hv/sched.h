@@ -13,8 +13,6 @@
 #include "hv/cpu/core.h"
 #include "hv/vcpu.h"
 
-#define TRACE_EXITS 32u
-
 struct run_queue {
 	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, taken whole */
 
@@ -27,9 +25,12 @@ struct run_queue {
 	u64 base[VCPU_TIMES]; /* current's times when waiting vCPUs were last settled */
 	u64 min_runtime;      /* virtual run time that a newcomer starts at */
 	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
-	struct core_counters *counters;
-	u64 trace[TRACE_EXITS]; /* ring of this core's last exits: vcpu->trace_id | reason */
-	u8 trace_next;          /* free-running */
+
+	/* A page of its own, which root maps to read. */
+	union {
+		struct core_counters counters;
+		u8 page[PAGE_SIZE];
+	} ALIGNED(PAGE_SIZE);
 };
 
 extern struct run_queue run_queues[MAX_CORES];

@@ -250,7 +250,7 @@ static void interrupted(struct vcpu *vcpu, u64 vector)
 
 	lapic_eoi();
 	if (vector == VECTOR_KICK) {
-		rq->counters->kicks_received++;
+		rq->counters.kicks_received++;
 		culprit = sched_take_wakes(rq);
 	} else {
 		culprit = sched_timer_fired(rq, rdtsc());

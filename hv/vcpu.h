@@ -90,7 +90,7 @@ struct vcpu {
 	struct vapic *apic;
 	struct vcpu_counters *counters;
 	u32 index;
-	u64 trace_id; /* (vm * MAX_VCPUS + index) << 32 */
+	u64 trace_id; /* TRACE_WHO */
 
 	struct exit_counter *exit; /* of the exit being handled */
 	u64 exit_ticks;            /* what earlier legs of this exit took */

@@ -47,7 +47,7 @@ static bool build_vcpu(struct vm *vm, u32 index)
 	vm->vcpu[index] = vcpu;
 	vcpu->vm = vm;
 	vcpu->index = index;
-	vcpu->trace_id = (u64)(vm->id * MAX_VCPUS + index) << 32;
+	vcpu->trace_id = TRACE_WHO(vm->id, index);
 	vcpu->rq = queue_for(vm, index);
 	vcpu->exit = &vcpu->uncounted;
 	vcpu->activity = ACTIVITY_NONE;

@@ -21,7 +21,7 @@
 /* One exit reason. Ticks run from exit to entry, without the time spent ready or blocked. */
 struct exit_counter {
 	u64 count, ticks, min, max; /* min and max are valid when count > 0 */
-	u64 span; /* max - min: one comparison tells that neither changes */
+	u64 span;                   /* max - min: one comparison tells that neither changes */
 	u64 hist[HIST_BUCKETS];
 };
 
@@ -103,8 +103,8 @@ struct vcpu_counters {
 	u64 magic;
 	u32 vm, vcpu, core, size; /* size of this structure in bytes */
 	u64 created;              /* TSC when accounting of this vCPU began */
-	u64 now;                  /* TSC up to which time[] was complete, when the vCPU last gave way */
-	u64 entries;              /* VM entries */
+	u64 now;     /* TSC up to which time[] was complete, when the vCPU last gave way */
+	u64 entries; /* VM entries */
 	u64 time[VCPU_TIMES];
 	u64 event[VCPU_EVENTS];
 	u64 blame[MAX_VMS][BLAME_CAUSES];
@@ -116,12 +116,21 @@ struct vcpu_counters {
 #define COUNTERS_STRIDE 0x8000ul
 static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew their pages");
 
+/* The last exits of a core: a ring of words of who and why. */
+#define TRACE_EXITS         32u
+#define TRACE_WHO(vm, vcpu) ((u64)((vm)*MAX_VCPUS + (vcpu)) << 32)
+#define TRACE_VM(word)      ((u32)((word) >> 32) / MAX_VCPUS)
+#define TRACE_VCPU(word)    ((u32)((word) >> 32) % MAX_VCPUS)
+#define TRACE_REASON(word)  ((u32)(word)&0xffff) /* the basic exit reason; bit 31: entry failed */
+
 /* What a core did; with its vCPUs' times it adds up to the wall clock since `created`. */
 struct core_counters {
 	u64 created, now;
 	u64 idle;           /* nothing ready */
 	u64 kicks_received; /* kick interrupts taken */
 	u64 timer_interrupts;
+	u64 trace[TRACE_EXITS]; /* TRACE_WHO | exit reason; 0: no exit yet */
+	u8 trace_next;          /* where the next one goes, modulo TRACE_EXITS; free-running */
 };
 
 #endif

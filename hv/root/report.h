@@ -65,6 +65,7 @@ void report_events(const struct report *r, const struct report_vm *vm, struct ou
 void report_blame(const struct report *r, struct out *out);
 void report_times(const struct report *r, struct out *out);
 void report_cores(const struct report *r, struct out *out);
+void report_trace(const struct report *r, struct out *out);
 
 /* --- lines for programs (report_json.c): all rows of one VM; of the machine --- */
 

@@ -156,6 +156,15 @@ static void focus(struct root *r, struct slot *s)
 		tell(r, s, SYS_EBUSY);
 }
 
+static void trace(struct root *r, struct slot *s)
+{
+	struct report report;
+
+	(void)s;
+	final_view(r, &report);
+	report_trace(&report, &r->console.out);
+}
+
 static void report(struct root *r, struct slot *s)
 {
 	(void)s;
@@ -184,6 +193,7 @@ const struct shell_command shell_commands[] = {
 	{ "events", SHELL_MAYBE_VM, "everything else that is counted", events },
 	{ "blame", SHELL_NONE, "who took time from whom, and by what", blame },
 	{ "times", SHELL_NONE, "where the time of vCPUs and cores went", times },
+	{ "trace", SHELL_NONE, "the last exits of each core", trace },
 	{ "report", SHELL_NONE, "all tables", report },
 	{ "focus", SHELL_VM, "give the VM the terminal; ^T leads back", focus },
 	{ "pause", SHELL_VM, "let it stand still", pause },

@@ -177,6 +177,27 @@ START_TEST(tables)
 }
 END_TEST
 
+/* Oldest first, over the ring's end; a core without exits has its heading alone. */
+START_TEST(trace_in_order)
+{
+	struct out *o = ring3_text(&out);
+	const char *halt, *cpuid;
+
+	setup();
+	core(1)->trace_next = TRACE_EXITS + 1;
+	core(1)->trace[0] = TRACE_WHO(2, 255) | 10;
+	core(1)->trace[TRACE_EXITS - 1] = TRACE_WHO(1, 0) | 12;
+	report_trace(&report, o);
+	halt = strstr(out.text, "hlt");
+	cpuid = strstr(out.text, "cpuid");
+	ck_assert_ptr_nonnull(halt);
+	ck_assert_ptr_nonnull(cpuid);
+	ck_assert_msg(halt < cpuid, "%s", out.text);
+	ck_assert_holds(out.text, "255");
+	ck_assert_holds(out.text, "    0\n    1\n");
+}
+END_TEST
+
 static void assert_lines_are_objects(char *text)
 {
 	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -266,5 +287,5 @@ START_TEST(dumps)
 }
 END_TEST
 
-RING3_MAIN("root_report", good, each_failure_is_told, sums, tables, lines, top_shows_differences,
-           dumps)
+RING3_MAIN("root_report", good, each_failure_is_told, sums, tables, trace_in_order, lines,
+           top_shows_differences, dumps)
