@@ -63,7 +63,8 @@ NORETURN void hv_core_main(struct core *core)
 	sched_run();
 }
 
-NORETURN void hv_main(const struct boot_info *info)
+/* Kept as a function: crash reports are tested at it. */
+NORETURN NOINLINE void hv_main(const struct boot_info *info)
 {
 	machine_init(info);
 	atomic_store(&machine_ready, 1u);

@@ -20,9 +20,9 @@ def address(symbol):
     return re.search(rf"^(\S+) \w {symbol}$", names.stdout, re.M).group(1)
 
 
-def crash(*settings, at="hv_main"):
+def crash(*settings):
     """Boots, stops at a function, changes registers, goes on."""
-    commands = [f"lb 0x{address(at)}", "c", *(f"set {s}" for s in settings), "c"]
+    commands = [f"lb 0x{address('hv_main')}", "c", *(f"set {s}" for s in settings), "c"]
 
     def execute_debugger(command, *rest):
         with open(command[-1], "w", encoding="ascii") as f:
@@ -30,7 +30,7 @@ def crash(*settings, at="hv_main"):
         return execute(command, *rest)
 
     machine.execute = execute_debugger
-    run = start(BODY, None, cpus=4, seconds=30)
+    run = start(BODY, None, cpus=4, seconds=60)
     tap.is_(run.ended, "shutdown", f"{settings[0]}: crash=poweroff ends the machine", run.explain())
     return run.console[run.console.find("cores: 4"):]
 
@@ -39,7 +39,7 @@ report = crash("rdi = 0x10")
 tap.like(report, r"^CRASH on core 0 \(APIC ID 0\): #PF, vector 14, error code 0x0$",
          "a page fault says what, where, why", report)
 tap.like(report, r"^at 0x[0-9a-f]{16} \w+\+0x[0-9a-f]+$", "the place has a name", report)
-tap.like(report, r"^cs 8 ss .* cr2 1. cr3 ", "CR2 is the address", report)
+tap.like(report, r"^cs 8 ss .* cr2 1[0-9a-f]{0,3} cr3 ", "CR2 is the address", report)
 tap.like(report, r"^    0x[0-9a-f]+ boot_done\+0x[0-9a-f]+$", "the backtrace has the caller",
          report)
 tap.like(report, r"^end of the crash report: the machine ends$", "the report has an end", report)
@@ -61,7 +61,7 @@ tap.like(report, r" cr2 ffffc00000000f", "CR2 lies in the guard page", report)
 report = crash("rsp = 0x0000900000000000")
 tap.like(report, r"^CRASH on core 0 .*: #(DF|SS)", "no stack at all: still a report", report)
 
-report = crash("rdi = 0x10", at="crash_extra")
+report = crash("rax = 0x10")
 tap.unlike(report, "^CRASH", "no crash, no report")
 tap.like(report, r"^PANIC on core 0 .*no module is called root", "a panic is a report", report)
 tap.like(report, r"^    0x[0-9a-f]+ hv_main\+0x[0-9a-f]+$", "with a backtrace", report)
