@@ -2,10 +2,12 @@
 /*
  * ipibench: what an IPI costs, by path and number of targets.
  *
- *   ipibench [WORKLOAD...] [path=all|NAME,...] [n=200] [warmup=20] [targets=k] [halt=1] ...
+ *   ipibench [WORKLOAD...] [path=all|NAME,...] [n=200] [warmup=20] [targets=k] [use=n] [halt=1] ...
+ *            [then WORKLOAD... [KEY=VALUE...]]...
  *
  * Workloads are the rows of `workloads` below; without one, `all`. Every IPI asked for is counted
- * by its receiver, and a test point says whether each arrived exactly once.
+ * by its receiver, and a test point says whether each arrived exactly once. A part behind `then`
+ * comes when the one before is over; keys count for it and those after it.
  */
 #include "guest-tools/lib/args.h"
 #include "guest-tools/lib/boot.h"
@@ -23,6 +25,7 @@
 
 static struct plan plan;
 static const char *path_list;
+static u32 used; /* CPUs that take part; the others halt */
 
 /* --- one CPU alone ---------------------------------------------------------------------------- */
 
@@ -104,7 +107,7 @@ static u32 next_k(u32 k, u32 others)
 
 static void run_set(const struct send_path *path)
 {
-	u32 others = cpu_ids_count - 1;
+	u32 others = used - 1;
 	u32 only = (u32)args_number("targets", 0);
 
 	for (u32 k = 1; k <= others; k = next_k(k, others))
@@ -114,7 +117,7 @@ static void run_set(const struct send_path *path)
 
 static void run_broadcast(const struct send_path *path)
 {
-	measure_ping(path, PLAN_BROADCAST, cpu_ids_count - 1, "broadcast", "broadcast-send");
+	measure_ping(path, PLAN_BROADCAST, used - 1, "broadcast", "broadcast-send");
 }
 
 /* As fast as can be, without waiting for anyone: `n` rounds, or as many as fit in `ticks`. */
@@ -122,7 +125,7 @@ static void run_storm(const struct send_path *path)
 {
 	u64 limit = args_number("ticks", 0), start, end, sent = 0, received = 0;
 	struct exit_count before = counters_exits(), exits;
-	u32 targets[MAX_CPUS], others = cpu_ids_count - 1;
+	u32 targets[MAX_CPUS], others = used - 1;
 
 	for (u32 i = 0; i < others; i++)
 		targets[i] = i + 1;
@@ -207,20 +210,21 @@ struct workload {
 	void (*on_path)(const struct send_path *path);
 	bool needs_others;
 	bool in_all;
+	bool reaches_all; /* whoever takes part */
 };
 
 static const struct workload workloads[] = {
-	{ "null", run_null, NULL, false, true },
-	{ "cpuid", run_cpuid, NULL, false, true },
-	{ "port", run_port, NULL, false, true },
-	{ "vmcall", run_vmcall, NULL, false, true },
-	{ "self", NULL, measure_self, false, true },
-	{ "eoi", NULL, measure_eoi, false, true },
-	{ "pingpong", NULL, run_unicast, true, true },
-	{ "set", NULL, run_set, true, true },
-	{ "broadcast", NULL, run_broadcast, true, true },
-	{ "storm", NULL, run_storm, true, false },
-	{ "victim", run_victim, NULL, false, false },
+	{ "null", run_null, NULL, false, true, false },
+	{ "cpuid", run_cpuid, NULL, false, true, false },
+	{ "port", run_port, NULL, false, true, false },
+	{ "vmcall", run_vmcall, NULL, false, true, false },
+	{ "self", NULL, measure_self, false, true, false },
+	{ "eoi", NULL, measure_eoi, false, true, false },
+	{ "pingpong", NULL, run_unicast, true, true, false },
+	{ "set", NULL, run_set, true, true, false },
+	{ "broadcast", NULL, run_broadcast, true, true, true },
+	{ "storm", NULL, run_storm, true, false, true },
+	{ "victim", run_victim, NULL, false, false, false },
 };
 
 static bool wanted(const struct workload *w)
@@ -239,8 +243,10 @@ static void run_on_path(const struct send_path *path)
 	for (const struct workload *w = workloads; w < workloads + ARRAY_SIZE(workloads); w++) {
 		if (w->on_path == NULL || !wanted(w))
 			continue;
-		if (w->needs_others && cpu_ids_count < 2)
+		if (w->needs_others && used < 2)
 			tap_skip(w->name, "one CPU");
+		else if (w->reaches_all && used < cpu_ids_count)
+			tap_skip(w->name, "it would reach CPUs that use= leaves out");
 		else
 			w->on_path(path);
 	}
@@ -264,12 +270,14 @@ static void run_paths(void)
 	}
 }
 
+#define THEN "then"
+
 static void check_words(void)
 {
 	const char *word;
 
 	for (u32 i = 0; (word = args_word(i, NULL)) != NULL; i++) {
-		bool known = strcmp(word, "all") == 0;
+		bool known = strcmp(word, "all") == 0 || strcmp(word, THEN) == 0;
 
 		for (u32 w = 0; w < ARRAY_SIZE(workloads); w++)
 			known |= strcmp(word, workloads[w].name) == 0;
@@ -283,21 +291,28 @@ static void check_words(void)
 	}
 }
 
-int guest_main(void)
+static void run_part(void)
 {
-	check_words();
 	measure_runs = (u32)args_number("n", 200);
 	measure_warmup = (u32)args_number("warmup", 20);
 	path_list = args_text("path", "xapic,x2apic,x2apic-cluster,hypercall,hypercall-tap");
-	smp_idle_halts = args_number("halt", 0) != 0;
-	smp_start_all();
-	print("# ipibench on %s, %u CPUs, loaded by %s, targets %s\n", hypervisor.name,
-	      cpu_ids_count, boot_info.loader, smp_idle_halts ? "halt" : "spin");
-	interrupts_on();
+	used = MIN(MAX((u32)args_number("use", MAX_CPUS), 1u), cpu_ids_count);
+	smp_idle(args_number("halt", 0) != 0 ? 1 : used);
 	for (const struct workload *w = workloads; w < workloads + ARRAY_SIZE(workloads); w++)
 		if (w->local != NULL && wanted(w))
 			w->local();
 	run_paths();
+}
+
+int guest_main(void)
+{
+	check_words();
+	smp_start_all();
+	print("# ipibench on %s, %u CPUs, loaded by %s\n", hypervisor.name, cpu_ids_count,
+	      boot_info.loader);
+	interrupts_on();
+	while (args_next(THEN))
+		run_part();
 	args_finish();
 	report_table();
 	return tap_done();

@@ -5,7 +5,7 @@
 #include "guest-tools/lib/print.h"
 #include "guest-tools/lib/string.h"
 
-#define ARGS_MAX 32
+#define ARGS_MAX 64
 
 struct arg {
 	const char *key;
@@ -16,6 +16,7 @@ struct arg {
 static char text[COMMAND_LINE_MAX];
 static struct arg args[ARGS_MAX];
 static u32 args_count;
+static u32 part_begin, part_end; /* what counts: words from begin, keys up to end */
 
 static bool looks_like_path(const char *word)
 {
@@ -69,11 +70,26 @@ void args_parse(const char *command_line)
 		else if (args_count != 0 || word != text || !looks_like_path(word))
 			arg_add(word);
 	}
+	part_end = args_count;
+}
+
+bool args_next(const char *separator)
+{
+	static bool begun;
+
+	if (begun && part_end == args_count)
+		return false;
+	part_begin = begun ? part_end + 1 : 0;
+	begun = true;
+	for (part_end = part_begin; part_end < args_count; part_end++)
+		if (args[part_end].value == NULL && strcmp(args[part_end].key, separator) == 0)
+			break;
+	return true;
 }
 
 const char *args_word(u32 n, const char *fallback)
 {
-	for (u32 i = 0; i < args_count; i++)
+	for (u32 i = part_begin; i < part_end; i++)
 		if (args[i].value == NULL && n-- == 0)
 			return args[i].key;
 	return fallback;
@@ -83,7 +99,7 @@ const char *args_text(const char *key, const char *fallback)
 {
 	const char *value = fallback;
 
-	for (u32 i = 0; i < args_count; i++) {
+	for (u32 i = 0; i < part_end; i++) {
 		if (args[i].value != NULL && strcmp(args[i].key, key) == 0) {
 			value = args[i].value;
 			args[i].used = true;

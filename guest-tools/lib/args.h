@@ -11,6 +11,13 @@
 /* Splits a copy of the line. Once, before the rest. */
 void args_parse(const char *command_line);
 
+/*
+ * An image that does several things in turn calls this before each: words are then those up to the
+ * next `separator` alone, and a key counts from where it stands on, until it is given anew. False:
+ * that was all. Without a call everything counts.
+ */
+bool args_next(const char *separator);
+
 /* The n-th word without '=', or fallback. */
 const char *args_word(u32 n, const char *fallback);
 

@@ -24,6 +24,7 @@ u8 cpu_stacks[MAX_CPUS][KIT_STACK_SIZE] ALIGNED(4096);
 u32 cpu_ids[MAX_CPUS];
 u32 cpu_ids_count = 1;
 bool smp_idle_halts;
+static u32 smp_spinners = MAX_CPUS;
 
 extern const u8 trampoline_start[], trampoline_end[];
 void ap_main(u32 index) NORETURN;
@@ -50,10 +51,28 @@ u32 cpu_count(void)
 	return n;
 }
 
+static bool idle_halts(u32 index)
+{
+	return smp_idle_halts || index >= atomic_load(&smp_spinners);
+}
+
+static void wake(u32 index)
+{
+	apic_current()->send(cpus[index].apic_id, ICR_FIXED | VECTOR_WAKE);
+}
+
+void smp_idle(u32 spinners)
+{
+	atomic_store_fence(&smp_spinners, spinners);
+	for (u32 i = 1; i < MAX_CPUS; i++)
+		if (cpus[i].online)
+			wake(i);
+}
+
 static void wait_for_job(struct cpu *cpu)
 {
 	while (atomic_load(&cpu->job) == NULL) {
-		if (!smp_idle_halts) {
+		if (!idle_halts(cpu->index)) {
 			cpu_relax();
 			continue;
 		}
@@ -88,8 +107,8 @@ void smp_post(u32 index, job_fn fn, void *arg)
 
 	cpu->job_arg = arg;
 	atomic_store_fence(&cpu->job, fn);
-	if (smp_idle_halts)
-		apic_current()->send(cpu->apic_id, ICR_FIXED | VECTOR_WAKE);
+	if (idle_halts(index))
+		wake(index);
 }
 
 void smp_wait(u32 index)

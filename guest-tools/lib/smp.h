@@ -64,6 +64,9 @@ static ALWAYS_INLINE struct cpu *this_cpu(void)
 	return cpu;
 }
 
+/* From now on the first `spinners` CPUs spin while they wait for jobs, the others halt. */
+void smp_idle(u32 spinners);
+
 /* Makes cpus[index] the CPU that this runs on: GS, GDT, IDT, TSS. Every CPU, once per start. */
 void cpu_setup(u32 index);
 

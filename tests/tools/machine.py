@@ -46,9 +46,10 @@ info: action=ignore
 """
 
 
-# Debian's Bochs 2.7 has its debugger built in, whose commands set the turns, whatever quantum= says:
-# "continue" lets CPUs run 5 instructions each in turn, "step all" 1. A step's count has 32 bits, so
-# there are many of them; together they outlast any time limit.
+# Debian's Bochs 2.7 has its debugger built in, whose commands set the turns, whatever quantum=
+# says: "continue" lets CPUs run 5 instructions each in turn, "step all" 1. A step's count has 32
+# bits, so there are many of them; together they outlast any time limit. One CPU alone takes no
+# turns, and "step all" does not survive it.
 STEPS = "s all 4000000000\n" * 2000
 TURNS = {1: STEPS, 5: "c\n"}
 
@@ -57,7 +58,7 @@ def no_turns(quantum):
     """Why CPUs cannot take turns of so many instructions in Bochs; "" where they can."""
     if quantum in TURNS:
         return ""
-    return f"quantum {quantum}: Debian's Bochs gives CPUs turns of 1 or of 5 instructions, no others"
+    return f"quantum {quantum}: Debian's Bochs gives CPUs turns of 1 or of 5 instructions only"
 
 
 class Refused(Exception):
@@ -317,7 +318,7 @@ def run_bochs(config, sink=None, stdin=None):
                                    model=config.model, cpus=config.cpus, ips=config.ips,
                                    quantum=config.quantum, iso=os.path.abspath(config.iso)))
         with open(f"{place}/commands", "w", encoding="ascii") as f:
-            f.write(TURNS[config.quantum])
+            f.write(TURNS[config.quantum if config.cpus > 1 else 5])
         command = ["bochs", "-q", "-f", f"{place}/bochsrc", "-rc", f"{place}/commands"]
         with RawTerminal(stdin):
             status, seconds = execute(command, config, console, f"{place}/bochs.out")

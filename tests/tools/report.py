@@ -20,6 +20,11 @@ UNITS = {
     "qemu": "ticks of the TSC",
     "": "ticks: instructions in Bochs, TSC cycles on a processor",
 }
+COST_LEGEND = ["",
+               "median, p99  from before the send until the last target has acknowledged; self: "
+               "until its handler",
+               "sender       until the send has returned, median",
+               "exits        an operation, of all CPUs; self: of the sender's"]
 BOLD, DIM, RED, GREEN, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[0m"
 
 
@@ -89,11 +94,15 @@ def cost_table(records):
     value = {(r["op"], r["targets"], bench_column(r)): r for r in benches}
     columns = sorted({bench_column(r) for r in benches if r["op"] in IPI_OPS}, key=column_order)
     ipis, others = bench_rows(benches)
-    rows = [["operation", "targets", ""] + [c[0] if c[1] else "native" for c in columns],
-            ["", "", "in"] + [c[2] if c[1] else c[0] for c in columns], None]
+    rows = [["operation", "targets", ""] + [c[0] for c in columns],
+            ["", "", "in"] + [c[2] if c[1] else "native" for c in columns], None]
     for op, targets in ipis:
+        if op == "set" and targets == 1 and ("unicast", 1) in ipis:
+            continue  # the same once more
         found = [value.get((op, targets, c)) for c in columns]
         sends = [value.get((op + "-send", targets, c)) for c in columns]
+        if len(rows) > 3:
+            rows.append([""])
         rows.append([op, str(targets), "median"] + [number(r and r["p50"]) for r in found])
         rows.append(["", "", "p99"] + [number(r and r["p99"]) for r in found])
         if any(sends):
@@ -190,11 +199,11 @@ def render(records, machine="", colour=False):
     lines = []
     for title, note, body in (
             ("What one IPI costs, by path and number of targets",
-             f"{unit}; until the last target's acknowledgement",
-             cost_table(records)),
+             f"{unit}", cost_table(records) + COST_LEGEND),
             ("Exits by VM and reason", "ticks from exit to entry", exits_table(records)),
             ("Blame: time that a VM was ready to run and could not, by who had the core",
-             "ticks", blame_table(records))):
+             "ticks; cause guest: it ran; exit, monitor: work for it; kick, timer: its interrupts",
+             blame_table(records))):
         lines += [paint(BOLD, title), paint(DIM, f"({note})"), *body, ""]
     good = verdict(records)
     lines.append({True: paint(GREEN, "verdict: ok"), False: paint(RED, "verdict: failed"),

@@ -59,8 +59,8 @@ def run(records, *args):
 
 
 text = report.render(SAMPLE, "bochs")
-tap.like(text, r"operation +targets +native +x2apic +hypercall$", "native stands beside its mode")
-tap.like(text, r"^ +in +x2apic +a +b$", "and each column says whose it is")
+tap.like(text, r"operation +targets +x2apic +x2apic +hypercall$", "native stands beside its mode")
+tap.like(text, r"^ +in +native +a +b$", "and each column says whose it is")
 tap.like(text, r"^unicast +1 +median +207 +653 +1,702$", "medians in one row")
 tap.like(text, r"^ +p99 +297 +743 +1,792$", "99th percentiles below")
 tap.like(text, r"^ +exits +- +4\.00 +3\.50$", "exits an operation below that")
