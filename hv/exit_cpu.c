@@ -198,7 +198,7 @@ NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 		rq->counters.kicks_received++;
 		/* Most kicks say "look at your mailbox", which every entry does. */
 		if (likely(atomic_load(&rq->woken) == NULL))
-			vcpu_resume_guest(vcpu);
+			vcpu_enter_guest(vcpu);
 		account_taken(vcpu, sched_take_wakes(rq), BLAME_KICK, rdtsc());
 	} else if (vector == VECTOR_TIMER) {
 		account_taken(vcpu, sched_timer_fired(rq, rdtsc()), BLAME_TIMER, rdtsc());

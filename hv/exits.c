@@ -180,7 +180,6 @@ NORETURN void vmx_on_exit(struct vmx_vcpu *vmx)
 	vcpu->counters->time[TIME_GUEST] += now - rq->stamp;
 	rq->stamp = now;
 	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
-	atomic_store_relaxed(&vcpu->state, (u32)RUN_HOST);
 	/* An entry that failed has bit 31 set: never a row of the table. */
 	if (unlikely(reason >= EXIT_REASONS))
 		exit_refused(vcpu, reason);
@@ -194,7 +193,6 @@ NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vmx, bool invalid)
 	struct vcpu *vcpu = vcpu_of(vmx);
 
 	account(vcpu, TIME_GUEST, rdtsc());
-	atomic_store_relaxed(&vcpu->state, (u32)RUN_HOST);
 	vm_end(vcpu, END_ENTRY_FAILED, invalid ? ~0ull : vmcs_read32(VMCS_INSTRUCTION_ERROR));
 	vcpu_run(vcpu);
 }

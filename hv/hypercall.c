@@ -59,7 +59,9 @@ static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
 	struct vcpu *target = by_apic_id(vcpu, arg->a1);
 
 	count(vcpu, EVENT_PV_KICK);
-	if (target == NULL)
+	if (target == vcpu)
+		vcpu->kicked = true;
+	if (target == NULL || target == vcpu)
 		return 0;
 	atomic_or(&target->requests, REQUEST_KICK);
 	sched_notify(target);

@@ -62,6 +62,7 @@ NORETURN void message_resume_thread(struct vcpu *vcpu)
 	u64 now = rdtsc();
 	u64 watch = now + clock_get()->tsc_hz / WATCHES_PER_SECOND;
 
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
 	account_leg(vcpu, TIME_EXIT, now);
 	sched_arm_timer(rq, MIN(watch, sched_slice_end(vcpu)), now);
 	core_grant_ports(rq->core, vcpu->vm->id == HOST_VM);

@@ -270,6 +270,6 @@ NORETURN void user_trap(struct user_regs *regs)
 	else if (regs->vector < 32)
 		vm_end(vcpu, END_MONITOR_FAULT, regs->vector);
 	if (likely(!vcpu->thread.busy && vcpu->activity == ACTIVITY_RUN && !vcpu->paused))
-		vcpu_resume_guest(vcpu);
+		vcpu_enter_guest(vcpu);
 	vcpu_run(vcpu);
 }

@@ -192,13 +192,9 @@ static void run_anew(void *vcpu)
 	vcpu_run(vcpu);
 }
 
-/*
- * Leaves RUN_GUEST, in which no vCPU may be but on its way into the guest. On an empty stack, for
- * vcpu_run may come here again at once, as often as others send requests.
- */
+/* On an empty stack: vcpu_run may come here again at once, as often as others send requests. */
 static NORETURN void turn_back(struct vcpu *vcpu)
 {
-	atomic_store(&vcpu->state, (u32)RUN_HOST);
 	stack_switch(vcpu->vmx.stack_top, run_anew, vcpu);
 }
 
@@ -211,8 +207,8 @@ static void take_deadline(struct vcpu *vcpu)
 	set_timer(vcpu, now);
 }
 
-/* Something besides mail wants attention. RUN_GUEST is published, there is no mail. */
-static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
+/* What stands in vmx.pending, then the guest. RUN_GUEST is published, there is no mail. */
+static NORETURN void attend(struct vcpu *vcpu)
 {
 	u32 pending = vcpu->vmx.pending;
 	u64 legs;
@@ -244,18 +240,35 @@ static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
 			turn_back(vcpu);
 		publish(vcpu);
 	} while (has_mail(vcpu));
-	resume_with_attention(vcpu);
+	attend(vcpu);
 }
 
-NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
+/* Something wants attention; it may be an event that the guest sent to its own mailbox. */
+static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
 {
-	publish(vcpu);
 	if (unlikely(has_mail(vcpu)))
 		resume_with_mail(vcpu);
+	attend(vcpu);
+}
+
+/*
+ * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
+ * kick exits as soon as the guest is entered. So the short way neither publishes nor looks.
+ */
+NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
+{
 	if (unlikely(vcpu->vmx.pending != 0))
 		resume_with_attention(vcpu);
 	account_exit_done(vcpu, 0, rdtsc());
 	vmx_enter(&vcpu->vmx);
+}
+
+NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
+{
+	publish(vcpu);
+	if (unlikely(has_mail(vcpu)))
+		resume_with_mail(vcpu);
+	vcpu_resume_guest(vcpu);
 }
 
 /* ---- everything that is not the short way ---- */
@@ -313,6 +326,7 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 	for (;;) {
 		u64 now = rdtsc();
 
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
 		vcpu->vmx.pending &= ~ATTEND_RUN;
 		take_time(vcpu, now);
 		if (vcpu->thread.busy && vcpu->vm->id != HOST_VM && now >= message_due(vcpu))
@@ -328,7 +342,7 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 		if (thread_ready(vcpu, now))
 			message_resume_thread(vcpu);
 		if (vcpu->activity == ACTIVITY_RUN && !vcpu->thread.busy && !vcpu->paused)
-			vcpu_resume_guest(vcpu);
+			vcpu_enter_guest(vcpu);
 		sched_block(vcpu, sleep_until(vcpu));
 	}
 }

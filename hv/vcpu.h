@@ -23,8 +23,8 @@ struct vm;
 
 /* What a sender must know of a target: docs/architecture.md, delivery. */
 enum run_state {
-	RUN_HOST,    /* in ring 0, in ring 3, or ready: looks at its mailbox before it enters */
-	RUN_GUEST,   /* in guest mode, or about to be: kick */
+	RUN_HOST,    /* in ring 3, in vcpu_run, or ready: looks at its mailbox before it enters */
+	RUN_GUEST,   /* in guest mode, or in an exit that goes straight back to it: kick */
 	RUN_BLOCKED, /* sleeps: who moves it to RUN_HOST queues it and kicks its core */
 };
 
@@ -138,8 +138,12 @@ static ALWAYS_INLINE struct vcpu *vcpu_of_regs(struct user_regs *regs)
  */
 NORETURN void vcpu_run(struct vcpu *vcpu);
 
-/* The short way back after an exit that was handled whole. */
+/* The short way back, after an exit that was handled whole on this core, without leaving RUN_GUEST.
+ */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu);
+
+/* The way in from anywhere else: after ring 3, vcpu_run, a kick. */
+NORETURN void vcpu_enter_guest(struct vcpu *vcpu);
 
 /* The guest's TSC at a host TSC. */
 static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)

@@ -156,6 +156,7 @@ void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value)
 	};
 	dump_vcpu(vcpu, &vm->end.dump);
 	vcpu->vmx.pending |= ATTEND_RUN;
+	atomic_store(&vcpu->state, (u32)RUN_HOST); /* no need to be kicked by itself */
 	request_all(vm, REQUEST_STOP);
 }
 
