@@ -136,6 +136,22 @@ START_TEST(long_bitmaps)
 }
 END_TEST
 
+/* No base makes an ID wrap round to somebody. */
+START_TEST(bases_at_the_end)
+{
+	u64 words[VAPIC_SET_WORDS];
+
+	memset(words, 0xff, sizeof(words));
+	begin(70, false);
+	for (u64 back = 1; back <= 1100; back++) {
+		ck_assert_uint_eq(vapic_send_set(&w.vm, &w.mem[0], vapic_icr_x2apic(0x40), words,
+		                                 VAPIC_SET_WORDS, 0 - back, &fx),
+		                  VAPIC_SENT);
+		ck_assert_uint_eq(fx.sent.dropped, 1024);
+	}
+}
+END_TEST
+
 /* More words than a set has are not read. */
 START_TEST(too_many_words)
 {
@@ -151,4 +167,5 @@ START_TEST(too_many_words)
 END_TEST
 
 VAPIC_MAIN("vapic_pv", { every_bit_at_every_base, 2 }, { every_icr, 2 }, { results, 1 },
-           { coalesced_counts_as_accepted, 1 }, { long_bitmaps, 1 }, { too_many_words, 1 })
+           { coalesced_counts_as_accepted, 1 }, { long_bitmaps, 1 }, { bases_at_the_end, 1 },
+           { too_many_words, 1 })
