@@ -129,8 +129,8 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 
 LINTS := $(wildcard tests/lint/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := tests/emu/guests.t tests/emu/faults.t
-EMUS  := $(filter $(LONG),$(EMUS)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
+LONG  := $(addprefix tests/emu/,guests.t account.t ring3.t faults.t) # longest first
+EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus ## every test: host unit tests, lints, emulator tests; one verdict at the end
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS) $(LINTS) $(UNITS)
