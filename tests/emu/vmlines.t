@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tools")
-from tapvisor_test import BUILD, boot, tap  # noqa: E402
+from tapvisor_test import BUILD, boot, guest_passes, machine, tap  # noqa: E402
 
 EMPTY = f"{BUILD}/emu/vmlines/empty.elf"
 os.makedirs(os.path.dirname(EMPTY), exist_ok=True)
@@ -117,6 +117,17 @@ for what, modules, args, message in (
     run = boot(modules, args, {"empty.elf": EMPTY}, cpus=2, seconds=60)
     look(run, what)
     tap.like(run.console, message, f"{what}: {message}", run.console)
+
+# What only processors can offer: Sandy Bridge has no APICv; with it, ring 0 is not ready for it.
+SANDY_BRIDGE = "corei7_sandy_bridge_2600k"
+APICV = ("number 4: these processors have no virtual-interrupt delivery: apicv=off",
+         "vm apicv cannot be made: it asks for a feature that this machine does not offer")
+for model, message in zip((SANDY_BRIDGE, machine.BOCHS_MODEL), APICV):
+    run = boot([RIGHT, f"{IMAGE} vm name=apicv apicv=on"], cpus=2, model=model, seconds=60)
+    look(run, f"apicv=on, {model}")
+    tap.like(run.console, message, f"apicv=on, {model}: refused", run.console)
+run = boot([f"{RIGHT} apicv=off"], cpus=2, model=SANDY_BRIDGE, seconds=60)
+guest_passes(run, "right", f"apicv=off, {SANDY_BRIDGE}")
 
 # What only the monitor can tell: this VM ends, and the others run.
 run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", f"{IMAGE} vm name=small mem=2M",
