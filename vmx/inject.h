@@ -42,8 +42,8 @@ enum vmx_injection {
 MUST_USE enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector);
 
 /*
- * The usual case alone: of the events nothing but an interrupt is pending. True: the vector was taken; false: a
- * window was opened.
+ * The usual case alone: of the events nothing but an interrupt is pending. True: the vector was
+ * taken; false: a window was opened.
  */
 MUST_USE bool vmx_inject_interrupt(struct vmx_vcpu *vcpu, u8 vector);
 

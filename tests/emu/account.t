@@ -66,11 +66,15 @@ def ipis(run, what):
         events = run.lines("events", vm=vm)[0]
         posted = sum(r["posted"] for r in run.lines("ipi", vm=vm))
         ours = events["inject-interrupt"] + events["inject-nmi"] + events["folded"]
-        # A start is posted too: INIT and SIPI are not injected.
+        # A start is posted too: INIT and SIPI are not injected. Its second SIPI may have coalesced
+        # with the first, and was not posted then: only so much may be between the two sums.
         starts = sum(r["modes"].get("init", 0) + r["modes"].get("sipi", 0)
                      for r in run.lines("ipi", vm=vm))
-        tap.is_(ours, posted - starts + events["timer"],
-                f"{what}: {vm}: what was posted was injected or folded, once", events)
+        twice = sum(r["coalesced"] for r in run.lines("ipi", vm=vm))
+        least = posted - starts + events["timer"]
+        tap.ok(least <= ours <= least + min(starts, twice),
+               f"{what}: {vm}: what was posted was injected or folded, once",
+               f"{ours} of {least} to {least + min(starts, twice)}: {events}")
 
 
 def guests(run, what):

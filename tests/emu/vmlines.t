@@ -112,7 +112,8 @@ for what, modules, args, message in (
         ("no monitor", ["root.elf root", "self_ipi.elf vm name=monitor", "monitor.elf vm name=b"],
          "", "in grub.cfg: the monitor is missing"),
         ("options", [RIGHT], "consolle=com1 batch=1 telemetry=com3",
-         r"multiboot2: no such option(.|\n)*: batch takes no value(.|\n)*: telemetry is com2 or none")
+         r"multiboot2: no such option(.|\n)*: batch takes no value(.|\n)*"
+         r": telemetry is com2 or none")
 ):
     run = boot(modules, args, {"empty.elf": EMPTY}, cpus=2, seconds=60)
     look(run, what)

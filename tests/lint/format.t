@@ -40,7 +40,9 @@ def ragged(name):
 
 code = sorted(set(tree.files(".asm", ".inc", ".py", ".ld", ".t", ".mk") + ["Makefile"]
                   + [name for name, _ in tree.scripts()]))
-wide = [text for name in code for text in too_long(name)]
+# Its rows quote whole lines of source, tabs and all.
+QUOTES = "tests/unit/vapic_mutants"
+wide = [text for name in code if name != QUOTES for text in too_long(name)]
 tap.none(wide, f"no line is longer than {COLUMNS} columns")
 tap.none([text for name in code + sources for text in ragged(name)],
          "no blanks at the ends of lines")
