@@ -107,6 +107,8 @@ static bool write_efer(struct vcpu *vcpu, u64 value)
 	if (paging && ((old ^ value) & EFER_LME) != 0)
 		return false;
 	vmx_write_efer(&vcpu->vmx, (value & ~EFER_LMA) | (old & EFER_LMA));
+	if (((old ^ value) & EFER_NXE) != 0)
+		vmx_flush_vpid();
 	return true;
 }
 

@@ -243,15 +243,24 @@ bool sched_must_yield(struct run_queue *rq, u64 now)
 	return first_ready(rq)->virtual_runtime <= runtime;
 }
 
+/* A hint for the next choice alone, so that two who favour each other win nothing from others. */
 void sched_favour(struct run_queue *rq, struct vcpu *target)
 {
-	u64 first;
+	if (target->rq == rq && target->ready)
+		rq->favoured = target;
+}
 
-	if (target->rq != rq || !target->ready)
-		return;
-	charge(rq, rq->current, rq->stamp);
-	first = MIN(first_ready(rq)->virtual_runtime, rq->current->virtual_runtime);
-	target->virtual_runtime = MIN(target->virtual_runtime, first > 0 ? first - 1 : 0);
+/* The favoured one, if it is no more than a slice ahead of whose turn it is. */
+static struct vcpu *choose(struct run_queue *rq)
+{
+	struct vcpu *first = first_ready(rq);
+	struct vcpu *favoured = rq->favoured;
+
+	rq->favoured = NULL;
+	if (favoured != NULL && favoured->ready &&
+	    favoured->virtual_runtime <= first->virtual_runtime + slice_of(favoured))
+		return favoured;
+	return first;
 }
 
 /* ---- switching ---- */
@@ -283,7 +292,7 @@ static void pick(void *argument)
 
 		sched_take_wakes(rq);
 		sched_take_timers(rq, now);
-		next = first_ready(rq);
+		next = choose(rq);
 		if (next != NULL)
 			break;
 		core_idle();
@@ -343,6 +352,8 @@ NORETURN void sched_leave(struct vcpu *vcpu)
 	struct vcpu **link = &rq->members;
 
 	put(rq, vcpu);
+	if (rq->favoured == vcpu)
+		rq->favoured = NULL;
 	while (*link != vcpu)
 		link = &(*link)->member_next;
 	*link = vcpu->member_next;

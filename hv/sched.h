@@ -17,14 +17,15 @@ struct run_queue {
 	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, taken whole */
 
 	struct core *core ALIGNED(CACHE_LINE);
-	struct vcpu *current; /* NULL while idle */
-	struct vcpu *loaded;  /* whose VMCS and processor state the core holds; NULL: nobody's */
-	struct vcpu *ready;   /* list, unordered: short */
-	struct vcpu *members; /* all vCPUs pinned here, root's included */
-	u64 stamp;            /* TSC up to which this core's time is accounted */
-	u64 base[VCPU_TIMES]; /* current's times when waiting vCPUs were last settled */
-	u64 min_runtime;      /* virtual run time that a newcomer starts at */
-	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
+	struct vcpu *current;  /* NULL while idle */
+	struct vcpu *loaded;   /* whose VMCS and processor state the core holds; NULL: nobody's */
+	struct vcpu *ready;    /* list, unordered: short */
+	struct vcpu *members;  /* all vCPUs pinned here, root's included */
+	struct vcpu *favoured; /* by a yield hypercall, for the next choice; NULL: nobody */
+	u64 stamp;             /* TSC up to which this core's time is accounted */
+	u64 base[VCPU_TIMES];  /* current's times when waiting vCPUs were last settled */
+	u64 min_runtime;       /* virtual run time that a newcomer starts at */
+	u64 timer_at;          /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
 
 	/* A page of its own, which root maps to read. */
 	union {

@@ -3,6 +3,7 @@
 
 #include "hv/account.h"
 #include "hv/base/atomic.h"
+#include "hv/cpu/clock.h"
 #include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/syscall.h"
@@ -13,31 +14,55 @@
 #include "vmx/start.h"
 #include "vmx/vmcs.h"
 
+/* How often a running guest is looked at, at least. */
+#define WATCHES_PER_SECOND 50u
+
 static bool has_preemption_timer(const struct vcpu *vcpu)
 {
 	return (vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0;
 }
 
-/* Each entry loads the timer from the VMCS: what was there for a deadline must not stay. */
-static void stop_timer(struct vcpu *vcpu)
+/*
+ * The longest that a guest runs without an exit. Kicks end its running at any time, but not all
+ * that implements VT-x lets an interrupt in while the guest's IF is 0 (docs/caveats.md), and then
+ * this is the one way to a guest that spins so. The timer is loaded at each entry: it costs
+ * nothing.
+ */
+static u32 longest_run(const struct vcpu *vcpu)
+{
+	u64 counts = clock_get()->tsc_hz / WATCHES_PER_SECOND >> vcpu->vmx.caps->timer_shift;
+
+	return (u32)MIN(counts + 1, ~0u);
+}
+
+void vcpu_stop_timer(struct vcpu *vcpu)
 {
 	if (has_preemption_timer(vcpu))
-		vmcs_write32(VMCS_PREEMPTION_TIMER, ~0u);
+		vmcs_write32(VMCS_PREEMPTION_TIMER, longest_run(vcpu));
+}
+
+/* When the APIC's timer is due, in host time: the guest may have set its TSC anywhere. */
+static u64 timer_due(const struct vcpu *vcpu)
+{
+	u64 due = vapic_timer_deadline(vcpu->apic);
+	u64 now = rdtsc();
+	u64 guest = vcpu_guest_tsc(vcpu, now);
+
+	if (due == VAPIC_NEVER)
+		return VAPIC_NEVER;
+	if (due <= guest)
+		return 0;
+	return due - guest < VAPIC_NEVER - now ? now + (due - guest) : VAPIC_NEVER;
 }
 
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
-	u64 slice = sched_slice_end(vcpu);
-	u64 timer = vapic_timer_deadline(vcpu->apic);
-
-	if (timer != VAPIC_NEVER)
-		timer -= vcpu->tsc_offset;
-	vcpu->deadline = MIN(timer, slice);
+	vcpu->deadline = MIN(timer_due(vcpu), sched_slice_end(vcpu));
 	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
 	} else if ((vcpu->vmx.pending & ATTEND_DEADLINE) != 0) {
 		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
-		stop_timer(vcpu);
+		vcpu_stop_timer(vcpu);
 	}
 }
 
@@ -49,6 +74,9 @@ static void take_events(struct vcpu *vcpu, u32 events)
 	if ((events & VAPIC_EV_INIT) != 0 && vcpu->started) {
 		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
 		vcpu->activity = ACTIVITY_SIPI;
+		/* What the monitor still has to answer is no longer anybody's instruction. */
+		if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
+			vcpu->access.kind = MSG_SIGNAL;
 	}
 	if ((events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI) {
 		vmx_start_sipi(&vcpu->vmx, VAPIC_EV_SIPI_VECTOR(events));
@@ -182,7 +210,7 @@ static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
 	u64 counts = (left >> vcpu->vmx.caps->timer_shift) + 1;
 
 	if (has_preemption_timer(vcpu))
-		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, ~0u));
+		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, longest_run(vcpu)));
 	else
 		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
 }
@@ -294,8 +322,8 @@ static u64 sleep_until(const struct vcpu *vcpu)
 {
 	u64 until = VAPIC_NEVER;
 
-	if (vcpu->activity == ACTIVITY_HALT && vapic_timer_deadline(vcpu->apic) != VAPIC_NEVER)
-		until = vapic_timer_deadline(vcpu->apic) - vcpu->tsc_offset;
+	if (vcpu->activity == ACTIVITY_HALT)
+		until = timer_due(vcpu);
 	if (vcpu->thread.alarm_at != 0 && vcpu->thread.waiting)
 		until = MIN(until, vcpu->thread.alarm_at);
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)

@@ -176,12 +176,14 @@ static void end_without_root(const struct vm *vm)
 void vm_vcpu_left(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
+	struct root_event end;
 
 	if (atomic_add(&vm->live, ~0u) != 1)
 		return;
+	end = vm->end; /* a copy: once it has ended, root may destroy it and use the slot again */
 	atomic_store(&vm->state, (u32)VM_ENDED);
 	if (vm->id != HOST_VM)
-		events_push(&vm->end);
+		events_push(&end);
 	end_without_root(vm);
 }
 

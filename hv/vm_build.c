@@ -275,6 +275,7 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 
 	if (!vmx_vcpu_setup(&vcpu->vmx, &config, &host))
 		panic("VM %u vCPU %u: the VMCS was refused", vm->id, vcpu->index);
+	vcpu_stop_timer(vcpu);
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();
 	vmx_flush_vpid();

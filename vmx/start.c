@@ -96,6 +96,7 @@ static void write_common(struct vmx_vcpu *vcpu, enum start_row row, u64 cr0, u64
 void vmx_start_sipi(struct vmx_vcpu *vcpu, u8 vector)
 {
 	write_common(vcpu, ROW_REAL, REAL_CR0, 0, 0);
+	vmx_flush_vpid(); /* INIT empties the TLB */
 	vmcs_write16(VMCS_GUEST_CS, vector << 8);
 	vmcs_write(VMCS_GUEST_CS_BASE, (u64)vector << 12);
 	vmcs_write(VMCS_GUEST_RIP, 0);
