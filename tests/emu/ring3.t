@@ -34,6 +34,7 @@ WAYS = [
     ("next-stack", FAULT, PF),
     ("halt", FAULT, GP),
     ("port", FAULT, GP),
+    ("serial-port", FAULT, GP),
     ("loop", TIMEOUT, None),
     ("never", TIMEOUT, None),
     ("stack", FAULT, PF),
@@ -45,7 +46,7 @@ WAYS = [
     ("reply-mode", PROTOCOL, None),
     ("reply-rip", PROTOCOL, None),
     ("reply-cr3", PROTOCOL, None),
-    *((f"reply-race{i}", None, None) for i in range(4)),
+    *((f"reply-race{i}", None, None) for i in range(3)),
     ("calls", "debug-exit", 0),
     ("rings", "debug-exit", 0),
 ]
@@ -76,8 +77,8 @@ def look_at(run, way, reason, value):
 def part_monitors(ways):
     before = good(boot(GOOD, files=FILES, cpus=4, seconds=120), "nobody goes wrong")
     for half in (ways[::2], ways[1::2]):
-        vms = [f"self_ipi.elf vm name={way} vcpus=2 cpus=0-1 mem=8M -- {way.rstrip('0123')}"
-               for way, *_ in half]
+        vms = [f"self_ipi.elf vm name={way} vcpus=2 cpus=0-1 mem=8M -- "
+               + ("reply-race" if way.startswith("reply-race") else way) for way, *_ in half]
         run = boot(vms + GOOD, files=FILES, cpus=4, seconds=300)
         for row in half:
             look_at(run, *row)
