@@ -78,10 +78,22 @@ static void do_halt(const struct sys *sys)
 	__asm__ volatile("hlt");
 }
 
+static void out(u16 port)
+{
+	__asm__ volatile("outb %%al, %%dx" : : "a"(0), "d"(port));
+}
+
 static void do_port(const struct sys *sys)
 {
 	(void)sys;
-	__asm__ volatile("outb %%al, $0x80" : : "a"(0));
+	out(0x80);
+}
+
+/* Root's own. */
+static void do_serial_port(const struct sys *sys)
+{
+	(void)sys;
+	out(0x3f8);
 }
 
 static void do_loop(const struct sys *sys)
@@ -246,6 +258,7 @@ static const struct {
 	{ "next-stack", do_next_stack },
 	{ "halt", do_halt },
 	{ "port", do_port },
+	{ "serial-port", do_serial_port },
 	{ "loop", do_loop },
 	{ "never", do_never },
 	{ "stack", do_stack },
