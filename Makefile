@@ -111,7 +111,8 @@ BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run boot check check-unit check-emu lint loc disasm clean help objects units emus
+.PHONY: all iso run boot check check-unit check-threads check-models check-emu lint fuzz coverage \
+	mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -127,19 +128,36 @@ boot: all ## boot IMAGE=path as a guest, its serial port on the terminal
 PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --exec '' --timer \
 	 --directives --failures
 
-LINTS := $(wildcard tests/lint/*.t)
+LINTS  := $(wildcard tests/lint/*.t)
+PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
 LONG  := $(addprefix tests/emu/,guests.t account.t ring3.t faults.t) # longest first
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
-check: all units emus ## every test: host unit tests, lints, emulator tests; one verdict at the end
-	$(Q)$(PROVE) -j$(JOBS) $(EMUS) $(LINTS) $(UNITS)
+check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
+	$(Q)$(PROVE) -j$(JOBS) $(EMUS) $(LINTS) $(PROOFS) $(TSANS) $(UNITS)
 
 check-unit: units ## host unit tests alone (ASan and UBSan)
 	$(Q)$(PROVE) -j$(JOBS) $(UNITS)
 
 check-emu: all emus ## emulator tests alone
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
+
+check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
+	$(Q)$(PROVE) $(TSANS)
+
+check-models: ## the delivery protocol's Spin models, and that each of its orders is needed
+	$(Q)$(PROVE) --verbose tests/proof/models.t
+
+fuzz: fuzzers ## fuzzers of the APIC, images, lines, instructions (FUZZER=part RUNS= SECONDS=60)
+	$(Q)tests/proof/fuzz --build $(B) $(FUZZER:%=--only %) $(RUNS:%=--runs %) \
+		$(SECONDS:%=--seconds %)
+
+coverage: covs ## branches of vapic/ that its unit tests take; fails below 95 %
+	$(Q)tests/proof/coverage --build $(B)
+
+mutants: ## plants faults in vapic/ one by one; fails if fewer than 95 % are caught (minutes)
+	$(Q)tests/proof/mutants
 
 lint: all ## layers, headers, formatting, sizes, both compilers
 	$(Q)$(PROVE) -j$(JOBS) $(LINTS)
@@ -270,6 +288,7 @@ compile_commands.json: Makefile ## the compiler's command for each file, for edi
 	@:
 
 -include tests/emu/rules.mk
+include tests/proof/rules.mk
 
 .SECONDARY: $(ALL_OBJS)
 -include $(ALL_OBJS:.o=.d)

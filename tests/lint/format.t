@@ -41,7 +41,7 @@ def ragged(name):
 code = sorted(set(tree.files(".asm", ".inc", ".py", ".ld", ".t", ".mk") + ["Makefile"]
                   + [name for name, _ in tree.scripts()]))
 # Its rows quote whole lines of source, tabs and all.
-QUOTES = "tests/unit/vapic_mutants"
+QUOTES = "tests/proof/mutants"
 wide = [text for name in code if name != QUOTES for text in too_long(name)]
 tap.none(wide, f"no line is longer than {COLUMNS} columns")
 tap.none([text for name in code + sources for text in ragged(name)],

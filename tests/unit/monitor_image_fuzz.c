@@ -2,11 +2,8 @@
 /*
  * Any bytes as a guest's image: nothing outside of the file is read, nothing outside of the guest's
  * memory written, and what is accepted starts inside of what was loaded. As a program of its own it
- * damages whole images at random; as a libFuzzer target:
- *
- *   clang -std=gnu11 -I. -g -O1 -DFUZZING -fsanitize=fuzzer,address,undefined \
- *         tests/unit/monitor_image_fuzz.c $(grep -lF 'pure:' hv/monitor/[!m]*.c
- * hv/monitor/m[au]*.c) \ hv/rt/ring.c -o build/monitor_image_fuzz
+ * damages whole images at random; as a
+ * libFuzzer target: `make fuzz FUZZER=monitor`.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,11 +2,8 @@
 /*
  * Any bytes as lines of grub.cfg, and as what guests and people send to root: the parser says
  * something sensible about each line, telemetry stays a stream of objects. As a program of its own
- * it shuffles words; as a libFuzzer target:
- *
- *   clang -std=gnu11 -I. -g -O1 -DFUZZING -fsanitize=fuzzer,address,undefined \
- *         tests/unit/root_lines_fuzz.c $(grep -lF 'pure:' hv/root/[!m]*.c) hv/rt/ring.c hv/rt/out.c
- * \ hv/base/format.c -o build/root_lines_fuzz
+ * it shuffles words; as a
+ * libFuzzer target: `make fuzz FUZZER=root`.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -3,10 +3,8 @@
  * The model against its oracle, steered by a fuzzer: the input's bytes are the choices of
  * vapic_world.h, invariants are checked after each step, all state at the end.
  *
- *   clang -std=gnu11 -g -O1 -I. -DVAPIC_LIBFUZZER -fsanitize=fuzzer,address,undefined \
- *         tests/unit/vapic_fuzz.c vapic/[a-z]*.c -o build/vapic_fuzz
- *
- * Built without VAPIC_LIBFUZZER it is a short test that feeds itself random inputs.
+ * `make fuzz FUZZER=vapic` runs it under libFuzzer. Built without FUZZING it is a short test that
+ * feeds itself random inputs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +17,7 @@ static void fail(const char *message)
 
 #define WORLD_FAIL(message) fail(message)
 
-#ifdef VAPIC_LIBFUZZER
+#ifdef FUZZING
 /* The model is what is to be explored and watched, not the oracle. */
 #define UNUSED __attribute__((unused, no_sanitize("coverage", "address", "undefined")))
 #endif
@@ -55,7 +53,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	return 0;
 }
 
-#ifndef VAPIC_LIBFUZZER
+#ifndef FUZZING
 
 #define INPUTS 20000u
 

@@ -2,10 +2,8 @@
 /*
  * What holds for the decoder on any bytes: nothing behind `count` is looked at, a shorter cut is no
  * instruction, what follows the instruction is of no influence, the quick path agrees with the slow
- * one. As a program of its own it tries pseudo-random bytes; as a libFuzzer target:
- *
- *   clang -std=gnu11 -I. -g -O1 -DFUZZING -fsanitize=fuzzer,address,undefined \
- *         tests/unit/vmx_decode_fuzz.c -o build/vmx_decode_fuzz
+ * one. As a program of its own it tries pseudo-random bytes; as a
+ * libFuzzer target: `make fuzz FUZZER=vmx`.
  */
 #include "vmx/decode.c"
 

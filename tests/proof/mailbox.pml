@@ -13,7 +13,7 @@
  *   NO_CAS        a sender wakes a sleeper without making sure that it alone does
  *   RUNNING_LATE  the owner gives the vCPU away before it has put it down
  *
- * Names are those of vapic/mail.h and docs/vapic.md. tests/unit/vapic_models runs them all.
+ * Names are those of vapic/mail.h and docs/vapic.md. models.t runs them all.
  */
 #define POSTERS 3
 

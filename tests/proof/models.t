@@ -3,7 +3,7 @@
 # Checks the Spin model of delivery: right as it is, wrong without each of its orders. Prints TAP.
 set -eu
 
-model=$(cd "$(dirname "$0")" && pwd)/vapic_protocol.pml
+model=$(cd "$(dirname "$0")" && pwd)/mailbox.pml
 broken="ON_FIRST CLEAR_LATE NO_FENCE NO_LOOK NO_CAS RUNNING_LATE"
 
 if ! command -v spin >/dev/null; then
