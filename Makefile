@@ -159,7 +159,7 @@ coverage: covs ## branches of vapic/ that its unit tests take; fails below 95 %
 mutants: ## plants faults in vapic/ one by one; fails if fewer than 95 % are caught (minutes)
 	$(Q)tests/proof/mutants
 
-lint: all ## layers, headers, formatting, sizes, both compilers
+lint: all units ## layers, headers, formatting, sizes, both compilers
 	$(Q)$(PROVE) -j$(JOBS) $(LINTS)
 
 loc: ## count lines: ring 0 by directory against its limit, and the rest
