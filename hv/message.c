@@ -26,7 +26,7 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 	m->size = access->size;
 	m->write = access->write;
 	m->value = value;
-	m->now = vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
+	m->now = vcpu->rq->stamp;
 	vcpu->thread.busy = true;
 	vcpu->thread.waiting = false;
 	vcpu->thread.began = vcpu->rq->stamp;

@@ -29,7 +29,7 @@ struct message {
 	u32 size;    /* 1, 2, 4, or 8 (MSG_MMIO only) */
 	u32 write;
 	u64 value; /* of a write, zero-extended */
-	u64 now;   /* guest's TSC */
+	u64 now;   /* host's TSC */
 };
 
 enum reply_action {

@@ -2,6 +2,7 @@
 /* pure: also compiled on the host */
 #include "hv/monitor/cmos.h"
 
+#include "hv/abi/pv.h"
 #include "hv/base/bits.h"
 #include "hv/monitor/monitor.h"
 
@@ -115,7 +116,7 @@ static bool read_clock(const struct monitor *m, u32 index, u32 *value)
 
 		if (clock_rows[i].index != index)
 			continue;
-		d = cmos_date(CMOS_EPOCH + m->now / hz);
+		d = cmos_date(BOOT_TIME + m->now / hz);
 		memcpy(&v, (const u8 *)&d + clock_rows[i].field, sizeof(v));
 		*value = binary ? v : v / 10 << 4 | v % 10;
 		return true;

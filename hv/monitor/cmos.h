@@ -2,15 +2,14 @@
 /*
  * CMOS memory and real-time clock (MC146818) at ports 0x70 and 0x71: the time, and the memory sizes
  * that firmware leaves there. No alarms, no interrupts. The machine has no clock that ring 3 may
- * read, so time starts at CMOS_EPOCH when the guest's TSC is 0, which makes runs repeatable.
+ * read, so time starts at BOOT_TIME when the host's TSC is 0, which makes runs repeatable.
  */
 #ifndef HV_MONITOR_CMOS_H
 #define HV_MONITOR_CMOS_H
 
 #include "hv/base/types.h"
 
-#define CMOS_SIZE  128u
-#define CMOS_EPOCH 1767225600ull /* 2026-01-01 00:00:00 UTC, in seconds since 1970 */
+#define CMOS_SIZE 128u
 
 struct monitor;
 
