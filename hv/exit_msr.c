@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits of RDMSR, WRMSR and CPUID. The x2APIC's registers come first: they are the IPI path. */
 #include "hv/advance.h"
+#include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
 #include "hv/deliver.h"
@@ -93,9 +94,10 @@ static void write_tsc(struct vcpu *vcpu, u64 value)
 {
 	u64 now = vcpu_guest_tsc(vcpu, rdtsc());
 
-	vcpu->tsc_offset += value - now;
+	atomic_store_relaxed(&vcpu->tsc_offset, vcpu->tsc_offset + value - now);
 	vmcs_write64(VMCS_TSC_OFFSET, vcpu->tsc_offset);
 	vcpu_todo(vcpu, vapic_timer_rebase(vcpu->apic, now, value), NULL);
+	pv_tsc_written(vcpu);
 }
 
 /* LME only while paging is off; LMA is the processor's to set (SDM 3A 2.2.1). */
@@ -120,8 +122,8 @@ static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
 		return true;
 	case IA32_EFER:
 		return write_efer(vcpu, value);
-	default: /* paravirtual MSRs that are not offered */
-		return false;
+	default:
+		return pv_msr_write(vcpu, msr, value);
 	}
 }
 
@@ -135,7 +137,7 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 		*value = vmcs_read64(VMCS_GUEST_EFER);
 		return true;
 	default:
-		return false;
+		return pv_msr_read(vcpu, msr, value);
 	}
 }
 

@@ -323,6 +323,8 @@ static void put(struct run_queue *rq, struct vcpu *vcpu)
 	account_flush(rq);
 	account_switch(rq, NULL);
 	vcpu->since = rq->stamp;
+	if (unlikely(vcpu->pv.steal != NULL))
+		pv_leave(vcpu);
 }
 
 NORETURN void sched_preempt(struct vcpu *vcpu)

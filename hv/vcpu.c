@@ -72,6 +72,7 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 static void take_events(struct vcpu *vcpu, u32 events)
 {
 	if ((events & VAPIC_EV_INIT) != 0 && vcpu->started) {
+		pv_reset(vcpu);
 		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
 		vcpu->activity = ACTIVITY_SIPI;
 		/* What the monitor still has to answer is no longer anybody's instruction. */
@@ -96,6 +97,13 @@ static void take_mail(struct vcpu *vcpu)
 		take_events(vcpu, mail.events);
 }
 
+static void take_pause(struct vcpu *vcpu)
+{
+	vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
+	if (!vcpu->paused)
+		pv_clock_write(vcpu, PV_CLOCK_STOPPED);
+}
+
 static void take_requests(struct vcpu *vcpu)
 {
 	u32 requests = atomic_swap(&vcpu->requests, 0u);
@@ -103,13 +111,17 @@ static void take_requests(struct vcpu *vcpu)
 	if ((requests & REQUEST_STOP) != 0)
 		sched_leave(vcpu);
 	if ((requests & REQUEST_PAUSE) != 0)
-		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
+		take_pause(vcpu);
 	if ((requests & REQUEST_SIGNAL) != 0)
 		vcpu->thread.alarm_at = 1; /* long past: due at once */
 	if ((requests & REQUEST_KICK) != 0)
 		vcpu->kicked = true;
 	if ((requests & REQUEST_FLUSH) != 0)
 		vmx_flush_vpid();
+	if ((requests & REQUEST_CLOCK) != 0)
+		pv_clock_write(vcpu, 0);
+	if ((requests & REQUEST_STEAL) != 0)
+		pv_return(vcpu);
 }
 
 /* The APIC's timer, and the alarm of the monitor's first thread. */

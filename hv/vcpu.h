@@ -13,6 +13,7 @@
 #include "hv/abi/process.h"
 #include "hv/base/types.h"
 #include "hv/cpu/user.h"
+#include "hv/pv.h"
 #include "vapic/vapic.h"
 #include "vmx/fetch.h"
 #include "vmx/msr.h"
@@ -34,6 +35,8 @@ enum run_state {
 #define REQUEST_SIGNAL BIT32(2) /* MSG_SIGNAL is due */
 #define REQUEST_KICK   BIT32(3) /* PV unhalt: end this HLT, or the next, without an interrupt */
 #define REQUEST_FLUSH  BIT32(4) /* drop this vCPU's TLB entries before the next entry */
+#define REQUEST_CLOCK  BIT32(5) /* write the clock page: another vCPU's TSC was changed */
+#define REQUEST_STEAL  BIT32(6) /* by the owner itself: write the steal page, having been away */
 
 /*
  * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
@@ -95,7 +98,7 @@ struct vcpu {
 	struct exit_counter *exit; /* of the exit being handled */
 	u64 exit_ticks;            /* what earlier legs of this exit took */
 	u64 deadline;              /* host TSC at which this vCPU must be looked at while it runs */
-	u64 tsc_offset;            /* guest's TSC - host's */
+	u64 tsc_offset;            /* guest's TSC - host's; the VM's other vCPUs read it */
 	enum activity activity;
 	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
 	bool kicked;      /* by PV unhalt: a HLT, now or to come, ends at once */
@@ -115,6 +118,7 @@ struct vcpu {
 	u64 wake_at;         /* while blocked: TSC, or VAPIC_NEVER */
 
 	struct msr_file msrs;
+	struct pv pv;
 	struct thread thread;
 	struct fetch_memory fetched;
 	struct exit_counter uncounted; /* for entries that follow no exit */

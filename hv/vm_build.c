@@ -145,8 +145,10 @@ static bool build_msr_bitmap(struct vm *vm)
 
 /* What of the paravirtual interfaces is really there. */
 #define KVM_FEATURES                                                                               \
-	(BIT32(KVM_FEATURE_PV_UNHALT) | BIT32(KVM_FEATURE_PV_SEND_IPI) |                           \
-	 BIT32(KVM_FEATURE_PV_SCHED_YIELD))
+	(BIT32(KVM_FEATURE_CLOCK_OLD) | BIT32(KVM_FEATURE_CLOCK) |                                 \
+	 BIT32(KVM_FEATURE_CLOCK_STABLE) | BIT32(KVM_FEATURE_STEAL_TIME) |                         \
+	 BIT32(KVM_FEATURE_PV_UNHALT) | BIT32(KVM_FEATURE_PV_TLB_FLUSH) |                          \
+	 BIT32(KVM_FEATURE_PV_SEND_IPI) | BIT32(KVM_FEATURE_PV_SCHED_YIELD))
 
 static void build_cpuid(struct vm *vm)
 {

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The MSRs of pv=kvm: numbers, what each takes, where its memory is. */
+#include "hv/pv.h"
+
+#include "hv/abi/hypercall.h"
+#include "hv/base/atomic.h"
+#include "hv/cpu/clock.h"
+#include "hv/guest.h"
+#include "hv/vm.h"
+
+/* What an address names, aligned to `align`; NULL: nothing is shared, which KVM does not tell. */
+static void *place(struct vcpu *vcpu, u64 gpa, u64 size, u64 align)
+{
+	void *at = gpa % align == 0 ? guest_pointer(vcpu, gpa, size) : NULL;
+
+	if (at == NULL)
+		count(vcpu, EVENT_MEMORY_REFUSED);
+	return at;
+}
+
+/* The same for an MSR with the enable bit. */
+static void *enabled(struct vcpu *vcpu, u64 value, u64 size, u64 align)
+{
+	if ((value & PV_ENABLED) == 0)
+		return NULL;
+	vcpu->pv.scale = pv_scale(clock_get()->tsc_hz);
+	return place(vcpu, value & ~(u64)PV_ENABLED, size, align);
+}
+
+bool pv_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	struct pv *pv = &vcpu->pv;
+
+	if ((vcpu->vm->config.features & VM_PV_KVM) == 0)
+		return false;
+	switch (msr) {
+	case MSR_KVM_WALL_CLOCK_OLD:
+	case MSR_KVM_WALL_CLOCK:
+		atomic_store(&vcpu->vm->wall_clock_msr, value);
+		pv_wall_clock_write(place(vcpu, value, sizeof(struct pv_wall_clock), 4));
+		return true;
+	case MSR_KVM_SYSTEM_TIME_OLD:
+	case MSR_KVM_SYSTEM_TIME:
+		pv->clock_msr = value;
+		pv->clock = enabled(vcpu, value, sizeof(*pv->clock), 4);
+		pv_clock_write(vcpu, 0);
+		return true;
+	case MSR_KVM_STEAL_TIME:
+		pv->steal_msr = value;
+		pv->steal = enabled(vcpu, value, sizeof(*pv->steal), sizeof(*pv->steal));
+		pv_steal_begin(vcpu);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool pv_msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	if ((vcpu->vm->config.features & VM_PV_KVM) == 0)
+		return false;
+	switch (msr) {
+	case MSR_KVM_WALL_CLOCK_OLD:
+	case MSR_KVM_WALL_CLOCK:
+		*value = atomic_load(&vcpu->vm->wall_clock_msr);
+		return true;
+	case MSR_KVM_SYSTEM_TIME_OLD:
+	case MSR_KVM_SYSTEM_TIME:
+		*value = vcpu->pv.clock_msr;
+		return true;
+	case MSR_KVM_STEAL_TIME:
+		*value = vcpu->pv.steal_msr;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void pv_reset(struct vcpu *vcpu)
+{
+	vcpu->pv = (struct pv){ 0 };
+}
