@@ -90,12 +90,12 @@ static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 	vcpu->activity = ACTIVITY_RUN;
 }
 
-static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply)
+static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32 kind)
 {
 	if (reply->stop != 0)
-		count(vcpu, vcpu->access.kind == MSG_MMIO ? EVENT_MEMORY_REFUSED
-		            : vcpu->access.write          ? EVENT_PORT_WRITE_UNCLAIMED
-		                                          : EVENT_PORT_READ_UNCLAIMED);
+		count(vcpu, kind == MSG_MMIO     ? EVENT_MEMORY_REFUSED
+		            : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
+		                                 : EVENT_PORT_READ_UNCLAIMED);
 	guest_finish_access(vcpu, reply->value);
 }
 
@@ -119,7 +119,7 @@ static void carry_out(struct vcpu *vcpu, const struct taken_reply *reply)
 	else if (reply->action != REPLY_RESUME)
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
 	else if (kind == MSG_IO || kind == MSG_MMIO)
-		reply_access(vcpu, reply);
+		reply_access(vcpu, reply, kind);
 }
 
 void message_reply(struct vcpu *vcpu)
