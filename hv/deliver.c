@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/deliver.h"
 
+#include "hv/apicv.h"
 #include "hv/base/bits.h"
+#include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
 
@@ -19,8 +21,8 @@ static NOINLINE void count_many(struct ipi_counter *c, const struct vapic_tally 
 static ALWAYS_INLINE void count_message(struct ipi_counter *c, u32 mode,
                                         const struct vapic_tally *sent)
 {
-	c->sends++;
 	c->mode[mode & 7]++;
+	c->sends++;
 	/* Most messages go to one vCPU, and find it without that vector. */
 	if (likely(sent->requested == 1 && sent->posted == 1)) {
 		c->requested++;
@@ -59,7 +61,25 @@ void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
 
 	count_message(c, mode, &fx->sent);
 	if ((todo & VAPIC_SELF) != 0)
-		vcpu->vmx.pending |= PENDING_INTERRUPT;
+		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if ((todo & VAPIC_WAKE) != 0)
 		notify(vcpu, c, &fx->wake);
+}
+
+static NOINLINE void todo_seldom(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
+{
+	if ((todo & VAPIC_MODE) != 0)
+		apicv_switch(vcpu);
+	if ((todo & VAPIC_TIMER) != 0)
+		vcpu_set_deadline(vcpu);
+	if ((todo & VAPIC_EOI) != 0 && fx != NULL)
+		message_eoi(vcpu, fx->eoi_vector);
+}
+
+void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
+{
+	if ((todo & VAPIC_SELF) != 0)
+		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
+	if ((todo & (VAPIC_TIMER | VAPIC_EOI | VAPIC_MODE)) != 0)
+		todo_seldom(vcpu, todo, fx);
 }

@@ -17,4 +17,7 @@
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
              const struct vapic_effects *fx);
 
+/* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */
+void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx);
+
 #endif

@@ -7,6 +7,7 @@
 #include "hv/cpu/crash.h"
 #include "hv/cpu/lapic.h"
 #include "hv/cpu/vectors.h"
+#include "hv/deliver.h"
 #include "hv/exits.h"
 #include "hv/guest.h"
 #include "hv/sched.h"
@@ -22,6 +23,7 @@ NORETURN void exit_hlt(struct vcpu *vcpu)
 	vcpu_advance();
 	count(vcpu, EVENT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
+	vcpu->vmx.pending |= vcpu->vmx.pending_halt;
 	vcpu->halted_deaf = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
 	vcpu_run(vcpu);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits for memory and ports. */
+#include "hv/apicv.h"
 #include "hv/base/bits.h"
 #include "hv/exits.h"
 #include "hv/guest.h"
 #include "hv/message.h"
 #include "hv/vm.h"
+#include "vapic/arch.h"
+#include "vmx/apicv.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
 #include "vmx/vmcs.h"
@@ -44,8 +47,11 @@ NORETURN void exit_apic_access(struct vcpu *vcpu)
 		vm_end(vcpu, END_UNREACHABLE, q);
 		vcpu_run(vcpu);
 	}
-	guest_mmio(vcpu,
-	           bits_get(vcpu->apic->base, 51, 12) << PAGE_SHIFT | (q & APIC_ACCESS_OFFSET));
+	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
+		vapic_adopt(vcpu->apic);
+	guest_mmio(vcpu, APIC_BASE_ADDRESS | (q & APIC_ACCESS_OFFSET));
+	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
+		apicv_resync(vcpu);
 	after_access(vcpu);
 }
 

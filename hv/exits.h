@@ -27,6 +27,8 @@ NORETURN void exit_exception(struct vcpu *vcpu);
 NORETURN void exit_external_interrupt(struct vcpu *vcpu);
 NORETURN void exit_ept_violation(struct vcpu *vcpu);
 NORETURN void exit_apic_access(struct vcpu *vcpu);
+NORETURN void exit_apic_write(struct vcpu *vcpu);
+NORETURN void exit_virtual_eoi(struct vcpu *vcpu);
 NORETURN void exit_io(struct vcpu *vcpu);
 
 #endif

@@ -69,7 +69,7 @@ static void require_vtx(void)
 	machine_end();
 }
 
-/* Secondary controls that make a feature, and the feature's bit for root. */
+/* Controls that make a feature, and the feature's bit for root. */
 static const struct {
 	enum vmx_control control;
 	u32 bits;
@@ -77,8 +77,9 @@ static const struct {
 } feature_rows[] = {
 	{ CONTROL_SECONDARY, SECONDARY_X2APIC_MODE, MACHINE_X2APIC_VIRTUAL },
 	{ CONTROL_SECONDARY, SECONDARY_APIC_ACCESSES, MACHINE_APIC_ACCESS },
-	{ CONTROL_SECONDARY, SECONDARY_APIC_REGISTERS | SECONDARY_VIRTUAL_INTERRUPTS,
-	  MACHINE_APICV },
+	{ CONTROL_SECONDARY, SECONDARY_APIC_REGISTERS, MACHINE_APIC_REGISTERS },
+	{ CONTROL_SECONDARY, SECONDARY_VIRTUAL_INTERRUPTS, MACHINE_VIRTUAL_INTERRUPTS },
+	{ CONTROL_PRIMARY, PRIMARY_TPR_SHADOW, MACHINE_TPR_SHADOW },
 	{ CONTROL_PIN, PIN_POSTED_INTERRUPTS, MACHINE_POSTED },
 };
 

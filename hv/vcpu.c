@@ -2,8 +2,10 @@
 #include "hv/vcpu.h"
 
 #include "hv/account.h"
+#include "hv/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/cpu/clock.h"
+#include "hv/deliver.h"
 #include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/syscall.h"
@@ -92,7 +94,7 @@ static void take_mail(struct vcpu *vcpu)
 	struct vapic_mailed mail = vapic_pull(vcpu->apic);
 
 	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
-	vcpu->vmx.pending |= PENDING_INTERRUPT;
+	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if (unlikely(mail.events != 0))
 		take_events(vcpu, mail.events);
 }
@@ -142,16 +144,6 @@ static void take_time(struct vcpu *vcpu, u64 now)
 	}
 }
 
-void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
-{
-	if ((todo & VAPIC_SELF) != 0)
-		vcpu->vmx.pending |= PENDING_INTERRUPT;
-	if ((todo & VAPIC_TIMER) != 0)
-		vcpu_set_deadline(vcpu);
-	if ((todo & VAPIC_EOI) != 0 && fx != NULL)
-		message_eoi(vcpu, fx->eoi_vector);
-}
-
 /* ---- into the guest ---- */
 
 /* What goes in at this entry. */
@@ -160,6 +152,10 @@ static void inject(struct vcpu *vcpu)
 	u32 *pending = &vcpu->vmx.pending;
 	int vector = (*pending & PENDING_INTERRUPT) != 0 ? vapic_next(vcpu->apic) : -1;
 
+	if ((*pending & PENDING_VIRTUAL) != 0)
+		apicv_hand_over(vcpu);
+	if ((*pending & PENDING_EVENTS) == 0)
+		return;
 	switch (vmx_inject(&vcpu->vmx, vector)) {
 	case INJECTED_INTERRUPT:
 		vapic_accept(vcpu->apic, (u8)vector);
@@ -253,10 +249,11 @@ static NORETURN void attend(struct vcpu *vcpu)
 	u32 pending = vcpu->vmx.pending;
 	u64 legs;
 
-	if (unlikely((pending & ATTEND_RUN) != 0))
-		turn_back(vcpu);
-	if (unlikely((pending & ATTEND_DEADLINE) != 0))
+	if (unlikely((pending & (ATTEND_RUN | ATTEND_DEADLINE)) != 0)) {
+		if ((pending & ATTEND_RUN) != 0)
+			turn_back(vcpu);
 		take_deadline(vcpu);
+	}
 	if (likely((pending & PENDING_EVENTS) == PENDING_INTERRUPT))
 		inject_interrupt(vcpu);
 	else if ((pending & PENDING_EVENTS) != 0)
@@ -313,18 +310,28 @@ NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
 
 /* ---- everything that is not the short way ---- */
 
+/* Of a processor that delivers by itself the model asks anew what is pending. */
+static ALWAYS_INLINE bool interrupt_due(struct vcpu *vcpu)
+{
+	u32 pending = vcpu->vmx.pending;
+
+	if ((pending & PENDING_INTERRUPT) == 0) {
+		if (likely((pending & PENDING_VIRTUAL) == 0))
+			return false;
+		vapic_adopt(vcpu->apic);
+	}
+	return !vcpu->halted_deaf && vapic_next(vcpu->apic) >= 0;
+}
+
 /*
  * An interrupt ends HLT if it could be delivered; NMI and kicks always do. A kick that comes before
  * the HLT it is meant for is kept: the guest looked at its lock, and halts a moment later.
  */
 static void end_halt(struct vcpu *vcpu)
 {
-	bool interrupt = (vcpu->vmx.pending & PENDING_INTERRUPT) != 0 && !vcpu->halted_deaf &&
-	                 vapic_next(vcpu->apic) >= 0;
-
 	if (vcpu->activity != ACTIVITY_HALT)
 		return;
-	if (interrupt || vcpu->kicked || (vcpu->vmx.pending & PENDING_NMI) != 0)
+	if (interrupt_due(vcpu) || vcpu->kicked || (vcpu->vmx.pending & PENDING_NMI) != 0)
 		vcpu->activity = ACTIVITY_RUN;
 	vcpu->kicked = false;
 }

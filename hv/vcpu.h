@@ -155,9 +155,6 @@ static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)
 	return host + vcpu->tsc_offset;
 }
 
-/* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */
-void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx);
-
 /* No deadline: the preemption timer at its longest. The VMCS is current. */
 void vcpu_stop_timer(struct vcpu *vcpu);
 

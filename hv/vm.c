@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm.h"
 
+#include "hv/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/frames.h"
@@ -53,6 +54,8 @@ static bool features_offered(const struct vm_config *c)
 
 	if ((machine_features() & MACHINE_APIC_ACCESS) != 0)
 		offered |= VM_APIC_PAGE;
+	if (apicv_offered((enum apic_kind)c->apic))
+		offered |= VM_APICV;
 	return (c->features & ~offered) == 0;
 }
 

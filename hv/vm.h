@@ -14,6 +14,7 @@
 #include "hv/base/types.h"
 #include "hv/process.h"
 #include "hv/vcpu.h"
+#include "vmx/apicv.h"
 #include "vmx/cpuid.h"
 #include "vmx/ept.h"
 
@@ -32,15 +33,16 @@ struct vm {
 	struct vm_config config;
 	struct vcpu *vcpu[MAX_VCPUS];
 	struct vapic_vm bus;
-	struct ept ept;
+	struct ept ept, ept_apic; /* the latter with VM_APICV: the APIC-access page is mapped */
 	struct cpuid_table cpuid;
 	struct guest_memory memory;
 	hpa_t memory_at;   /* host-physical start of it */
 	u64 physical_mask; /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
 	hpa_t msr_bitmap;
-	hpa_t apic_page;     /* VM_APIC_PAGE: what EPT maps at the APIC's address */
-	hpa_t root;          /* page tables of the monitor process */
-	hpa_t console, info; /* shared with the process */
+	hpa_t apic_page;        /* VM_APIC_PAGE, VM_APICV: what EPT maps at the APIC's address */
+	struct vmx_apicv apicv; /* VM_APICV */
+	hpa_t root;             /* page tables of the monitor process */
+	hpa_t console, info;    /* shared with the process */
 	struct arena arena;
 	struct root_event end; /* what to tell root when `live` has reached 0 */
 };

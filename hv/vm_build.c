@@ -2,6 +2,7 @@
 #include "hv/vm_build.h"
 
 #include "hv/abi/hypercall.h"
+#include "hv/apicv.h"
 #include "hv/base/bits.h"
 #include "hv/base/frames.h"
 #include "hv/base/memory.h"
@@ -100,33 +101,35 @@ static bool build_bus(struct vm *vm)
 
 static bool build_memory(struct vm *vm)
 {
-	const struct vmx_caps *caps = machine_caps();
 	u8 *base = vm_alloc(vm, vm->config.memory >> PAGE_SHIFT, LARGE_FRAMES);
 
-	if (base == NULL || !ept_create(&vm->ept, caps->ept_2m, caps->ept_1g))
+	if (base == NULL)
 		return false;
 	vm->memory = (struct guest_memory){ base, vm->config.memory };
 	vm->memory_at = ptr_to_hpa(base);
-	return ept_map(&vm->ept, GPA(0), vm->memory_at, vm->config.memory, EPT_RIGHTS);
-}
-
-/* The APIC page and the counters, where the VM has them. */
-static bool build_windows(struct vm *vm)
-{
-	if ((vm->config.features & VM_APIC_PAGE) != 0) {
+	if ((vm->config.features & (VM_APIC_PAGE | VM_APICV)) != 0) {
 		void *page = vm_alloc(vm, 1, 1);
 
-		if (page == NULL)
-			return false;
-		vm->apic_page = ptr_to_hpa(page);
-		if (!ept_map(&vm->ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE,
-		             EPT_READ | EPT_WRITE))
-			return false;
+		vm->apic_page = page == NULL ? HPA(0) : ptr_to_hpa(page);
+		return page != NULL;
 	}
+	return true;
+}
+
+bool vm_build_ept(struct vm *vm, struct ept *ept, bool apic_page)
+{
+	const struct vmx_caps *caps = machine_caps();
+
+	if (!ept_create(ept, caps->ept_2m, caps->ept_1g) ||
+	    !ept_map(ept, GPA(0), vm->memory_at, vm->config.memory, EPT_RIGHTS))
+		return false;
+	if (apic_page &&
+	    !ept_map(ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE, EPT_READ | EPT_WRITE))
+		return false;
 	if ((vm->config.features & VM_COUNTERS) == 0)
 		return true;
 	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (!ept_map(&vm->ept, GPA(COUNTERS_GPA + i * COUNTERS_STRIDE),
+		if (!ept_map(ept, GPA(COUNTERS_GPA + i * COUNTERS_STRIDE),
 		             ptr_to_hpa(vm->vcpu[i]->counters), COUNTERS_STRIDE, EPT_READ))
 			return false;
 	return true;
@@ -220,8 +223,9 @@ s64 vm_build(struct vm *vm)
 	if (!machine_module(vm->config.monitor_module, &program))
 		return SYS_ENOENT;
 	build_cpuid(vm);
-	if (!build_memory(vm) || !build_bus(vm) || !build_vcpus(vm) || !build_windows(vm) ||
-	    !build_msr_bitmap(vm))
+	if (!build_memory(vm) || !build_bus(vm) || !build_vcpus(vm) ||
+	    !vm_build_ept(vm, &vm->ept, (vm->config.features & VM_APIC_PAGE) != 0) ||
+	    !build_msr_bitmap(vm) || ((vm->config.features & VM_APICV) != 0 && !apicv_build(vm)))
 		return SYS_ENOMEM;
 	error = process_create(vm, &program);
 	if (error == 0 && (!build_windows_of_monitor(vm) || !root_map_vm(vm)))
@@ -245,6 +249,7 @@ void vm_unbuild(struct vm *vm)
 {
 	root_unmap_vm(vm);
 	ept_destroy(&vm->ept);
+	ept_destroy(&vm->ept_apic);
 	if (vm->root.raw != 0)
 		pt_destroy(vm->root);
 	vm->root = HPA(0);
@@ -262,7 +267,7 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 		.tsc_offset = 0,
 		.msr_bitmap = vm->msr_bitmap,
 		.io_bitmaps = machine_io_bitmaps(),
-		.apic_page = vm->apic_page,
+		.apic_page = (vm->config.features & VM_APIC_PAGE) != 0 ? vm->apic_page : HPA(0),
 		.cr4_guest = vm->cpuid.cr4,
 	};
 	const struct vmx_host host = {
@@ -277,6 +282,8 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 
 	if (!vmx_vcpu_setup(&vcpu->vmx, &config, &host))
 		panic("VM %u vCPU %u: the VMCS was refused", vm->id, vcpu->index);
+	if ((vm->config.features & VM_APICV) != 0)
+		apicv_prepare(vcpu);
 	vcpu_stop_timer(vcpu);
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();

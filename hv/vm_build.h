@@ -12,6 +12,9 @@
 MUST_USE s64 vm_build(struct vm *vm);
 MUST_USE s64 vm_build_host(struct vm *vm, const struct module *program);
 
+/* A tree of the VM's memory and counters, with the APIC-access page or a hole in its place. */
+MUST_USE bool vm_build_ept(struct vm *vm, struct ept *ept, bool apic_page);
+
 /* Frees everything of a VM that no core runs; the slot is empty then. */
 void vm_unbuild(struct vm *vm);
 

@@ -67,19 +67,20 @@ u32 write_dfr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effe
 u32 write_svr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
 {
 	bool enabled = (a->vm->route[a->index] & VAPIC_ROUTE_ENABLED) != 0;
-	bool disable = enabled && !(value & APIC_SVR_ENABLE);
 
 	(void)now, (void)fx;
 	a->reg[offset / 4] = value;
 	route_publish(a);
-	if (!disable)
+	if (enabled == ((value & APIC_SVR_ENABLE) != 0))
 		return VAPIC_OK;
+	if (!enabled)
+		return VAPIC_MODE;
 	for (u32 i = 0; i < APIC_ROWS; i++) {
 		if (regs[i].write == write_lvt || regs[i].write == write_lvt_timer)
 			a->reg[i * 4] |= APIC_LVT_MASKED;
 	}
 	(void)mail_take(a);
-	return a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
+	return a->irr_words != 0 ? VAPIC_SELF | VAPIC_MODE : VAPIC_MODE;
 }
 
 /* A write of anything shows what was logged since the last one, and lets the error entry fire

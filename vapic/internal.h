@@ -53,6 +53,13 @@ static ALWAYS_INLINE bool irr_set(struct vapic *a, u32 vector, bool level)
 	return (old & bit) != 0;
 }
 
+/* The highest vector in ISR or IRR, or 0, without its summary. */
+u32 vector_scan(const struct vapic *a, u32 reg);
+
+/* An EOI has taken this vector out of ISR. Returns `todo`, with EOI where it was level-triggered.
+ */
+u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx) MUST_USE;
+
 /* Moves the mailbox's vectors into IRR. Returns how many were pending there already. */
 u32 mail_take(struct vapic *a);
 

@@ -15,9 +15,22 @@ static u32 isr_top(const struct vapic *a)
 	return v < 0 ? 0 : (u32)v;
 }
 
+/*
+ * The highest vector of ISR or IRR, or 0, by looking at all of it: for what is seldom asked, and
+ * where the processor keeps the registers and nobody the summaries.
+ */
+u32 vector_scan(const struct vapic *a, u32 reg)
+{
+	for (u32 w = 8; w-- > 0;) {
+		if (a->reg[reg / 4 + w * 4] != 0)
+			return w * 32 + bit_highest(a->reg[reg / 4 + w * 4]);
+	}
+	return 0;
+}
+
 u8 vapic_ppr(const struct vapic *a)
 {
-	u32 isr = isr_top(a);
+	u32 isr = vector_scan(a, APIC_ISR);
 
 	/* Where the classes are equal the SDM leaves the low bits open; VT-x's own rule is this. */
 	return (u8)(tpr(a) >> 4 >= isr >> 4 ? tpr(a) : isr & 0xf0);
@@ -25,9 +38,8 @@ u8 vapic_ppr(const struct vapic *a)
 
 u8 vapic_apr(const struct vapic *a)
 {
-	u32 isr = isr_top(a) >> 4;
-	int v = vector_highest(a, APIC_IRR, a->irr_words);
-	u32 irr = v < 0 ? 0 : (u32)v >> 4;
+	u32 isr = vector_scan(a, APIC_ISR) >> 4;
+	u32 irr = vector_scan(a, APIC_IRR) >> 4;
 	u32 class = tpr(a) >> 4;
 
 	if (class >= irr && class > isr)
@@ -70,7 +82,7 @@ void vapic_accept(struct vapic *a, u8 vector)
 }
 
 /* The rare part of an EOI: was it level-triggered, and who wants to know? */
-static NOINLINE u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx)
+NOINLINE u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx)
 {
 	if (!(a->reg[vector_word(APIC_TMR, vector)] & BIT32(vector % 32)))
 		return todo;

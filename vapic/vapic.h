@@ -41,7 +41,7 @@ enum vapic_todo {
 	VAPIC_SELF = BIT32(5),  /* look again before entry: pending(), pull(), next() */
 	VAPIC_TIMER = BIT32(6), /* vapic_timer_deadline() may have changed */
 	VAPIC_EOI = BIT32(7),   /* fx->eoi_vector was level-triggered: tell the IOAPICs */
-	VAPIC_MODE = BIT32(8),  /* mode or base changed: redo MSR bitmap, mapping, TPR shadow */
+	VAPIC_MODE = BIT32(8),  /* mode, base or SVR's enable changed: redo what VT-x does of it */
 };
 
 /* What became of one message. requested == posted + coalesced + dropped, always. */
@@ -158,7 +158,7 @@ bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool b
 /* Owner. Power-up or RESET: everything anew, base MSR included. Returns TIMER | MODE. */
 u32 vapic_reset(struct vapic *a, bool bsp) MUST_USE;
 
-/* Owner. INIT: as RESET, but the base MSR (hence the mode) and the ID stay. Returns TIMER. */
+/* Owner. INIT: as RESET, but the base MSR (hence the mode) and the ID stay. Returns as RESET. */
 u32 vapic_init(struct vapic *a) MUST_USE;
 
 /* Anyone: index of the vCPU with this APIC ID, or VAPIC_NONE. */
@@ -334,16 +334,29 @@ u32 vapic_msr_write(struct vapic *a, u32 msr, u64 value, u64 now,
                     struct vapic_effects *fx) MUST_USE;
 
 /*
- * Owner. The two entrances for VT-x's APIC virtualisation, where the processor itself changes
- * reg[].
+ * Owner. For VT-x's APIC virtualisation, where the processor itself changes TPR, PPR, ISR and IRR
+ * in reg[], and stores other registers before it tells. While it does, the summaries of ISR and IRR
+ * are stale: vapic_next, vapic_accept, vapic_eoi, vapic_eoi_skippable and vapic_tpr_threshold want
+ * vapic_adopt first. All else may be called at any time; what it adds to IRR, vapic_hand_over says.
  *
  * apic_write: an APIC-write exit. The register at `offset` holds what the guest wrote (the ICR of
  * x2APIC mode 64 bits from 0x300 on); now follows what the write does. As vapic_mmio_write, or for
  * ICR, EOI, TPR and SELF_IPI in x2APIC mode as vapic_msr_write, GP included.
- * adopt: virtual-interrupt delivery has changed IRR and ISR. Before any other call.
+ * adopt: the processor has changed IRR and ISR: their summaries anew.
+ * hand_over: the highest vector that came into IRR since the last call, or 0, for RVI.
+ * interrupt_status: SVI << 8 | RVI of IRR and ISR, for a processor that begins to keep them.
+ * virtual_eoi: an EOI-induced exit; the processor has cleared the vector in ISR. As vapic_eoi.
  */
 u32 vapic_apic_write(struct vapic *a, u32 offset, u64 now, struct vapic_effects *fx) MUST_USE;
 void vapic_adopt(struct vapic *a);
+u32 vapic_hand_over(struct vapic *a) MUST_USE;
+u16 vapic_interrupt_status(const struct vapic *a) MUST_USE;
+u32 vapic_virtual_eoi(struct vapic *a, u8 vector, struct vapic_effects *fx) MUST_USE;
+
+/* Anyone. What the processor may do with an x2APIC MSR: read reg[], write with all effects. */
+#define VAPIC_SERVES_READ  BIT32(0)
+#define VAPIC_SERVES_WRITE BIT32(1)
+u32 vapic_serves(u32 msr);
 
 /* Owner. IA32_APIC_BASE with every legal and illegal transition. Returns GP or MODE | TIMER. */
 u32 vapic_base_write(struct vapic *a, u64 value) MUST_USE;

@@ -76,5 +76,5 @@ u32 vapic_reset(struct vapic *a, bool bsp)
 u32 vapic_init(struct vapic *a)
 {
 	reset(a, a->base);
-	return VAPIC_TIMER;
+	return VAPIC_TIMER | VAPIC_MODE;
 }

@@ -122,6 +122,7 @@ bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
 	vcpu->vpid = config->vpid;
 	vcpu->msr_bitmap = config->msr_bitmap;
 	vcpu->launched = 0;
+	vcpu->pending_interrupt = PENDING_INTERRUPT;
 	if (!vmcs_clear(vcpu->vmcs) || !vmcs_load(vcpu->vmcs))
 		return false;
 	write_controls(vcpu, config);

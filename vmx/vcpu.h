@@ -32,6 +32,7 @@ struct vmx_guest_state {
 #define PENDING_NMI        BIT32(1)
 #define PENDING_EXCEPTION  BIT32(2) /* in `exception` */
 #define PENDING_REVECTORED BIT32(3) /* in `revectored` */
+#define PENDING_VIRTUAL    BIT32(4) /* the APIC may have something to hand to the processor */
 #define PENDING_EVENTS     0xffffu  /* all of the above; the upper half is the caller's */
 
 struct vmx_vcpu {
@@ -45,7 +46,10 @@ struct vmx_vcpu {
 	u32 revectored_length;
 	u32 exception; /* a fault to inject at the next entry; entry-interruption format */
 	u32 exception_error;
-	u32 pending; /* PENDING_*: what the next entry must look at; 0 on the short way */
+	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the short way */
+	u32 pending_interrupt; /* PENDING_INTERRUPT; PENDING_VIRTUAL if the processor delivers */
+	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
+	u32 apic;              /* enum vmx_apic */
 	u16 vpid;
 	hpa_t vmcs;
 	hpa_t msr_bitmap; /* the VM's */

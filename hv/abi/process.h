@@ -113,12 +113,15 @@ struct root_info {
 	struct boot_module_info module[MAX_MODULES];
 };
 
-#define MACHINE_X2APIC_VIRTUAL BIT(0) /* "virtualise x2APIC mode" */
-#define MACHINE_APIC_ACCESS    BIT(1) /* "virtualise APIC accesses" */
-#define MACHINE_APICV          BIT(2)
-#define MACHINE_POSTED         BIT(3)
-#define MACHINE_IPIV           BIT(4)
-#define MACHINE_EMULATED       BIT(5) /* Bochs: ticks are instructions */
-#define MACHINE_NESTED         BIT(6) /* the hypervisor itself runs under a hypervisor */
+/* The first ones by the names of VT-x's controls. */
+#define MACHINE_X2APIC_VIRTUAL     BIT(0) /* "virtualize x2APIC mode" */
+#define MACHINE_APIC_ACCESS        BIT(1) /* "virtualize APIC accesses" */
+#define MACHINE_VIRTUAL_INTERRUPTS BIT(2) /* "virtual-interrupt delivery" */
+#define MACHINE_POSTED             BIT(3) /* "process posted interrupts" */
+#define MACHINE_IPIV               BIT(4) /* "IPI virtualization" */
+#define MACHINE_EMULATED           BIT(5) /* Bochs: ticks are instructions */
+#define MACHINE_NESTED             BIT(6) /* the hypervisor itself runs under a hypervisor */
+#define MACHINE_APIC_REGISTERS     BIT(7) /* "APIC-register virtualization" */
+#define MACHINE_TPR_SHADOW         BIT(8) /* "use TPR shadow" */
 
 #endif

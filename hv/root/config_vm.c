@@ -65,20 +65,45 @@ static struct word place_of(const struct seen *seen, const char *key, struct wor
 }
 
 /* What the machine must offer, and what else must be on, for a feature. */
+#define FOR_APICV                                                                                  \
+	(MACHINE_TPR_SHADOW | MACHINE_APIC_ACCESS | MACHINE_APIC_REGISTERS |                       \
+	 MACHINE_VIRTUAL_INTERRUPTS)
 static const struct {
 	u32 feature, needs_feature;
 	u64 needs_machine;
-	const char *key, *lacks, *needs;
+	u64 needs_for_x2apic; /* as well, with apic=x2apic */
+	const char *key, *needs;
 } features[] = {
-	{ VM_APICV, 0, MACHINE_APICV, "apicv",
-	  "these processors have no virtual-interrupt delivery: apicv=off", "" },
-	{ VM_POSTED, VM_APICV, MACHINE_POSTED, "posted",
-	  "these processors have no posted interrupts: posted=off", "apicv=on" },
-	{ VM_IPIV, VM_POSTED, MACHINE_IPIV, "ipiv",
-	  "these processors have no IPI virtualisation: ipiv=off", "posted=on" },
-	{ VM_APIC_PAGE, 0, MACHINE_APIC_ACCESS, "apic-page",
-	  "these processors do not virtualise APIC accesses: apic-page=off", "" },
+	{ VM_APICV, 0, FOR_APICV, MACHINE_X2APIC_VIRTUAL, "apicv", "" },
+	{ VM_POSTED, VM_APICV, MACHINE_POSTED, 0, "posted", "apicv=on" },
+	{ VM_IPIV, VM_POSTED, MACHINE_IPIV, 0, "ipiv", "posted=on" },
+	{ VM_APIC_PAGE, 0, MACHINE_APIC_ACCESS, 0, "apic-page", "" },
 };
+
+/* By the names that the processor manual gives to the controls. */
+static const struct {
+	u64 machine;
+	const char *name;
+} controls[] = {
+	{ MACHINE_TPR_SHADOW, "use TPR shadow" },
+	{ MACHINE_APIC_ACCESS, "virtualize APIC accesses" },
+	{ MACHINE_APIC_REGISTERS, "APIC-register virtualization" },
+	{ MACHINE_VIRTUAL_INTERRUPTS, "virtual-interrupt delivery" },
+	{ MACHINE_X2APIC_VIRTUAL, "virtualize x2APIC mode" },
+	{ MACHINE_POSTED, "process posted interrupts" },
+	{ MACHINE_IPIV, "IPI virtualization" },
+};
+
+/* The first that is missing: what to do is the same for all. */
+static void lacks(struct config_parser *p, struct word at, const char *key, u64 missing)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(controls); i++)
+		if ((missing & controls[i].machine) != 0) {
+			config_error(p, at, "VT-x here lacks \"%s\": %s=off", controls[i].name,
+			             key);
+			return;
+		}
+}
 
 static void check_features(struct config_parser *p, const struct vm_plan *plan,
                            const struct seen *seen, struct word vm)
@@ -88,10 +113,14 @@ static void check_features(struct config_parser *p, const struct vm_plan *plan,
 	for (u32 i = 0; i < ARRAY_SIZE(features); i++) {
 		struct word at = place_of(seen, features[i].key, vm);
 
+		u64 needs = features[i].needs_machine;
+
 		if ((wanted & features[i].feature) == 0)
 			continue;
-		if ((p->info->machine & features[i].needs_machine) == 0)
-			config_error(p, at, "%s", features[i].lacks);
+		if (plan->config.apic == APIC_X2APIC)
+			needs |= features[i].needs_for_x2apic;
+		if ((p->info->machine & needs) != needs)
+			lacks(p, at, features[i].key, needs & ~p->info->machine);
 		else if ((wanted & features[i].needs_feature) != features[i].needs_feature)
 			config_error(p, at, "%s=on needs %s", features[i].key, features[i].needs);
 	}

@@ -5,8 +5,8 @@
 #include "hv/root/config.h"
 
 #define ALL_MACHINE                                                                                \
-	(MACHINE_X2APIC_VIRTUAL | MACHINE_APIC_ACCESS | MACHINE_APICV | MACHINE_POSTED |           \
-	 MACHINE_IPIV)
+	(MACHINE_X2APIC_VIRTUAL | MACHINE_APIC_ACCESS | MACHINE_APIC_REGISTERS |                   \
+	 MACHINE_VIRTUAL_INTERRUPTS | MACHINE_TPR_SHADOW | MACHINE_POSTED | MACHINE_IPIV)
 
 static struct root_info info;
 static struct config config;
@@ -254,7 +254,7 @@ START_TEST(wholes)
 	info.machine = 0;
 	add("vm name=a apicv=on");
 	parse();
-	ck_assert_holds(out.text, "no virtual-interrupt delivery");
+	ck_assert_holds(out.text, "VT-x here lacks \"use TPR shadow\": apicv=off");
 }
 END_TEST
 

@@ -126,7 +126,7 @@ START_TEST(init_keeps_mode_and_id)
 
 		dirty(i);
 		world_check(&w, i);
-		ck_assert_uint_eq(vapic_init(&w.mem[i]), VAPIC_TIMER);
+		ck_assert_uint_eq(vapic_init(&w.mem[i]), VAPIC_TIMER | VAPIC_MODE);
 		o_registers_after_init(&w.oracle.apic[i]);
 		world_check(&w, i);
 		ck_assert_uint_eq(w.mem[i].base, base);

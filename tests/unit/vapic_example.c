@@ -31,7 +31,7 @@ int main(void)
 	for (i = 0; i < 2; i++) {
 		ok = ok && vapic_setup(&cpu[i], &vm, i, i, i == 0);
 		ok = ok && vapic_msr_write(&cpu[i], 0x1b, cpu[i].base | 0x400, 0, &fx) != VAPIC_GP;
-		ok = ok && vapic_msr_write(&cpu[i], 0x80f, 0x1ff, 0, &fx) == VAPIC_OK;
+		ok = ok && vapic_msr_write(&cpu[i], 0x80f, 0x1ff, 0, &fx) == VAPIC_MODE;
 	}
 	/* vCPU 0 exits: WRMSR to the ICR, vector 0x41 to APIC ID 1. */
 	todo = vapic_msr_write(&cpu[0], 0x830, 1ull << 32 | 0x41, 0, &fx);

@@ -250,7 +250,7 @@ START_TEST(software_disable)
 	for (u32 k = 0; k < ARRAY_SIZE(lvts); k++)
 		(void)(put(lvts[k], 0x44) + 0);
 	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_FIXED, 0x51, 0), VAPIC_SENT | VAPIC_WAKE);
-	ck_assert_uint_eq(put(0xf0, 0xff), VAPIC_SELF);
+	ck_assert_uint_eq(put(0xf0, 0xff), VAPIC_SELF | VAPIC_MODE);
 	for (u32 k = 0; k < ARRAY_SIZE(lvts); k++) {
 		ck_assert_uint_eq(get(lvts[k]), 0x10044);
 		(void)(put(lvts[k], 0x45) + 0);
@@ -270,7 +270,7 @@ START_TEST(software_disable)
 	ck_assert_uint_eq(atomic_or(&a->mail.pir[1], 0x30ull) & 0, 0);
 	atomic_store(&a->mail.on, 1u);
 	ck_assert_uint_eq(vapic_pull(a).lost, 2);
-	ck_assert_uint_eq(put(0xf0, 0x1ff), 0);
+	ck_assert_uint_eq(put(0xf0, 0x1ff), VAPIC_MODE);
 	for (u32 k = 0; k < ARRAY_SIZE(lvts); k++)
 		ck_assert_uint_eq(get(lvts[k]), 0x10045);
 }
@@ -346,8 +346,8 @@ START_TEST(init_empties_the_mailbox)
 {
 	begin(2);
 	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_FIXED, 0x51, 0), VAPIC_SENT | VAPIC_WAKE);
-	ck_assert_uint_eq(vapic_init(a), VAPIC_TIMER);
-	ck_assert_uint_eq(put(0xf0, 0x1ff), 0);
+	ck_assert_uint_eq(vapic_init(a), VAPIC_TIMER | VAPIC_MODE);
+	ck_assert_uint_eq(put(0xf0, 0x1ff), VAPIC_MODE);
 	ck_assert_uint_eq(pull(a), 0);
 	ck_assert_int_eq(vapic_next(a), -1);
 	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_NMI, 0, 0),

@@ -721,6 +721,7 @@ static UNUSED void o_set_svr(struct oracle *vm, struct oapic *o, u32 value, stru
 	bool was = o_soft(o);
 
 	o->svr = value & o_svr_bits(vm);
+	e->todo |= was != o_soft(o) ? VAPIC_MODE : 0u;
 	if (!was || o_soft(o))
 		return;
 	for (int i = 0; i < O_LVTS; i++)

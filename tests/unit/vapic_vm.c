@@ -122,7 +122,7 @@ START_TEST(a_thousand)
 		many[i] = (struct vapic *)align_up((u64)many[i], CACHE_LINE);
 		ck_assert(vapic_setup(many[i], &vm, i, id_of(i, scattered), i == 0));
 		ck_assert_uint_eq(vapic_base_write(many[i], 0xfee00c00), VAPIC_MODE | VAPIC_TIMER);
-		ck_assert_uint_eq(vapic_msr_write(many[i], 0x80f, 0x1ff, 0, &fx), 0);
+		ck_assert_uint_eq(vapic_msr_write(many[i], 0x80f, 0x1ff, 0, &fx), VAPIC_MODE);
 	}
 	/* Each of them alone, from somewhere else. */
 	for (u32 i = 1; i < MANY; i++) {

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/apicv.h"
+
+#include "hv/base/atomic.h"
+#include "hv/base/bits.h"
+#include "hv/base/memory.h"
+#include "hv/machine.h"
+#include "hv/vm_build.h"
+#include "vapic/arch.h"
+#include "vmx/apicv.h"
+#include "vmx/msr.h"
+
+/* ---- building ---- */
+
+bool apicv_offered(enum apic_kind apic)
+{
+	return vmx_apicv_offered(machine_caps(), VMX_APIC_XAPIC) &&
+	       (apic == APIC_XAPIC || vmx_apicv_offered(machine_caps(), VMX_APIC_X2APIC));
+}
+
+static void open_x2apic(u8 *bitmap)
+{
+	for (u32 msr = MSR_X2APIC; msr < MSR_X2APIC_END; msr++) {
+		u32 serves = vapic_serves(msr);
+
+		msr_bitmap_pass(bitmap, msr, (serves & VAPIC_SERVES_READ) != 0,
+		                (serves & VAPIC_SERVES_WRITE) != 0);
+	}
+}
+
+bool apicv_build(struct vm *vm)
+{
+	struct vmx_apicv *apicv = &vm->apicv;
+	u8 *bitmap = vm_alloc(vm, 1, 1);
+
+	if (bitmap == NULL || !vm_build_ept(vm, &vm->ept_apic, true))
+		return false;
+	msr_bitmap_build(bitmap);
+	open_x2apic(bitmap);
+	for (u32 how = 0; how < VMX_APICS; how++) {
+		apicv->ept[how] = vm->ept.root;
+		apicv->msr_bitmap[how] = vm->msr_bitmap;
+	}
+	apicv->ept[VMX_APIC_XAPIC] = vm->ept_apic.root;
+	apicv->msr_bitmap[VMX_APIC_X2APIC] = ptr_to_hpa(bitmap);
+	apicv->access_page = vm->apic_page;
+	apicv->trapped_access = (vm->config.features & VM_APIC_PAGE) != 0;
+	return true;
+}
+
+void apicv_prepare(struct vcpu *vcpu)
+{
+	vmx_apicv_prepare(&vcpu->vmx, &vcpu->vm->apicv, ptr_to_hpa(vcpu->apic->reg));
+}
+
+/* ---- who serves ---- */
+
+static enum vmx_apic wanted(const struct vcpu *vcpu)
+{
+	const struct vapic *apic = vcpu->apic;
+
+	if ((apic->vm->route[apic->index] & VAPIC_ROUTE_ENABLED) == 0)
+		return VMX_APIC_TRAPPED;
+	if (vapic_mode(apic) == VAPIC_X2APIC)
+		return VMX_APIC_X2APIC;
+	return (apic->base & BITS(51, 12)) == APIC_BASE_ADDRESS ? VMX_APIC_XAPIC : VMX_APIC_TRAPPED;
+}
+
+/* Level-triggered vectors are all in TMR; while there are none it is not looked at. */
+static void eoi_exits(const struct vcpu *vcpu)
+{
+	if (unlikely(atomic_load_relaxed(&vcpu->apic->mail.leveled) != 0))
+		vmx_apicv_eoi_exits(&vcpu->apic->reg[APIC_TMR / 4]);
+}
+
+void apicv_resync(struct vcpu *vcpu)
+{
+	u32 offered = vapic_hand_over(vcpu->apic); /* and more: the whole status */
+
+	(void)offered;
+	vmx_apicv_status(vapic_interrupt_status(vcpu->apic));
+	eoi_exits(vcpu);
+}
+
+void apicv_switch(struct vcpu *vcpu)
+{
+	u32 *pending = &vcpu->vmx.pending;
+	enum vmx_apic how;
+
+	if ((vcpu->vm->config.features & VM_APICV) == 0)
+		return;
+	how = wanted(vcpu);
+	if (how == vcpu->vmx.apic)
+		return;
+	vapic_adopt(vcpu->apic);
+	vmx_apicv_set(&vcpu->vmx, &vcpu->vm->apicv, how);
+	*pending &= ~(PENDING_INTERRUPT | PENDING_VIRTUAL);
+	if (how == VMX_APIC_TRAPPED)
+		*pending |= PENDING_INTERRUPT;
+	else
+		apicv_resync(vcpu);
+}
+
+NOINLINE void apicv_hand_over(struct vcpu *vcpu)
+{
+	vcpu->vmx.pending &= ~PENDING_VIRTUAL;
+	vmx_apicv_offer(vapic_hand_over(vcpu->apic));
+	eoi_exits(vcpu);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who serves the guest's APIC accesses: exits, or the processor (SDM 3C, "APIC Virtualization and
+ * Virtual Interrupts"): TPR shadow, APIC-register virtualisation and virtual-interrupt delivery
+ * together, in xAPIC mode through the APIC-access page, in x2APIC mode through the MSRs.
+ *
+ * All act on the current VMCS, on the owner's core. What the APIC holds is the layer above's.
+ */
+#ifndef VMX_APICV_H
+#define VMX_APICV_H
+
+#include "hv/base/types.h"
+#include "vmx/caps.h"
+
+struct vmx_vcpu;
+
+enum vmx_apic {
+	VMX_APIC_TRAPPED, /* the processor does nothing */
+	VMX_APIC_XAPIC,
+	VMX_APIC_X2APIC,
+	VMX_APICS
+};
+
+/* Constant for a VM. Where the processor serves, the rest of the APIC's state leads here too. */
+struct vmx_apicv {
+	hpa_t ept[VMX_APICS];        /* root: with the APIC-access page mapped for xAPIC mode */
+	hpa_t msr_bitmap[VMX_APICS]; /* with the x2APIC MSRs open that the processor serves */
+	hpa_t access_page;
+	bool trapped_access; /* trapped, accesses to that page exit as such: apic-page=on */
+};
+
+/* What VMX_APIC_XAPIC and VMX_APIC_X2APIC need is there. */
+MUST_USE bool vmx_apicv_offered(const struct vmx_caps *caps, enum vmx_apic how);
+
+/* A new VMCS: addresses, and VMX_APIC_TRAPPED. virtual_page: 4 KiB in the APIC page's layout. */
+void vmx_apicv_prepare(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, hpa_t virtual_page);
+
+/* Changes who serves. CR8 exits, or not, with it. */
+void vmx_apicv_set(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, enum vmx_apic how);
+
+/* A vector came into the virtual-APIC page's IRR: RVI becomes at least that. */
+void vmx_apicv_offer(u32 vector);
+
+/* The processor begins to keep ISR and IRR: guest interrupt status, SVI << 8 | RVI. */
+void vmx_apicv_status(u16 status);
+
+/* Vectors whose EOI exits, one bit each, as TMR has them in the page. */
+void vmx_apicv_eoi_exits(const u32 tmr[32]);
+
+#endif
