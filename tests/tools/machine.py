@@ -5,6 +5,7 @@ A machine's COM1 is streamed while it runs and returned whole at the end; COM2 g
 ends by itself when the software in it writes "Shutdown" to port 0x8900 or switches the power off.
 An emulator never outlives the process that started it.
 """
+import contextlib
 import ctypes
 import dataclasses
 import fcntl
@@ -26,6 +27,7 @@ SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
 CRASHED = "Tapvisor wrote a crash report"
+PACE = 0.002             # seconds between two characters of what is typed
 HALTED = b"end of the crash report: the machine is halted"
 
 BOCHSRC = """\
@@ -249,7 +251,7 @@ def feed(source, master, console):
                 return
             for byte in piece:
                 os.write(master, bytes([byte]))
-                time.sleep(0.002)
+                time.sleep(PACE)
     threading.Thread(target=loop, daemon=True).start()
 
 
@@ -294,37 +296,50 @@ def execute(command, config, console, log):
     return status, seconds
 
 
-def run_bochs(config, sink=None, stdin=None):
+@contextlib.contextmanager
+def serial_ports(config, sink, stdin):
+    """The directory of a run, its console, and where the emulator finds COM1 and COM2: a
+    pseudo-terminal, which is fed from the handle `stdin`, or a file when there is nothing to type."""
     check(config)
-    need("bochs", "bochs with bochs-term")
     with Workspace(config.keep) as place:
-        log = f"{place}/bochs.log"
-        com2 = config.com2 or f"{place}/com2.txt"
+        com1, com2 = f"{place}/com1.txt", config.com2 or f"{place}/com2.txt"
         open(com2, "wb").close()
         console = Console(sink)
         if stdin is None:
-            name = f"{place}/com1.txt"
-            open(name, "wb").close()
-            com1 = f'mode=file, dev="{name}"'
-            console.follow_file(name)
+            open(com1, "wb").close()
+            console.follow_file(com1)
         else:
             master, slave = pty.openpty()
             tty.setraw(slave)
-            com1 = f'mode=term, dev="{os.ttyname(slave)}"'
+            com1 = os.ttyname(slave)
             console.follow_tty(master)
             feed(stdin, master, console)
+        with RawTerminal(stdin):
+            yield place, console, com1, com2
+
+
+def result_of(console, com2, seconds, status, end):
+    """`end`: (how it ended, what the emulator said), unless the console knows better."""
+    ended, note = ("panic", CRASHED) if console.halted else end
+    return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
+
+
+def run_bochs(config, sink=None, stdin=None):
+    need("bochs", "bochs with bochs-term")
+    with serial_ports(config, sink, stdin) as (place, console, com1, com2):
+        mode = "file" if stdin is None else "term"
+        log = f"{place}/bochs.log"
         with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
-            f.write(BOCHSRC.format(share=SHARE, com1=com1, log=log, com2=com2, mem=config.mem,
-                                   model=config.model, cpus=config.cpus, ips=config.ips,
-                                   quantum=config.quantum, iso=os.path.abspath(config.iso)))
+            f.write(BOCHSRC.format(share=SHARE, com1=f'mode={mode}, dev="{com1}"', log=log,
+                                   com2=com2, mem=config.mem, model=config.model, cpus=config.cpus,
+                                   ips=config.ips, quantum=config.quantum,
+                                   iso=os.path.abspath(config.iso)))
         with open(f"{place}/commands", "w", encoding="ascii") as f:
             f.write(TURNS[config.quantum if config.cpus > 1 else 5])
         command = ["bochs", "-q", "-f", f"{place}/bochsrc", "-rc", f"{place}/commands"]
-        with RawTerminal(stdin):
-            status, seconds = execute(command, config, console, f"{place}/bochs.out")
-        ended, note = bochs_end(status, read(log), read(f"{place}/bochs.out"))
-        ended, note = ("panic", CRASHED) if console.halted else (ended, note)
-        return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
+        status, seconds = execute(command, config, console, f"{place}/bochs.out")
+        end = bochs_end(status, read(log), read(f"{place}/bochs.out"))
+        return result_of(console, com2, seconds, status, end)
 
 
 def bochs_end(status, log, out):
@@ -362,39 +377,26 @@ def qemu_command(config, com1, com2):
 QEMU_SHUTDOWN = (ord("S") << 1) | 1
 
 
+def qemu_end(status, out):
+    if status is None:
+        return "timeout", ""
+    if status in (0, QEMU_SHUTDOWN):
+        return "shutdown", ""
+    return "panic", out.strip() or f"QEMU status {status}"
+
+
 def run_qemu(config, sink=None, stdin=None):
-    check(config)
     need("qemu-system-x86_64", "qemu-system-x86")
     if config.kvm:
         works, why = nested_kvm()
         if not works:
             raise Refused(f"no nested VT-x by KVM: {why}")
-    with Workspace(config.keep) as place:
-        com2 = config.com2 or f"{place}/com2.txt"
-        open(com2, "wb").close()
-        console = Console(sink)
-        if stdin is None:
-            name = f"{place}/com1.txt"
-            open(name, "wb").close()
-            com1 = f"file:{name}"
-            console.follow_file(name)
-        else:
-            master, slave = pty.openpty()
-            tty.setraw(slave)
-            com1 = os.ttyname(slave)
-            console.follow_tty(master)
-            feed(stdin, master, console)
-        with RawTerminal(stdin):
-            status, seconds = execute(qemu_command(config, com1, com2), config, console,
-                                      f"{place}/qemu.out")
-        if status is None:
-            ended, note = "timeout", ""
-        elif status in (0, QEMU_SHUTDOWN):
-            ended, note = "shutdown", ""
-        else:
-            ended, note = "panic", read(f"{place}/qemu.out").strip() or f"QEMU status {status}"
-        ended, note = ("panic", CRASHED) if console.halted else (ended, note)
-        return Result(ended, console.decoded(), read(com2), seconds, status or 0, note)
+    with serial_ports(config, sink, stdin) as (place, console, com1, com2):
+        com1 = f"file:{com1}" if stdin is None else com1
+        status, seconds = execute(qemu_command(config, com1, com2), config, console,
+                                  f"{place}/qemu.out")
+        return result_of(console, com2, seconds, status,
+                         qemu_end(status, read(f"{place}/qemu.out")))
 
 
 class Workspace:
