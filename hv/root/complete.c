@@ -57,12 +57,23 @@ static void list(struct root *r, candidate_at *at, struct word word)
 	console_end(&r->console);
 }
 
+/* What the word behind so many others may be; NULL: nothing that is known. */
+static candidate_at *candidates(struct word first, u32 before)
+{
+	const struct shell_command *command;
+
+	if (before == 0)
+		return command_at;
+	command = before == 1 ? shell_find(first) : NULL;
+	return command != NULL && command->argument != SHELL_NONE ? vm_at : NULL;
+}
+
 void shell_complete(struct root *r)
 {
 	struct edit *edit = &r->console.edit;
 	struct words words = { edit->text, 0 };
-	struct word word, last = { edit->text + edit->length, 0, edit->length };
-	struct out *echo = &r->com1_queue.out;
+	struct word word, first = { 0 }, last = { edit->text + edit->length, 0, edit->length };
+	struct out *echo = &r->terminal_queue.out;
 	u32 before = 0, n, length;
 	candidate_at *at;
 	const char *one;
@@ -70,10 +81,12 @@ void shell_complete(struct root *r)
 	while (words_next(&words, &word)) {
 		if (word.column + word.length == edit->length)
 			last = word;
-		else
-			before++;
+		else if (before++ == 0)
+			first = word;
 	}
-	at = before == 0 ? command_at : vm_at;
+	at = candidates(first, before);
+	if (at == NULL)
+		return;
 	length = common(r, at, last, &one, &n);
 	if (n == 0)
 		return;

@@ -22,34 +22,50 @@ void config_error(struct config_parser *p, struct word at, const char *fmt, ...)
 
 /* --- the hypervisor's own command line --- */
 
-static const struct {
-	const char *key, *yes, *no; /* no: NULL for a word without a value */
-	u32 field;                  /* UINT32_MAX: ring 0's, of any value */
+#define PORTS                                                                                      \
+	{                                                                                          \
+		"none", "com1", "com2"                                                             \
+	} /* as enum config_port */
+
+static const struct option {
+	const char *key;
+	u32 field;             /* offset of a u32 in struct config */
+	const char *values[3]; /* by what the field is set to; none: a word that sets it to 1 */
 } options[] = {
-	{ "console", "com1", "none", offsetof(struct config, console) },
-	{ "telemetry", "com2", "none", offsetof(struct config, telemetry) },
-	{ "batch", NULL, NULL, offsetof(struct config, batch) },
-	{ "crash", NULL, NULL, UINT32_MAX },
+	{ "console", offsetof(struct config, console), PORTS },
+	{ "telemetry", offsetof(struct config, telemetry), PORTS },
+	{ "tables", offsetof(struct config, tables), { "off", "on" } },
+	{ "crash", offsetof(struct config, crash), { "halt", "poweroff" } },
+	{ "batch", offsetof(struct config, batch), { NULL } },
 };
 
-static void set_option(struct config_parser *p, u32 i, struct word key, const struct word *value)
+static void wrong_value(struct config_parser *p, const struct option *o, struct word at)
 {
-	bool *field = (bool *)(void *)((u8 *)p->config + options[i].field);
-
-	if (options[i].field == UINT32_MAX)
-		return;
-	if (options[i].yes == NULL && value == NULL)
-		*field = true;
-	else if (options[i].yes == NULL)
-		config_error(p, *value, "%s takes no value", options[i].key);
-	else if (value == NULL)
-		config_error(p, key, "%s wants a value: %s=%s or %s=%s", options[i].key,
-		             options[i].key, options[i].yes, options[i].key, options[i].no);
-	else if (word_is(*value, options[i].yes) || word_is(*value, options[i].no))
-		*field = word_is(*value, options[i].yes);
+	if (o->values[2] == NULL)
+		config_error(p, at, "%s= wants %s or %s", o->key, o->values[0], o->values[1]);
 	else
-		config_error(p, *value, "%s is %s or %s", options[i].key, options[i].yes,
-		             options[i].no);
+		config_error(p, at, "%s= wants %s, %s or %s", o->key, o->values[0], o->values[1],
+		             o->values[2]);
+}
+
+static void set_option(struct config_parser *p, const struct option *o, struct word key,
+                       const struct word *value)
+{
+	u32 *field = (u32 *)(void *)((u8 *)p->config + o->field);
+
+	if (o->values[0] == NULL) {
+		*field = 1;
+		if (value != NULL)
+			config_error(p, *value, "%s takes no value", o->key);
+		return;
+	}
+	for (u32 i = 0; value != NULL && i < ARRAY_SIZE(o->values); i++) {
+		if (o->values[i] != NULL && word_is(*value, o->values[i])) {
+			*field = i;
+			return;
+		}
+	}
+	wrong_value(p, o, value != NULL ? *value : key);
 }
 
 static void parse_option(struct config_parser *p, struct word word)
@@ -59,11 +75,12 @@ static void parse_option(struct config_parser *p, struct word word)
 
 	for (u32 i = 0; i < ARRAY_SIZE(options); i++) {
 		if (word_is(key, options[i].key)) {
-			set_option(p, i, key, has_value ? &value : NULL);
+			set_option(p, &options[i], key, has_value ? &value : NULL);
 			return;
 		}
 	}
-	config_error(p, key, "no such option; there are console=, telemetry=, batch, crash=");
+	config_error(p, key,
+	             "no such option; there are console=, telemetry=, tables=, crash=, batch");
 }
 
 static void parse_command_line(struct config_parser *p)
@@ -74,6 +91,8 @@ static void parse_command_line(struct config_parser *p)
 	p->line = CONFIG_COMMAND_LINE;
 	while (words_next(&words, &word))
 		parse_option(p, word);
+	if (p->config->console != PORT_NONE && p->config->console == p->config->telemetry)
+		config_error(p, word, "console= and telemetry= want the same port");
 }
 
 /* --- one line for each module --- */
@@ -215,7 +234,8 @@ void config_parse(const struct root_info *info, struct config *config)
 	u32 modules = MIN(info->modules, MAX_MODULES);
 
 	memset(config, 0, sizeof(*config));
-	config->console = true;
+	config->console = PORT_COM1;
+	config->tables = 1;
 	config->root_module = MODULE_NONE;
 	config->monitor_module = MODULE_NONE;
 	parse_command_line(&p);

@@ -35,6 +35,8 @@ struct vm_plan {
 #define CONFIG_COMMAND_LINE (UINT32_MAX - 1) /* it stands in the hypervisor's command line */
 #define CONFIG_VMS          (MAX_VMS - 1)    /* VM 0 is the host side */
 
+enum config_port { PORT_NONE, PORT_COM1, PORT_COM2 };
+
 struct config_error {
 	u32 line; /* index of the module, or one of the above */
 	u32 column, length;
@@ -42,9 +44,11 @@ struct config_error {
 };
 
 struct config {
-	bool console;   /* COM1 */
-	bool telemetry; /* COM2 */
-	bool batch;     /* switch off when the last VM has ended */
+	u32 console;   /* enum config_port: the terminal */
+	u32 telemetry; /* enum config_port: the lines for programs */
+	u32 tables;    /* 0: none at the end */
+	u32 batch;     /* 1: switch off when the last VM has ended */
+	u32 crash;     /* ring 0's affair; checked here, as all options are */
 	u32 root_module, monitor_module;
 	u32 vms;
 	struct vm_plan vm[CONFIG_VMS];

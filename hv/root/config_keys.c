@@ -118,17 +118,20 @@ static bool parse_cpus(struct config_parser *p, struct vm_plan *plan, const stru
 static bool parse_memory(struct config_parser *p, struct vm_plan *plan, const struct key_row *row,
                          struct word value)
 {
-	u64 *bytes = &plan->config.memory;
+	u64 bytes;
 
 	(void)row;
-	if (!word_bytes(value, bytes))
+	plan->config.memory = 0; /* a wrong size is no part of the sum that is checked later */
+	if (!word_bytes(value, &bytes))
 		return false;
-	if (*bytes < MEMORY_STEP || *bytes > MEMORY_MAX || *bytes % MEMORY_STEP != 0)
+	if (bytes < MEMORY_STEP || bytes > MEMORY_MAX || bytes % MEMORY_STEP != 0)
 		config_error(p, value, "memory comes in steps of 2M, from 2M to %lluM",
 		             (unsigned long long)(MEMORY_MAX >> 20));
-	else if (*bytes > p->info->memory_free)
+	else if (bytes > p->info->memory_free)
 		config_error(p, value, "only %lluM of memory are free",
 		             (unsigned long long)(p->info->memory_free >> 20));
+	else
+		plan->config.memory = bytes;
 	return true;
 }
 

@@ -21,9 +21,8 @@ static void raw_text(struct console *c, const char *s)
 	raw(c, s, strlen(s));
 }
 
-static void console_put(struct out *out, const char *bytes, size_t n)
+static void put_lines(struct console *c, const char *bytes, size_t n)
 {
-	struct console *c = container_of(out, struct console, out);
 	size_t begin = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -36,16 +35,35 @@ static void console_put(struct out *out, const char *bytes, size_t n)
 	raw(c, bytes + begin, n - begin);
 }
 
-void console_init(struct console *c, struct queue *queue, bool interactive)
+static void console_put(struct out *out, const char *bytes, size_t n)
+{
+	struct console *c = container_of(out, struct console, out);
+
+	if (c->hold)
+		c->held->out.put(&c->held->out, bytes, n);
+	else
+		put_lines(c, bytes, n);
+}
+
+static void screen_put(struct out *out, const char *bytes, size_t n)
+{
+	put_lines(container_of(out, struct console, screen), bytes, n);
+}
+
+void console_init(struct console *c, struct queue *queue, struct queue *held, bool interactive)
 {
 	*c = (struct console){ .out = { console_put },
+		               .screen = { screen_put },
 		               .queue = queue,
+		               .held = held,
 		               .focus = NO_FOCUS,
 		               .interactive = interactive };
 }
 
 void console_begin(struct console *c)
 {
+	if (c->hold)
+		return;
 	if (c->prompt)
 		raw_text(c, ERASE_LINE);
 	else if (c->dirty)
@@ -56,11 +74,21 @@ void console_begin(struct console *c)
 
 void console_end(struct console *c)
 {
-	if (c->prompt || c->busy || !c->interactive || c->focus != NO_FOCUS)
+	if (c->hold || c->prompt || c->busy || !c->interactive || c->focus != NO_FOCUS)
 		return;
 	raw_text(c, PROMPT);
 	raw(c, c->edit.text, c->edit.length);
 	c->prompt = true;
+}
+
+void console_release(struct console *c)
+{
+	char byte = 0;
+
+	console_begin(c);
+	while (byte != '\n' && queue_take(c->held, &byte, 1) == 1)
+		out_repeat(&c->out, byte, 1);
+	console_end(c);
 }
 
 void console_say(struct console *c, const char *fmt, ...)

@@ -24,20 +24,27 @@ struct console_line {
 
 struct console {
 	struct out out; /* text of many lines: "\n" becomes "\r\n" */
+	struct out
+		screen; /* the same for what draws over the whole terminal, while `hold` is set */
 	struct queue *queue;
-	u32 focus;        /* a VM's id, or NO_FOCUS */
-	bool interactive; /* there is a prompt when nobody has the focus */
-	bool prompt;      /* it stands on the terminal now */
-	bool busy;        /* a command runs: no prompt until it is done */
-	bool dirty;       /* the terminal's cursor is not at the left margin */
+	struct queue *held; /* where lines wait meanwhile */
+	bool hold;          /* the terminal is drawn over: all through `out` goes to `held` */
+	u32 focus;          /* a VM's id, or NO_FOCUS */
+	bool interactive;   /* there is a prompt when nobody has the focus */
+	bool prompt;        /* it stands on the terminal now */
+	bool busy;          /* a command runs: no prompt until it is done */
+	bool dirty;         /* the terminal's cursor is not at the left margin */
 	struct edit edit;
 	struct console_line line[MAX_VMS];
 };
 
-void console_init(struct console *c, struct queue *queue, bool interactive);
+void console_init(struct console *c, struct queue *queue, struct queue *held, bool interactive);
 
 /* Bytes that a VM has written. */
 void console_vm(struct console *c, u32 vm, const char *name, const u8 *bytes, u32 n);
+
+/* One line that was held, to the terminal; not while `hold` is set. */
+void console_release(struct console *c);
 
 /* What a VM has begun to write and will not end. */
 void console_flush_vm(struct console *c, u32 vm, const char *name);

@@ -2,6 +2,9 @@
 /* pure: also compiled on the host */
 #include "hv/root/edit.h"
 
+#include "hv/base/bits.h"
+#include "hv/base/string.h"
+
 #define KEY(letter)   ((letter) - '@')
 #define KEY_ESCAPE    0x1bu
 #define KEY_BACKSPACE 0x08u
@@ -13,6 +16,16 @@ void edit_clear(struct edit *e)
 {
 	e->length = 0;
 	e->text[0] = 0;
+	e->back = 0;
+}
+
+void edit_remember(struct edit *e)
+{
+	const char *last = e->earlier[(e->lines - 1) % EDIT_EARLIER];
+
+	if (e->length == 0 || (e->lines > 0 && strcmp(last, e->text) == 0))
+		return;
+	memcpy(e->earlier[e->lines++ % EDIT_EARLIER], e->text, EDIT_SIZE);
 }
 
 static void rub_out(struct edit *e, struct out *echo)
@@ -40,17 +53,43 @@ void edit_insert(struct edit *e, const char *text, u32 length, struct out *echo)
 	}
 }
 
-/* ESC, then one character, or '[' and all up to a letter or ~. True: the key belongs to it. */
-static bool swallow_escape(struct edit *e, u8 key)
+/* The line that was given so many lines ago; 0: an empty one. */
+static void recall(struct edit *e, u32 back, struct out *echo)
 {
-	if (key == KEY_ESCAPE)
+	const char *line;
+
+	if (back > MIN(e->lines, EDIT_EARLIER))
+		return;
+	while (e->length > 0)
+		rub_out(e, echo);
+	e->back = back;
+	line = e->earlier[(e->lines - back) % EDIT_EARLIER];
+	if (back > 0)
+		edit_insert(e, line, (u32)strlen(line), echo);
+}
+
+static void recall_by_letter(struct edit *e, u8 letter, struct out *echo)
+{
+	if (letter == 'A')
+		recall(e, e->back + 1, echo);
+	else if (letter == 'B' && e->back > 0)
+		recall(e, e->back - 1, echo);
+}
+
+/* ESC, then one character, or '[' and all up to a letter or ~. True: the key belongs to it. */
+static bool take_escape(struct edit *e, u8 key, struct out *echo)
+{
+	if (key == KEY_ESCAPE) {
 		e->escape = ESCAPE_BEGUN;
-	else if (e->escape == ESCAPE_BEGUN)
+	} else if (e->escape == ESCAPE_BEGUN) {
 		e->escape = key == '[' || key == 'O' ? ESCAPE_SEQUENCE : ESCAPE_NONE;
-	else if (e->escape == ESCAPE_SEQUENCE)
-		e->escape = key >= '@' ? ESCAPE_NONE : ESCAPE_SEQUENCE;
-	else
+	} else if (e->escape == ESCAPE_SEQUENCE) {
+		if (key >= '@')
+			e->escape = ESCAPE_NONE;
+		recall_by_letter(e, key, echo);
+	} else {
 		return false;
+	}
 	return true;
 }
 
@@ -58,7 +97,7 @@ enum edit_event edit_key(struct edit *e, u8 key, struct out *echo)
 {
 	char c = (char)key;
 
-	if (swallow_escape(e, key))
+	if (take_escape(e, key, echo))
 		return EDIT_NOTHING;
 	switch (key) {
 	case '\r':
@@ -75,6 +114,12 @@ enum edit_event edit_key(struct edit *e, u8 key, struct out *echo)
 	case KEY('U'):
 		while (e->length > 0)
 			rub_out(e, echo);
+		return EDIT_NOTHING;
+	case KEY('P'):
+		recall_by_letter(e, 'A', echo);
+		return EDIT_NOTHING;
+	case KEY('N'):
+		recall_by_letter(e, 'B', echo);
 		return EDIT_NOTHING;
 	case KEY('W'):
 		rub_out_word(e, echo);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The line being typed on a serial terminal. Understands backspace and delete, ^U (all), ^W (word),
- * ^C (give up), TAB (the caller completes), ^T (the caller switches the focus), return. Escape
- * sequences, such as arrow keys send, are swallowed. Pure: echo goes to a sink.
+ * ^C (give up), TAB (the caller completes), ^T (the caller switches the focus), return; arrow up
+ * and down, or ^P and ^N, bring earlier lines back. Other escape sequences are swallowed. Pure:
+ * echo goes to a sink.
  */
 #ifndef HV_ROOT_EDIT_H
 #define HV_ROOT_EDIT_H
 
 #include "hv/rt/out.h"
 
-#define EDIT_SIZE 128u
+#define EDIT_SIZE    69u /* with the prompt in front it stays in a line of 80 columns */
+#define EDIT_EARLIER 8u
 
 enum edit_event {
 	EDIT_NOTHING,
@@ -23,9 +25,16 @@ struct edit {
 	char text[EDIT_SIZE]; /* terminated */
 	u32 length;
 	u32 escape; /* within an escape sequence: what is expected next */
+	char earlier[EDIT_EARLIER][EDIT_SIZE]; /* a ring */
+	u32 lines;                             /* ever put in there */
+	u32 back;                              /* how many of them lie behind what is shown */
 };
 
 void edit_clear(struct edit *e);
+
+/* The line is one to bring back later. */
+void edit_remember(struct edit *e);
+
 MUST_USE enum edit_event edit_key(struct edit *e, u8 key, struct out *echo);
 
 /* Adds a completion's text at the end. */

@@ -67,7 +67,7 @@ void final_retire(struct root *r, struct slot *s)
 
 	final_view(r, &report);
 	view_vm(r, s, &vm);
-	report_vm_lines(&report, &vm, &r->com2_queue.out);
+	report_vm_lines(&report, &vm, &r->lines_queue.out);
 	vm.end = END_POWER_OFF; /* it is made anew: how it ended is no failure */
 	console_begin(&r->console);
 	failed = verdict_vm(&vm, &r->console.out);
@@ -108,7 +108,7 @@ static u32 collect_failures(const struct root *r, const struct report *report, s
 
 static void tell_verdict(struct root *r, u32 failed, const char *failures)
 {
-	struct out *line = &r->com2_queue.out;
+	struct out *line = &r->lines_queue.out;
 
 	out_text(&r->console.out, failures);
 	out_print(&r->console.out, "tapvisor: verdict: %s\n", failed == 0 ? "ok" : "failed");
@@ -126,21 +126,45 @@ void final_report(struct root *r)
 
 	final_view(r, &report);
 	console_begin(&r->console);
-	if (report.vms > 0)
+	if (report.vms > 0 && r->config.tables != 0)
 		final_tables(r, &r->console.out);
 	for (u32 i = 0; i < report.vms; i++)
-		report_vm_lines(&report, &report.vm[i], &r->com2_queue.out);
-	report_core_lines(&report, &r->com2_queue.out);
+		report_vm_lines(&report, &report.vm[i], &r->lines_queue.out);
+	report_core_lines(&report, &r->lines_queue.out);
 	out_memory_init(&failures, text, sizeof(text));
 	tell_verdict(r, collect_failures(r, &report, &failures.out), text);
 	console_end(&r->console);
 }
 
-void final_power(struct root *r, enum power_action action)
+/* How long VMs may take to stop, in seconds. */
+#define LEAVE_PATIENCE 2u
+
+void final_order(struct root *r, enum power_action action)
 {
+	if (r->leaving)
+		return;
+	r->leaving = true;
+	r->action = action;
+	r->console.interactive = false;
+	r->leave_by = r->machine->sys.now() + LEAVE_PATIENCE * r->machine->info->process.tsc_hz;
+	for (u32 i = 0; i < r->slots; i++)
+		if (r->slot[i].state == SLOT_RUNNING || r->slot[i].state == SLOT_PAUSED)
+			(void)!vms_stop(r, &r->slot[i]);
+}
+
+bool final_is_due(const struct root *r)
+{
+	return r->leaving && !r->finished &&
+	       (slots_all_still(r) || r->machine->sys.now() >= r->leave_by);
+}
+
+void final_power(struct root *r)
+{
+	shell_end_top(r);
+	while (queue_used(&r->held) > 0)
+		console_release(&r->console);
 	pump_vms(r);
 	final_report(r);
-	r->console.interactive = false;
 	pump_flush(r);
-	sys_power(&r->machine->sys, action);
+	sys_power(&r->machine->sys, r->action);
 }

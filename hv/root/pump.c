@@ -10,6 +10,15 @@
 
 #define CHUNK  256u
 #define ROUNDS 16u /* before other things get their turn */
+
+/*
+ * Where a person types, what VMs have written waits in front of root, not in its queue: an echo and
+ * an order are then late by what stands in the queue, a twentieth of a second, and no more. Half a
+ * kilobyte lasts from one round to the next. A byte can become a whole line, hence the small chunk.
+ */
+#define CHUNK_TYPED 64u
+#define QUEUE_TYPED 512u
+
 /* A telemetry line all of whose bytes are escaped, and then some. */
 #define QUEUE_RESERVE (8 * TELEMETRY_LINE)
 
@@ -28,30 +37,35 @@ static void wait_for_line(struct root *r, struct serial *port, struct queue *q)
 		sys_sleep(&r->machine->sys, burst_ticks(r));
 }
 
-static void com1_make_room(struct queue *q)
+static void terminal_make_room(struct queue *q)
 {
-	struct root *r = container_of(q, struct root, com1_queue);
+	struct root *r = container_of(q, struct root, terminal_queue);
 
-	wait_for_line(r, &r->com1, q);
+	wait_for_line(r, &r->terminal, q);
 }
 
-static void com2_make_room(struct queue *q)
+static void lines_make_room(struct queue *q)
 {
-	struct root *r = container_of(q, struct root, com2_queue);
+	struct root *r = container_of(q, struct root, lines_queue);
 
-	wait_for_line(r, &r->com2, q);
+	wait_for_line(r, &r->lines, q);
+}
+
+static void open_port(struct root *r, struct serial *port, u32 which)
+{
+	*port = (struct serial){ 0 };
+	if (which != PORT_NONE)
+		serial_init(port, &r->machine->ports,
+		            which == PORT_COM1 ? SERIAL_COM1 : SERIAL_COM2);
 }
 
 void pump_init(struct root *r)
 {
-	queue_init(&r->com1_queue, r->com1_text, QUEUE_SIZE, com1_make_room);
-	queue_init(&r->com2_queue, r->com2_text, QUEUE_SIZE, com2_make_room);
-	r->com1 = (struct serial){ 0 };
-	r->com2 = (struct serial){ 0 };
-	if (r->config.console)
-		serial_init(&r->com1, &r->machine->ports, SERIAL_COM1);
-	if (r->config.telemetry)
-		serial_init(&r->com2, &r->machine->ports, SERIAL_COM2);
+	queue_init(&r->terminal_queue, r->terminal_text, QUEUE_SIZE, terminal_make_room);
+	queue_init(&r->lines_queue, r->lines_text, QUEUE_SIZE, lines_make_room);
+	queue_init(&r->held, r->held_text, HELD_SIZE, NULL);
+	open_port(r, &r->terminal, r->config.console);
+	open_port(r, &r->lines, r->config.telemetry);
 }
 
 static struct vm_console *console_of(struct root *r, const struct slot *s)
@@ -67,22 +81,45 @@ static void deliver(struct root *r, struct slot *s, u32 channel, const u8 *bytes
 		console_vm(&r->console, s->id, slot_name(s), bytes, n);
 }
 
+bool pump_may_draw(const struct root *r)
+{
+	return queue_used(&r->terminal_queue) < QUEUE_TYPED;
+}
+
+/* May more of a VM's output be fetched? */
+static bool has_room(const struct root *r, u32 channel)
+{
+	if (channel == CONSOLE_COM2)
+		return queue_room(&r->lines_queue) >= QUEUE_RESERVE;
+	if (!r->console.interactive)
+		return queue_room(&r->terminal_queue) >= QUEUE_RESERVE;
+	if (r->console.hold)
+		return queue_room(&r->held) >= QUEUE_RESERVE;
+	return queue_used(&r->held) == 0 && pump_may_draw(r);
+}
+
 /* False: nothing there, or no room for it. */
 static bool fetch(struct root *r, struct slot *s, u32 channel)
 {
-	const struct queue *q = channel == CONSOLE_COM2 ? &r->com2_queue : &r->com1_queue;
 	struct byte_ring *ring = &console_of(r, s)->out[channel];
 	u8 bytes[CHUNK];
 	bool stalled;
 	u32 n;
 
-	if (ring_used(ring) == 0 || queue_room(q) < QUEUE_RESERVE)
+	if (ring_used(ring) == 0 || !has_room(r, channel))
 		return false;
-	n = ring_get(ring, bytes, CHUNK, &stalled);
+	n = ring_get(ring, bytes, r->console.interactive ? CHUNK_TYPED : CHUNK, &stalled);
 	deliver(r, s, channel, bytes, n);
 	if (stalled)
 		sys_vm_signal(&r->machine->sys, s->id);
 	return n > 0;
+}
+
+/* What was held back comes first. */
+static void release(struct root *r)
+{
+	while (!r->console.hold && queue_used(&r->held) > 0 && pump_may_draw(r))
+		console_release(&r->console);
 }
 
 /* One chunk from each in turn, so that no VM keeps the others' lines back. */
@@ -90,6 +127,7 @@ void pump_vms(struct root *r)
 {
 	bool more = true;
 
+	release(r);
 	for (u32 round = 0; more && round < ROUNDS; round++) {
 		more = false;
 		for (u32 i = 0; i < r->slots; i++)
@@ -121,21 +159,21 @@ void pump_vm(struct root *r, struct slot *s)
  */
 static bool telemetry_can_wait(const struct root *r)
 {
-	return r->config.batch && !r->finished && queue_used(&r->com2_queue) < QUEUE_SIZE / 2;
+	return r->config.batch && !r->finished && queue_used(&r->lines_queue) < QUEUE_SIZE / 2;
 }
 
 bool pump_send(struct root *r)
 {
-	bool com1 = serial_send(&r->com1, &r->com1_queue);
-	bool com2 = !telemetry_can_wait(r) && serial_send(&r->com2, &r->com2_queue);
+	bool terminal = serial_send(&r->terminal, &r->terminal_queue);
+	bool lines = !telemetry_can_wait(r) && serial_send(&r->lines, &r->lines_queue);
 
-	return com1 || com2;
+	return terminal || lines;
 }
 
 void pump_flush(struct root *r)
 {
 	r->finished = true;
-	while (pump_send(r) || !serial_idle(&r->com1) || !serial_idle(&r->com2))
+	while (pump_send(r) || !serial_idle(&r->terminal) || !serial_idle(&r->lines))
 		sys_sleep(&r->machine->sys, burst_ticks(r));
 }
 
@@ -149,18 +187,38 @@ static void send_to_vm(struct root *r, struct slot *s, u8 byte)
 #define KEY_SWITCH 0x14u /* ^T */
 #define KEYS_MAX   64u   /* in one round */
 
+static void take_key(struct root *r, u8 key)
+{
+	struct slot *s = slot_by_id(r, r->console.focus);
+
+	if (s == NULL) {
+		shell_key(r, key);
+	} else if (key == KEY_SWITCH) {
+		r->console.interactive = true; /* in batch mode: so there is somebody */
+		shell_focus(r, NULL);
+	} else if (slot_is_mapped(s)) {
+		send_to_vm(r, s, key);
+	}
+}
+
+/* Once a second at most: it takes room on the line, too. */
+static void complain(struct root *r, u64 now)
+{
+	if (!r->terminal.overrun || now < r->next_complaint)
+		return;
+	r->terminal.overrun = false;
+	r->next_complaint = now + r->machine->info->process.tsc_hz;
+	console_say(&r->console, "input was lost: it came faster than it could be read");
+}
+
 void pump_input(struct root *r)
 {
+	u64 now = r->machine->sys.now();
 	u8 key;
 
-	for (u32 i = 0; i < KEYS_MAX && serial_receive(&r->com1, &key); i++) {
-		struct slot *s = slot_by_id(r, r->console.focus);
-
-		if (s == NULL)
-			shell_key(r, key);
-		else if (key == KEY_SWITCH)
-			shell_focus(r, NULL);
-		else if (slot_is_mapped(s))
-			send_to_vm(r, s, key);
+	for (u32 i = 0; i < KEYS_MAX && serial_receive(&r->terminal, &key); i++) {
+		r->typing_until = now + r->machine->info->process.tsc_hz;
+		take_key(r, key);
 	}
+	complain(r, now);
 }

@@ -7,13 +7,22 @@
 
 #define NAME_WIDTH 16u
 
-static void trace_row(const struct report *r, u64 word, struct out *out)
+/* The i-th exit, from the oldest. */
+static u64 trace_at(const struct core_counters *c, u32 i)
+{
+	return c->trace[(c->trace_next + i) % TRACE_EXITS];
+}
+
+static void trace_row(const struct report *r, u64 word, u32 times, struct out *out)
 {
 	u32 vm = TRACE_VM(word);
 
 	out_text(out, "      ");
 	text_left(out, vm < MAX_VMS ? r->culprit[vm] : "", NAME_WIDTH);
-	out_print(out, "%5u  %s\n", TRACE_VCPU(word), exit_reason_name(TRACE_REASON(word)));
+	out_print(out, "%5u  %s", TRACE_VCPU(word), exit_reason_name(TRACE_REASON(word)));
+	if (times > 1)
+		out_print(out, ", %u times", times);
+	out_text(out, "\n");
 }
 
 void report_trace(const struct report *r, struct out *out)
@@ -25,11 +34,13 @@ void report_trace(const struct report *r, struct out *out)
 		const struct core_counters c = *report_core(r, core);
 
 		out_print(out, "%5u\n", core);
-		for (u32 i = 0; i < TRACE_EXITS; i++) {
-			u64 word = c.trace[(c.trace_next + i) % TRACE_EXITS];
+		for (u32 i = 0, n; i < TRACE_EXITS; i += n) {
+			u64 word = trace_at(&c, i);
 
+			for (n = 1; i + n < TRACE_EXITS && trace_at(&c, i + n) == word;)
+				n++;
 			if (word != 0)
-				trace_row(r, word, out);
+				trace_row(r, word, n, out);
 		}
 	}
 }

@@ -50,6 +50,7 @@ struct slot {
 };
 
 #define QUEUE_SIZE (256u << 10)
+#define HELD_SIZE  (64u << 10)
 
 struct root {
 	const struct root_machine *machine;
@@ -58,18 +59,25 @@ struct root {
 	struct slot slot[CONFIG_VMS];
 	char culprit[MAX_VMS][VM_NAME_LEN]; /* the VM that had an id last */
 	bool complete;                      /* no VM's counters are gone */
-	u32 failures;  /* of VMs whose counters are gone, and of the configuration */
-	bool finished; /* the last words are spoken: only power-off remains */
-	bool news;     /* the last wait brought an event */
-	u32 bursts;    /* rounds in which there was none */
+	u32 failures;             /* of VMs whose counters are gone, and of the configuration */
+	bool finished;            /* the last words are spoken: only power-off remains */
+	bool leaving;             /* the end has been ordered: VMs are being stopped for it */
+	enum power_action action; /* that comes then */
+	u64 leave_by;             /* TSC: at the latest */
+
+	bool news;          /* the last wait brought an event */
+	u64 next_round;     /* TSC: when VMs are looked after again, event or not */
+	u64 typing_until;   /* TSC: until then more keys are likely */
+	u64 next_complaint; /* TSC: about lost input */
 
 	struct console console;
 	struct telemetry telemetry;
 	struct top top;
 	u32 last_focus; /* a VM's id: where ^T leads */
-	struct queue com1_queue, com2_queue;
-	struct serial com1, com2;
-	char com1_text[QUEUE_SIZE], com2_text[QUEUE_SIZE];
+	struct queue terminal_queue, lines_queue;
+	struct serial terminal, lines;
+	struct queue held; /* the console's, while `top` has the terminal */
+	char terminal_text[QUEUE_SIZE], lines_text[QUEUE_SIZE], held_text[HELD_SIZE];
 };
 
 /* Parses, creates, starts; or says what is wrong. */
@@ -80,12 +88,16 @@ void root_step(struct root *r);
 
 /* --- vms.c: the life of VMs; results are system calls': below 0 an error --- */
 
+/* What a system call's error means, in words. */
+const char *vms_error_text(s64 error);
+
 /* Makes them all, then starts them all; when one cannot be made, none is started. */
 void vms_create_all(struct root *r);
 void vms_event(struct root *r, const struct root_event *event);
 MUST_USE s64 vms_pause(struct root *r, struct slot *s, bool pause);
+/* One that waits for another's end will never start. */
 MUST_USE s64 vms_stop(struct root *r, struct slot *s);
-/* Anew, whatever state it is in. */
+/* Anew, or for the first time, whatever state it is in. */
 MUST_USE s64 vms_reset(struct root *r, struct slot *s);
 
 /* --- slots.c: looking at them --- */
@@ -93,8 +105,10 @@ MUST_USE s64 vms_reset(struct root *r, struct slot *s);
 struct slot *slot_find(struct root *r, struct word name);
 struct slot *slot_by_id(struct root *r, u32 id); /* among those that have an id */
 const char *slot_name(const struct slot *s);
-const char *slot_state_name(const struct slot *s);
+const char *slot_state_name(const struct slot *s); /* a word */
+const char *slot_state_text(const struct slot *s); /* the same as a sentence's end: "vm a ..." */
 bool slots_all_ended(const struct root *r);
+bool slots_all_still(const struct root *r); /* none runs, or is about to end or to go */
 /* Its console and counters are mapped. */
 bool slot_is_mapped(const struct slot *s);
 
@@ -106,18 +120,25 @@ void pump_vm(struct root *r, struct slot *s); /* all that an ended VM has writte
 bool pump_send(struct root *r);               /* to the ports; true: there is more */
 void pump_flush(struct root *r);              /* until the last character has left */
 void pump_input(struct root *r);              /* from the terminal to the shell or a VM */
+bool pump_may_draw(const struct root *r);     /* the terminal has nearly caught up */
 
 /* --- final.c --- */
 
 void final_view(const struct root *r, struct report *report);
 void final_retire(struct root *r, struct slot *s); /* before a VM's counters go */
 void final_tables(struct root *r, struct out *out);
-void final_report(struct root *r);                          /* tables, telemetry, verdict */
-void final_power(struct root *r, enum power_action action); /* reports first */
+void final_report(struct root *r); /* tables, telemetry, verdict */
+
+/* The end: VMs that still run are stopped, so that what is counted holds still; then the reports.
+ */
+void final_order(struct root *r, enum power_action action);
+bool final_is_due(const struct root *r); /* it has been ordered, and all hold still */
+void final_power(struct root *r);        /* reports, and off */
 
 /* --- shell.c --- */
 
 void shell_key(struct root *r, u8 key);
 void shell_focus(struct root *r, struct slot *s); /* NULL: back to the shell */
+void shell_end_top(struct root *r);               /* if it has the terminal */
 
 #endif

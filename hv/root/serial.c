@@ -19,6 +19,7 @@
 #define FCR_ON      0x07u /* FIFOs on and empty */
 #define MCR_READY   0x03u /* DTR, RTS */
 #define LSR_DATA    0x01u
+#define LSR_OVERRUN 0x02u
 #define LSR_ROOM    0x20u
 #define LSR_IDLE    0x40u
 
@@ -34,7 +35,7 @@ static void set(const struct serial *s, u32 reg, u8 value)
 
 void serial_init(struct serial *s, const struct port_ops *ports, u16 base)
 {
-	*s = (struct serial){ ports, base, false };
+	*s = (struct serial){ .ports = ports, .base = base };
 	set(s, REG_SCRATCH, 0x5a);
 	s->present = get(s, REG_SCRATCH) == 0x5a;
 	if (!s->present)
@@ -50,6 +51,15 @@ void serial_init(struct serial *s, const struct port_ops *ports, u16 base)
 	set(s, REG_MCR, MCR_READY);
 }
 
+/* Reading the status takes the overrun away: it is kept here. */
+static u8 status(struct serial *s)
+{
+	u8 lsr = get(s, REG_LSR);
+
+	s->overrun |= (lsr & LSR_OVERRUN) != 0;
+	return lsr;
+}
+
 bool serial_send(struct serial *s, struct queue *q)
 {
 	char bytes[FIFO_SIZE];
@@ -59,7 +69,7 @@ bool serial_send(struct serial *s, struct queue *q)
 		q->tail = q->head;
 		return false;
 	}
-	if (queue_used(q) == 0 || (get(s, REG_LSR) & LSR_ROOM) == 0)
+	if (queue_used(q) == 0 || (status(s) & LSR_ROOM) == 0)
 		return queue_used(q) > 0;
 	n = queue_take(q, bytes, FIFO_SIZE);
 	for (u32 i = 0; i < n; i++)
@@ -69,7 +79,7 @@ bool serial_send(struct serial *s, struct queue *q)
 
 bool serial_receive(struct serial *s, u8 *byte)
 {
-	if (!s->present || (get(s, REG_LSR) & LSR_DATA) == 0)
+	if (!s->present || (status(s) & LSR_DATA) == 0)
 		return false;
 	*byte = get(s, REG_DATA);
 	return true;
@@ -77,5 +87,5 @@ bool serial_receive(struct serial *s, u8 *byte)
 
 bool serial_idle(struct serial *s)
 {
-	return !s->present || (get(s, REG_LSR) & LSR_IDLE) != 0;
+	return !s->present || (status(s) & LSR_IDLE) != 0;
 }

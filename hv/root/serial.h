@@ -19,6 +19,7 @@ struct serial {
 	const struct port_ops *ports;
 	u16 base;
 	bool present;
+	bool overrun; /* characters came faster than they were fetched; whoever tells clears it */
 };
 
 /* 115,200 baud, 8N1, FIFO on. A port that is not there stays silent: it takes everything. */

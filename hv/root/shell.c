@@ -45,21 +45,34 @@ static void help(struct root *r, struct slot *s)
 	}
 }
 
+/* Of a VM that does not run. */
+static void why(const struct slot *s, struct out *out)
+{
+	if (s->state == SLOT_CREATED && s->plan->after_vm != NULL)
+		out_print(out, "after %s", s->plan->after_vm->config.name);
+	if (s->state != SLOT_ENDED)
+		return;
+	out_text(out, vm_end_name(s->end));
+	if (s->end == END_DEBUG_EXIT)
+		out_print(out, " %llu", (unsigned long long)s->value);
+}
+
 static void vms(struct root *r, struct slot *only)
 {
 	struct out *out = &r->console.out;
 
 	(void)only;
-	out_text(out, "VM               id state     vCPUs   memory  ended\n");
+	out_text(out, "VM               id state     vCPUs   memory  why\n");
 	for (u32 i = 0; i < r->slots; i++) {
 		const struct slot *s = &r->slot[i];
 
 		text_left(out, slot_name(s), VM_NAME_LEN);
 		out_print(out, "%3u ", s->id);
 		text_left(out, slot_state_name(s), 9);
-		out_print(out, "%6u %7lluM  %s\n", s->plan->config.vcpus,
-		          (unsigned long long)(s->plan->config.memory >> 20),
-		          s->state == SLOT_ENDED ? vm_end_name(s->end) : "");
+		out_print(out, "%6u %7lluM  ", s->plan->config.vcpus,
+		          (unsigned long long)(s->plan->config.memory >> 20));
+		why(s, out);
+		out_text(out, "\n");
 	}
 }
 
@@ -119,13 +132,27 @@ static void top(struct root *r, struct slot *s)
 {
 	(void)s;
 	top_begin(&r->top, r->machine->sys.now());
+	r->console.hold = true;
+}
+
+void shell_end_top(struct root *r)
+{
+	if (!r->top.active)
+		return;
+	r->top.active = false;
+	r->console.hold = false;
+	r->console.busy = false;
+	console_begin(&r->console);
+	console_end(&r->console);
 }
 
 static void tell(struct root *r, const struct slot *s, s64 error)
 {
-	if (error < 0)
-		out_print(&r->console.out, "vm %s is %s: not possible now (%lld)\n", slot_name(s),
-		          slot_state_name(s), (long long)error);
+	if (error == SYS_EBUSY)
+		out_print(&r->console.out, "not possible: vm %s %s\n", slot_name(s),
+		          slot_state_text(s));
+	else if (error < 0)
+		out_print(&r->console.out, "not possible: %s\n", vms_error_text(error));
 }
 
 static void pause(struct root *r, struct slot *s)
@@ -174,13 +201,13 @@ static void report(struct root *r, struct slot *s)
 static void power_off(struct root *r, struct slot *s)
 {
 	(void)s;
-	final_power(r, POWER_OFF);
+	final_order(r, POWER_OFF);
 }
 
 static void reboot(struct root *r, struct slot *s)
 {
 	(void)s;
-	final_power(r, POWER_REBOOT);
+	final_order(r, POWER_REBOOT);
 }
 
 const struct shell_command shell_commands[] = {
@@ -199,7 +226,7 @@ const struct shell_command shell_commands[] = {
 	{ "pause", SHELL_VM, "let it stand still", pause },
 	{ "resume", SHELL_VM, "let it go on", resume },
 	{ "stop", SHELL_VM, "end it; its counters stay", stop },
-	{ "reset", SHELL_VM, "make it anew, also when it has ended", reset },
+	{ "reset", SHELL_VM, "make it anew, also when it has ended; start it, if it waits", reset },
 	{ "power-off", SHELL_NONE, "tables, verdict, and the machine is off", power_off },
 	{ "reboot", SHELL_NONE, "tables, verdict, and the machine starts again", reboot },
 };
@@ -207,17 +234,17 @@ const u32 shell_command_count = ARRAY_SIZE(shell_commands);
 
 /* --- a line --- */
 
-static const struct shell_command *find_command(struct word word)
+const struct shell_command *shell_find(struct word name)
 {
 	for (u32 i = 0; i < shell_command_count; i++)
-		if (word_is(word, shell_commands[i].name))
+		if (word_is(name, shell_commands[i].name))
 			return &shell_commands[i];
 	return NULL;
 }
 
 static void run(struct root *r, const struct shell_command *c, struct words *words)
 {
-	struct word word;
+	struct word word, more;
 	struct slot *s = NULL;
 	bool given = words_next(words, &word);
 
@@ -227,7 +254,9 @@ static void run(struct root *r, const struct shell_command *c, struct words *wor
 	}
 	if (given)
 		s = slot_find(r, word);
-	if (given && s == NULL)
+	if (words_next(words, &more))
+		out_print(&r->console.out, "%s takes one name\n", c->name);
+	else if (given && s == NULL)
 		out_print(&r->console.out, "there is no VM %.*s\n", (int)word.length, word.text);
 	else if (!given && c->argument == SHELL_VM)
 		out_print(&r->console.out, "%s wants the name of a VM\n", c->name);
@@ -243,7 +272,7 @@ static void run_line(struct root *r)
 
 	if (!words_next(&words, &word))
 		return;
-	c = find_command(word);
+	c = shell_find(word);
 	if (c == NULL)
 		out_print(&r->console.out, "there is no command %.*s; help lists them\n",
 		          (int)word.length, word.text);
@@ -259,6 +288,7 @@ static void line_done(struct root *r, bool wanted)
 	c->prompt = false;
 	c->dirty = false;
 	c->busy = true;
+	edit_remember(&c->edit);
 	if (wanted)
 		run_line(r);
 	edit_clear(&c->edit);
@@ -271,12 +301,13 @@ void shell_key(struct root *r, u8 key)
 	struct edit *edit = &r->console.edit;
 
 	if (r->top.active) {
-		r->top.active = false;
-		r->console.busy = false;
-		console_end(&r->console);
+		if (key == ' ')
+			top_turn(&r->top, r->machine->sys.now());
+		else
+			shell_end_top(r);
 		return;
 	}
-	switch (edit_key(edit, key, &r->com1_queue.out)) {
+	switch (edit_key(edit, key, &r->terminal_queue.out)) {
 	case EDIT_LINE:
 		line_done(r, true);
 		break;

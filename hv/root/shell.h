@@ -17,10 +17,13 @@ struct shell_command {
 extern const struct shell_command shell_commands[];
 extern const u32 shell_command_count;
 
+/* The command of this name, or NULL. */
+const struct shell_command *shell_find(struct word name);
+
 /*
- * Completes the last word being typed: a command's name if it is the first word, else a VM's. One
- * candidate is inserted with a blank; of several their common beginning, and if there is none to
- * add, all are listed.
+ * Completes the last word being typed: a command's name if it is the first word, a VM's where the
+ * command takes one. One candidate is inserted with a blank; of several their common beginning, and
+ * if there is none to add, all are listed.
  */
 void shell_complete(struct root *r);
 

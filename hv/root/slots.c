@@ -31,12 +31,36 @@ const char *slot_name(const struct slot *s)
 const char *slot_state_name(const struct slot *s)
 {
 	static const char *const names[SLOT_STATES] = {
-		[SLOT_EMPTY] = "empty",     [SLOT_CREATED] = "created",   [SLOT_RUNNING] = "runs",
+		[SLOT_EMPTY] = "gone",      [SLOT_CREATED] = "waits",     [SLOT_RUNNING] = "runs",
 		[SLOT_PAUSED] = "paused",   [SLOT_STOPPING] = "stopping", [SLOT_ENDED] = "ended",
 		[SLOT_LEAVING] = "leaving",
 	};
 
 	return names[s->state];
+}
+
+const char *slot_state_text(const struct slot *s)
+{
+	static const char *const texts[SLOT_STATES] = {
+		[SLOT_EMPTY] = "is not there",
+		[SLOT_CREATED] = "has not been started",
+		[SLOT_RUNNING] = "runs",
+		[SLOT_PAUSED] = "is paused",
+		[SLOT_STOPPING] = "is being stopped",
+		[SLOT_ENDED] = "has ended",
+		[SLOT_LEAVING] = "is going",
+	};
+
+	return texts[s->state];
+}
+
+bool slots_all_still(const struct root *r)
+{
+	for (u32 i = 0; i < r->slots; i++)
+		if (r->slot[i].state != SLOT_CREATED && r->slot[i].state != SLOT_ENDED &&
+		    r->slot[i].state != SLOT_EMPTY)
+			return false;
+	return true;
 }
 
 bool slots_all_ended(const struct root *r)

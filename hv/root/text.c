@@ -38,6 +38,30 @@ void text_number(struct out *out, u64 value, u32 width)
 	text_right(out, at, width);
 }
 
+void text_short(struct out *out, u64 value, u32 width)
+{
+	static const char units[] = { 'k', 'M', 'G', 'T', 'P', 'E' };
+	char text[16];
+	u32 unit = 0;
+
+	if (value < 10000) {
+		(void)format(text, sizeof(text), "%llu", (unsigned long long)value);
+		text_right(out, text, width);
+		return;
+	}
+	while (value >= 1000000) {
+		value /= 1000;
+		unit++;
+	}
+	if (value < 100000)
+		(void)format(text, sizeof(text), "%llu.%llu%c", (unsigned long long)(value / 1000),
+		             (unsigned long long)(value / 100 % 10), units[unit]);
+	else
+		(void)format(text, sizeof(text), "%llu%c", (unsigned long long)(value / 1000),
+		             units[unit]);
+	text_right(out, text, width);
+}
+
 void text_percent(struct out *out, u64 part, u64 whole, u32 width)
 {
 	char text[32];

@@ -12,6 +12,9 @@ void text_right(struct out *out, const char *s, u32 width);
 /* 1,234,567 */
 void text_number(struct out *out, u64 value, u32 width);
 
+/* 9999, 12.3k, 123k, 1.2M: at most five characters wide */
+void text_short(struct out *out, u64 value, u32 width);
+
 /* 12.3%; "-" when there is no whole */
 void text_percent(struct out *out, u64 part, u64 whole, u32 width);
 

@@ -10,7 +10,10 @@ static u32 check_end(const struct report_vm *vm, struct out *out)
 {
 	if (vm->end == END_POWER_OFF || (vm->end == END_DEBUG_EXIT && vm->value == 0))
 		return 0;
-	if (vm->end == END_DEBUG_EXIT)
+	if (vm->end == END_NONE)
+		out_print(out, "%s %s\n", vm->name,
+		          report_vcpu(vm, 0)->created == 0 ? "was never started" : "still runs");
+	else if (vm->end == END_DEBUG_EXIT)
 		out_print(out, "%s ended by debug-exit with %llu, not 0\n", vm->name,
 		          (unsigned long long)vm->value);
 	else

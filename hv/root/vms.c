@@ -5,7 +5,7 @@
  *
  *   EMPTY -create-> CREATED -start-> RUNNING <-pause, resume-> PAUSED
  *   RUNNING, PAUSED -stop-> STOPPING;  RUNNING, PAUSED, STOPPING -EVENT_VM_END-> ENDED
- *   ENDED, CREATED -destroy-> LEAVING -EVENT_VM_GONE-> EMPTY -if again-> CREATED ...
+ *   ENDED, CREATED -stop or reset-> LEAVING -EVENT_VM_GONE-> EMPTY -if again-> CREATED ...
  *
  * A VM with after= stays CREATED until the other has ended for good. One that has ended keeps its
  * memory and counters until it is made anew, for the final tables.
@@ -24,7 +24,7 @@ static const struct sys *sys_of(struct root *r)
 
 /* --- to life --- */
 
-static const char *error_text(s64 error)
+const char *vms_error_text(s64 error)
 {
 	static const char *const texts[] = {
 		[-SYS_EPERM] = "root has no right to it",
@@ -49,7 +49,8 @@ static s64 create(struct root *r, struct slot *s)
 	*sys_config(sys_of(r)) = *config;
 	id = sys_vm_create(sys_of(r));
 	if (id <= 0 || id >= MAX_VMS) {
-		console_say(&r->console, "vm %s cannot be made: %s", config->name, error_text(id));
+		console_say(&r->console, "vm %s cannot be made: %s", config->name,
+		            vms_error_text(id));
 		return id < 0 ? id : SYS_EINVAL;
 	}
 	s->state = SLOT_CREATED;
@@ -59,17 +60,23 @@ static s64 create(struct root *r, struct slot *s)
 	return 0;
 }
 
+/* Whoever is typing, or looks at `top`, is not to be put out by a VM that wants the terminal. */
+static bool is_in_use(const struct root *r)
+{
+	return r->console.focus != NO_FOCUS || r->top.active || r->console.edit.length > 0;
+}
+
 static s64 start(struct root *r, struct slot *s)
 {
 	s64 error = sys_vm_start(sys_of(r), s->id);
 
 	if (error < 0) {
 		console_say(&r->console, "vm %s cannot be started: %s", slot_name(s),
-		            error_text(error));
+		            vms_error_text(error));
 		return error;
 	}
 	s->state = SLOT_RUNNING;
-	if (s->plan->console == VM_CONSOLE_RAW && r->console.focus == NO_FOCUS)
+	if (s->plan->console == VM_CONSOLE_RAW && !is_in_use(r))
 		shell_focus(r, s);
 	return 0;
 }
@@ -77,7 +84,7 @@ static s64 start(struct root *r, struct slot *s)
 /* All that wait for a VM; NULL: all that wait for none. */
 static void start_those_after(struct root *r, const struct vm_plan *plan)
 {
-	for (u32 i = 0; i < r->slots; i++) {
+	for (u32 i = 0; i < r->slots && !r->leaving; i++) {
 		struct slot *s = &r->slot[i];
 
 		if (s->state == SLOT_CREATED && s->plan->after_vm == plan)
@@ -129,6 +136,8 @@ s64 vms_stop(struct root *r, struct slot *s)
 {
 	s64 error;
 
+	if (s->state == SLOT_CREATED)
+		return destroy(r, s);
 	if (s->state != SLOT_RUNNING && s->state != SLOT_PAUSED)
 		return SYS_EBUSY;
 	error = sys_vm_destroy(sys_of(r), s->id);
@@ -147,16 +156,19 @@ static s64 renew(struct root *r, struct slot *s)
 
 s64 vms_reset(struct root *r, struct slot *s)
 {
-	s64 error = 0;
+	s64 error;
 
 	switch (s->state) {
 	case SLOT_EMPTY:
 		error = create(r, s);
 		return error == 0 ? start(r, s) : error;
+	case SLOT_CREATED:
+		return start(r, s);
 	case SLOT_RUNNING:
 	case SLOT_PAUSED:
-		s->again = true;
-		return vms_stop(r, s);
+		error = vms_stop(r, s);
+		s->again = error == 0;
+		return error;
 	case SLOT_ENDED:
 		return renew(r, s);
 	default:
@@ -169,7 +181,7 @@ s64 vms_reset(struct root *r, struct slot *s)
 static void tell_end(struct root *r, struct slot *s, const struct root_event *event)
 {
 	struct out *out = &r->console.out;
-	struct out *line = &r->com2_queue.out;
+	struct out *line = &r->lines_queue.out;
 
 	console_begin(&r->console);
 	out_print(out, "tapvisor: vm %s %s", slot_name(s), vm_end_text(s->end));
@@ -187,8 +199,10 @@ static void tell_end(struct root *r, struct slot *s, const struct root_event *ev
 	json_end(line);
 }
 
-static bool is_restart_due(const struct slot *s)
+static bool is_restart_due(const struct root *r, const struct slot *s)
 {
+	if (r->leaving)
+		return false;
 	if (s->again)
 		return true;
 	return s->end != END_STOPPED && s->end != END_IMAGE && s->restarts < s->plan->restarts;
@@ -205,7 +219,7 @@ static void handle_end(struct root *r, struct slot *s, const struct root_event *
 	if (r->console.focus == s->id)
 		shell_focus(r, NULL);
 	tell_end(r, s, event);
-	if (is_restart_due(s)) {
+	if (is_restart_due(r, s)) {
 		s->restarts++;
 		if (renew(r, s) == 0)
 			return;
@@ -216,10 +230,14 @@ static void handle_end(struct root *r, struct slot *s, const struct root_event *
 
 static void handle_gone(struct root *r, struct slot *s)
 {
+	bool again = s->again && !r->leaving;
+
 	s->state = SLOT_EMPTY;
-	if (!s->again)
-		return;
 	s->again = false;
+	if (!again) {
+		start_those_after(r, s->plan);
+		return;
+	}
 	if (create(r, s) != 0 || start(r, s) != 0) {
 		r->failures++;
 		start_those_after(r, s->plan);

@@ -263,8 +263,11 @@ START_TEST(command_line)
 	static const struct {
 		const char *line, *says;
 	} cases[] = {
-		{ "console=com3", "console is com1 or none" },
-		{ "console", "console wants a value" },
+		{ "console=com3", "console= wants none, com1 or com2" },
+		{ "console", "console= wants none, com1 or com2" },
+		{ "tables=yes", "tables= wants off or on" },
+		{ "crash=reboot", "crash= wants halt or poweroff" },
+		{ "telemetry=com1", "want the same port" },
 		{ "batch=1", "batch takes no value" },
 		{ "verbose", "no such option" },
 	};
@@ -276,6 +279,45 @@ START_TEST(command_line)
 		parse();
 		ck_assert_holds(out.text, "on the line multiboot2");
 		ck_assert_holds(out.text, cases[i].says);
+	}
+}
+END_TEST
+
+START_TEST(options)
+{
+	machine();
+	add("vm name=a");
+	parse();
+	ck_assert_uint_eq(config.console, PORT_COM1);
+	ck_assert_uint_eq(config.telemetry, PORT_NONE);
+	ck_assert_uint_eq(config.tables, 1);
+	ck_assert_uint_eq(config.batch, 0);
+	strcpy(info.command_line, "batch console=com2 tables=off telemetry=com1 crash=poweroff");
+	parse();
+	ck_assert_uint_eq(config.errors, 0);
+	ck_assert_uint_eq(config.console, PORT_COM2);
+	ck_assert_uint_eq(config.telemetry, PORT_COM1);
+	ck_assert_uint_eq(config.tables, 0);
+	ck_assert_uint_eq(config.batch, 1);
+	strcpy(info.command_line, "console=none telemetry=none");
+	parse();
+	ck_assert_uint_eq(config.errors, 0);
+	ck_assert_uint_eq(config.console, PORT_NONE);
+}
+END_TEST
+
+/* One message for one mistake. */
+START_TEST(no_second_message)
+{
+	static const char *const sizes[] = { "999999999G", "4096M", "3G", "x" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char text[64];
+
+		machine();
+		add(strcat(strcpy(text, "vm name=a mem="), sizes[i]));
+		parse();
+		ck_assert_msg(config.errors == 1, "%s: %s", sizes[i], out.text);
 	}
 }
 END_TEST
@@ -328,4 +370,5 @@ START_TEST(many_and_long)
 END_TEST
 
 RING3_MAIN("root_config", all_keys, defaults, values, several_and_initrd, bad_lines,
-           message_looks_like_this, wholes, command_line, after, many_and_long)
+           message_looks_like_this, wholes, command_line, options, no_second_message, after,
+           many_and_long)

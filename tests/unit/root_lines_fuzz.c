@@ -25,8 +25,8 @@ static struct root_info info;
 static struct config config;
 static struct telemetry telemetry;
 static struct console console;
-static struct queue queue;
-static char queue_text[1 << 16], text[1 << 16];
+static struct queue queue, held;
+static char queue_text[1 << 16], held_text[1 << 10], text[1 << 16];
 
 /* One line of the input for each module. */
 static void fill(const u8 *data, size_t size)
@@ -88,7 +88,8 @@ static void check_telemetry(const u8 *data, size_t size)
 static void check_console(const u8 *data, size_t size)
 {
 	queue_init(&queue, queue_text, sizeof(queue_text), NULL);
-	console_init(&console, &queue, true);
+	queue_init(&held, held_text, sizeof(held_text), NULL);
+	console_init(&console, &queue, &held, true);
 	for (size_t i = 0; i < size; i++)
 		(void)!edit_key(&console.edit, data[i], &queue.out);
 	console_vm(&console, 1, "a", data, (u32)size);

@@ -235,19 +235,68 @@ START_TEST(top_shows_differences)
 	struct out *o = ring3_text(&out);
 
 	setup();
+	report.vm[0].end = END_NONE; /* who has ended is not shown */
 	top_begin(&top, 5);
 	top_draw(&top, &report, 1000000, 1000000, o);
 	ck_assert_uint_eq(top.next, 2000000);
-	ck_assert_uint_eq(top.rows, 4);
+	ck_assert_uint_eq(top.rows, 2);
 	vcpu(0, 0)->time[TIME_GUEST] += 750000;
 	vcpu(0, 0)->time[TIME_READY] += 250000;
 	vcpu(0, 0)->exit[10].count += 5000;
 	vcpu(0, 0)->ipi[IPI_X2APIC].requested += 100;
 	o = ring3_text(&out);
 	top_draw(&top, &report, 2000000, 1000000, o);
-	ck_assert_holds(out.text, "75.0%    0.0%    0.0%   25.0%     5,000           100");
+	ck_assert_holds(out.text, "75.0%   0.0%   0.0%  25.0%    5000 x2apic 100\033[K");
 	ck_assert_holds(out.text, "\033[H");
 	ck_assert_lacks(out.text, "\033[2J");
+}
+END_TEST
+
+/* Columns and lines of what has been drawn; the cursor may stand behind the last column. */
+static void assert_fits(const char *text)
+{
+	u32 column = 0, rows = 1;
+
+	for (; *text != 0; text++) {
+		if (*text == '\033') {
+			text += strcspn(text, "HJK");
+			continue;
+		}
+		column = *text == '\n' ? 0 : column + 1;
+		rows += *text == '\n' ? 1 : 0;
+		ck_assert_uint_le(column, 79);
+	}
+	ck_assert_uint_le(rows, 24);
+}
+
+/* A terminal has 80 columns and 24 lines, whatever the counters say. */
+START_TEST(top_fits_the_terminal)
+{
+	static struct top top;
+	u32 pages = 0;
+
+	setup();
+	report.vms = 15;
+	for (u32 i = 0; i < report.vms; i++) {
+		report.vm[i] = (struct report_vm){ "fifteen-letters", i, VCPUS,
+			                           END_NONE,          0, counters[i % 2] };
+		for (u32 v = 0; v < VCPUS; v++) {
+			vcpu(i % 2, v)->core = 63;
+			for (u32 path = 0; path < IPI_PATHS; path++)
+				vcpu(i % 2, v)->ipi[path].requested = 1ull << 50;
+			vcpu(i % 2, v)->exit[1].count = 1ull << 50;
+		}
+	}
+	top_begin(&top, 5);
+	do {
+		top_draw(&top, &report, 1000000, 1000000, ring3_text(&out));
+		assert_fits(out.text);
+		ck_assert_holds(out.text, "+\033[K");
+		pages++;
+		top_turn(&top, 5);
+	} while (top.first != 0);
+	ck_assert_uint_eq(pages, 2); /* 30 vCPUs */
+	ck_assert_holds(out.text, "23 to 30 of 30 vCPUs; space: the next");
 }
 END_TEST
 
@@ -288,4 +337,4 @@ START_TEST(dumps)
 END_TEST
 
 RING3_MAIN("root_report", good, each_failure_is_told, sums, tables, trace_in_order, lines,
-           top_shows_differences, dumps)
+           top_shows_differences, top_fits_the_terminal, dumps)

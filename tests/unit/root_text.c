@@ -8,8 +8,8 @@
 #include "hv/root/telemetry.h"
 #include "hv/root/text.h"
 
-static char buffer[8192];
-static struct queue queue;
+static char buffer[8192], held_buffer[256];
+static struct queue queue, held;
 static struct console console;
 
 /* What the terminal has got so far, taken away. */
@@ -24,7 +24,8 @@ static const char *terminal(void)
 static void setup(bool interactive)
 {
 	queue_init(&queue, buffer, sizeof(buffer), NULL);
-	console_init(&console, &queue, interactive);
+	queue_init(&held, held_buffer, sizeof(held_buffer), NULL);
+	console_init(&console, &queue, &held, interactive);
 }
 
 static void vm(u32 id, const char *text)
@@ -107,7 +108,7 @@ START_TEST(editing)
 	ck_assert_str_eq(e.text, "one ");
 	(void)type(&e, "\025\177\b", out);
 	ck_assert_str_eq(e.text, "");
-	(void)type(&e, "a\033[Ab\033OAc\033xd\033[3~e", out);
+	(void)type(&e, "a\033[Cb\033ODc\033xd\033[3~e", out);
 	ck_assert_str_eq(e.text, "abcde");
 	ck_assert_int_eq(type(&e, "\003", out), EDIT_CANCEL);
 	ck_assert_int_eq(type(&e, "\t", out), EDIT_TAB);
@@ -115,6 +116,74 @@ START_TEST(editing)
 	for (u32 i = 0; i < 2 * EDIT_SIZE; i++)
 		(void)type(&e, "x", out);
 	ck_assert_uint_eq(strlen(e.text), EDIT_SIZE - 1);
+}
+END_TEST
+
+START_TEST(earlier_lines)
+{
+	struct ring3_text echo;
+	struct out *out = ring3_text(&echo);
+	struct edit e = { 0 };
+
+	(void)type(&e, "x\033[A\033[B", out); /* nothing to bring back */
+	ck_assert_str_eq(e.text, "x");
+	edit_clear(&e);
+	for (const char *line = "123456789a"; *line != 0; line++) {
+		(void)type(&e, (char[]){ *line, 0 }, out);
+		edit_remember(&e);
+		edit_remember(&e); /* the same again is no new line */
+		edit_clear(&e);
+	}
+	(void)type(&e, "\033[A", out);
+	ck_assert_str_eq(e.text, "a");
+	(void)type(&e, "\020\033OA", out);
+	ck_assert_str_eq(e.text, "8");
+	(void)type(&e, "\033[B", out);
+	ck_assert_str_eq(e.text, "9");
+	(void)type(&e, "\033[A\033[A\033[A\033[A\033[A\033[A\033[A\033[A\033[A", out);
+	ck_assert_str_eq(e.text, "3"); /* eight are kept */
+	for (u32 i = 0; i < 9; i++)
+		(void)type(&e, "\016", out);
+	ck_assert_str_eq(e.text, "");
+	ck_assert_uint_eq(e.length, 0);
+}
+END_TEST
+
+/* Lines that come while the terminal is drawn over wait, whole and in order. */
+START_TEST(held_lines)
+{
+	setup(true);
+	console.hold = true;
+	vm(1, "one\n");
+	console_say(&console, "two");
+	out_text(&console.screen, "a table\n");
+	ck_assert_str_eq(terminal(), "a table\r\n");
+	console.hold = false;
+	console_release(&console);
+	ck_assert_str_eq(terminal(), "[a] one\r\ntapvisor> ");
+	console_release(&console);
+	ck_assert_str_eq(terminal(), "\r\033[Ktapvisor: two\r\ntapvisor> ");
+	ck_assert_uint_eq(queue_used(&held), 0);
+}
+END_TEST
+
+START_TEST(short_numbers)
+{
+	static const struct {
+		u64 value;
+		const char *text;
+	} cases[] = {
+		{ 0, "    0" },        { 9999, " 9999" },       { 10000, "10.0k" },
+		{ 99999, "99.9k" },    { 100000, " 100k" },     { 999999, " 999k" },
+		{ 1000000, " 1.0M" },  { 12345678, "12.3M" },   { 999999999, " 999M" },
+		{ 1u << 31, " 2.1G" }, { UINT64_MAX, "18.4E" },
+	};
+	struct ring3_text out;
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		text_short(ring3_text(&out), cases[i].value, 5);
+		ck_assert_str_eq(out.text, cases[i].text);
+	}
 }
 END_TEST
 
@@ -296,6 +365,9 @@ START_TEST(port)
 	uart.lsr |= 1;
 	uart.input = 'q';
 	ck_assert(serial_receive(&s, &byte) && byte == 'q');
+	ck_assert(!s.overrun);
+	uart.lsr |= 3; /* whoever reads the status sees it once */
+	ck_assert(serial_receive(&s, &byte) && s.overrun);
 	/* Nobody there: everything is taken, nothing ever comes. */
 	uart.absent = true;
 	serial_init(&s, &ops, SERIAL_COM1);
@@ -330,4 +402,5 @@ START_TEST(queue_waits_or_drops)
 END_TEST
 
 RING3_MAIN("root_text", lines_have_names, lines_are_harmless, prompt_stays_below, focus_is_raw,
-           editing, json_check, telemetry_lines, numbers, port, queue_waits_or_drops)
+           editing, earlier_lines, held_lines, short_numbers, json_check, telemetry_lines, numbers,
+           port, queue_waits_or_drops)
