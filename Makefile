@@ -111,8 +111,8 @@ BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run boot check check-unit check-threads check-models check-emu lint fuzz coverage \
-	mutants loc disasm clean help objects units emus
+.PHONY: all iso run shell boot check check-unit check-threads check-models check-emu lint fuzz \
+	coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -120,6 +120,9 @@ iso: $(B)/tapvisor.iso ## one hybrid ISO for BIOS and UEFI from grub.cfg
 
 run: all ## boot the default entry and print what an IPI costs (ENTRY= MACHINE= CPUS=)
 	$(Q)tests/tools/run --build $(B)
+
+shell: all ## boot the default entry, Tapvisor's prompt on the terminal (ENTRY= ...)
+	$(Q)tests/tools/run --shell --build $(B)
 
 boot: all ## boot IMAGE=path as a guest, its serial port on the terminal
 	$(Q)tests/tools/boot --build $(B)
@@ -177,7 +180,7 @@ help: ## this list
 	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds]'
-	@echo 'run  takes [ENTRY=title or number] [MACHINE=...] [CPUS=cores] [TIME=seconds]'
+	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
 # --- rules -----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ struct vm_plan {
 };
 
 #define CONFIG_ERRORS       24u
-#define CONFIG_ERROR_TEXT   128u
+#define CONFIG_ERROR_TEXT   160u
 #define CONFIG_NO_LINE      UINT32_MAX       /* the mistake is that a line is missing */
 #define CONFIG_COMMAND_LINE (UINT32_MAX - 1) /* it stands in the hypervisor's command line */
 #define CONFIG_VMS          (MAX_VMS - 1)    /* VM 0 is the host side */

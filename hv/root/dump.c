@@ -55,7 +55,7 @@ static void print_general(const struct vcpu_dump *d, struct out *out)
 
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
 		out_print(out, "  %-6s %016llx%s", names[i], ull(d->gpr[i]),
-		          i % 4 == 3 ? "\n" : "");
+		          i % 3 == 2 || i == 15 ? "\n" : "");
 	out_print(out, "  rip    %016llx  code", ull(d->rip));
 	for (u32 i = 0; i < sizeof(d->code); i++)
 		out_print(out, " %02x", d->code[i]);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """make run and make boot, with a stand-in for the hypervisor that says what it is told to."""
+import fcntl
 import json
 import os
 import shutil
@@ -56,7 +57,10 @@ def end(reason, **more):
 for lines, status, says in (
         ([end("debug-exit", value=0)], 0, r"exit value 0 \(qemu would exit with 1\)"),
         ([end("debug-exit", value=3)], 1, r"exit value 3 \(qemu would exit with 7\)"),
-        ([end("triple-fault")], 3, "ended without an exit value.*triple-fault"),
+        ([end("triple-fault", value=0, vcpu=1)], 3,
+         r"the guest ended without an exit value: triple-fault, on vCPU 1$"),
+        ([end("image", value=11, vcpu=0)], 3,
+         r"the guest ended without an exit value: image \(value 0xb\)$"),
         ([{"type": "vm-end", "vm": "other", "reason": "debug-exit", "value": 0}], 3,
          "the guest's end was not reported")):
     fake_build(lines)
@@ -64,6 +68,15 @@ for lines, status, says in (
     tap.is_(got, status, f"boot: {lines[0]['reason']} {lines[0].get('value', '')}", out, err)
     tap.like(err, says, "boot: and says so")
 tap.like(out, "hello from the machine", "boot: the console is on standard output")
+
+# Another run in the same tree takes nothing from the first.
+with open(f"{PLACE}/boot/lock", "wb") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    written = os.stat(f"{PLACE}/boot/cd.iso").st_mtime_ns
+    got, out, err = call("boot", IMAGE=f"{PLACE}/ipibench.elf")
+    tap.is_(os.stat(f"{PLACE}/boot/cd.iso").st_mtime_ns, written, "boot: two at a time", err)
+    tap.ok(os.path.exists(f"{PLACE}/boot.2/com2.txt"), "boot: each in a place of its own")
+tap.like(out, "hello from the machine", "boot: the second ran too")
 
 # boot: wrong input is named, with what would be right
 GOOD = {"IMAGE": f"{PLACE}/ipibench.elf"}
@@ -88,6 +101,7 @@ for wrong, says in (
                           capture_output=True, text=True, check=False)
     tap.ok(done.returncode == 2 and says in done.stderr, f"boot: {says}", done.stderr)
 got, out, err = call("boot", "--plan", VCPUS="2", PV="kvm,tap", ARGS="a=$b {x}", **GOOD)
+tap.like(out, r"tapvisor .* tables=off batch$", "boot: no tables behind the guest's text", out)
 tap.like(out, r"ipibench.elf vm name=guest vcpus=2 cpus=0-1 mem=64M apic=x2apic pv=kvm,tap"
               r" console=raw -- 'a=\$b' '\{x\}'", "boot: the VM's line", out, err)
 

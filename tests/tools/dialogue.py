@@ -18,6 +18,53 @@ class Silence(Exception):
     """What was waited for did not come; the text shows what came instead."""
 
 
+class Screen:
+    """A terminal of 80 columns and 24 lines, as far as Tapvisor draws on one."""
+
+    def __init__(self, columns=80, lines=24):
+        self.columns, self.lines = columns, lines
+        self.rows, self.x, self.y, self.wrapped = [""] * lines, 0, 0, 0
+
+    def put(self, character):
+        if self.x == self.columns:
+            self.wrapped += 1
+            self.x = 0
+            self.newline()
+        row = self.rows[self.y].ljust(self.x)
+        self.rows[self.y] = row[:self.x] + character + row[self.x + 1:]
+        self.x += 1
+
+    def newline(self):
+        self.y += 1
+        if self.y == self.lines:
+            self.rows = self.rows[1:] + [""]
+            self.y -= 1
+
+    def control(self, sequence):
+        if sequence == "H":
+            self.x = self.y = 0
+        elif sequence == "2J":
+            self.rows = [""] * self.lines
+        elif sequence in ("J", "K"):
+            self.rows[self.y] = self.rows[self.y][:self.x]
+            if sequence == "J":
+                self.rows[self.y + 1:] = [""] * (self.lines - self.y - 1)
+
+    def draw(self, text):
+        for sequence, character in re.findall(r"\033\[([\d;]*[A-Za-z])|(.)", text, re.S):
+            if sequence:
+                self.control(sequence)
+            elif character == "\r":
+                self.x = 0
+            elif character == "\n":
+                self.newline()
+            elif character == "\b":
+                self.x = max(0, self.x - 1)
+            else:
+                self.put(character)
+        return self
+
+
 class Dialogue:
     def __init__(self, config, run=machine.run_bochs):
         self.config, self.run = config, run
@@ -76,6 +123,13 @@ class Dialogue:
                     raise Silence(f"no {pattern!r} within {seconds} s; instead:\n"
                                   + self.text[self.seen:][-2000:])
                 self.news.wait(left)
+
+    def ask(self, line, pattern, seconds=30):
+        """Type a line at the prompt; what comes behind its echo, up to the pattern."""
+        with self.news:
+            self.seen = len(self.text)
+        self.type(line + "\r")
+        return self.expect(pattern, seconds)
 
     def quiet(self, seconds):
         """What comes within so many seconds."""

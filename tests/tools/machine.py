@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import dataclasses
 import fcntl
+import itertools
 import os
 import pty
 import re
@@ -27,6 +28,7 @@ SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
 CRASHED = "Tapvisor wrote a crash report"
+KEY_END = b"\x1d"        # Ctrl-]
 PACE = 0.002             # seconds between two characters of what is typed
 HALTED = b"end of the crash report: the machine is halted"
 
@@ -249,6 +251,8 @@ def feed(source, master, console):
             piece = os.read(source, 256)
             if not piece:
                 return
+            if KEY_END in piece and os.isatty(source):
+                os.kill(os.getpid(), signal.SIGINT)
             for byte in piece:
                 os.write(master, bytes([byte]))
                 time.sleep(PACE)
@@ -256,8 +260,8 @@ def feed(source, master, console):
 
 
 class RawTerminal:
-    """The person's terminal without line editing while a machine has it; Ctrl-] ends nothing here,
-    Ctrl-C still reaches the runner."""
+    """The person's terminal without line editing while a machine has it. All keys are the
+    machine's, Ctrl-C too; Ctrl-] ends the runner."""
 
     def __init__(self, handle):
         self.handle = handle if handle is not None and os.isatty(handle) else None
@@ -266,7 +270,8 @@ class RawTerminal:
         if self.handle is not None:
             self.saved = termios.tcgetattr(self.handle)
             mode = termios.tcgetattr(self.handle)
-            mode[3] &= ~(termios.ICANON | termios.ECHO)
+            mode[0] &= ~(termios.IXON | termios.ICRNL)
+            mode[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
             termios.tcsetattr(self.handle, termios.TCSANOW, mode)
 
     def __exit__(self, *_):
@@ -299,7 +304,7 @@ def execute(command, config, console, log):
 @contextlib.contextmanager
 def serial_ports(config, sink, stdin):
     """The directory of a run, its console, and where the emulator finds COM1 and COM2: a
-    pseudo-terminal, which is fed from the handle `stdin`, or a file when there is nothing to type."""
+    pseudo-terminal, fed from the handle `stdin`, or a file when there is nothing to type."""
     check(config)
     with Workspace(config.keep) as place:
         com1, com2 = f"{place}/com1.txt", config.com2 or f"{place}/com2.txt"
@@ -397,6 +402,25 @@ def run_qemu(config, sink=None, stdin=None):
                                   f"{place}/qemu.out")
         return result_of(console, com2, seconds, status,
                          qemu_end(status, read(f"{place}/qemu.out")))
+
+
+_claims = []
+
+
+def claim(place):
+    """A directory for the files of this run: `place`, or `place`.2, .3 ... while another process
+    has that."""
+    for number in itertools.count(1):
+        name = place if number == 1 else f"{place}.{number}"
+        os.makedirs(name, exist_ok=True)
+        lock = open(f"{name}/lock", "wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        _claims.append(lock)  # held until the process ends
+        return name
 
 
 class Workspace:

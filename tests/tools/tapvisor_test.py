@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 import iso  # noqa: E402
 import machine  # noqa: E402
 import telemetry  # noqa: E402
+from dialogue import Dialogue, Screen, Silence  # noqa: E402,F401
 from tap import Tap, skip_all  # noqa: E402,F401
 
 BUILD = os.environ.get("TAPVISOR_BUILD", "build")
@@ -48,8 +49,8 @@ class Run:
         return ends[-1] if ends else None
 
 
-def start(body, files, uefi=False, emulator="bochs", **config):
-    """Boot one menu entry. `config` as in machine.Config, and the rest of it by default."""
+def prepare(body, files, uefi=False, **config):
+    """An ISO with one menu entry, and the machine for it: `config` as in machine.Config."""
     global _boots
     _boots += 1
     place = f"{BUILD}/emu/{TEST}/{_boots}"
@@ -58,10 +59,18 @@ def start(body, files, uefi=False, emulator="bochs", **config):
     make = iso.make_hybrid if uefi else iso.make_fast
     try:
         make(f"{place}/cd.iso", cfg, BUILD, files, "test")
-        settings = machine.Config(iso=f"{place}/cd.iso", keep=place, uefi=uefi, **config)
-        run = machine.run_bochs if emulator == "bochs" else machine.run_qemu
-        result = run(settings)
-    except (iso.IsoError, machine.Refused) as error:
+    except iso.IsoError as error:
+        print(f"Bail out! {error}")
+        sys.exit(1)
+    return place, machine.Config(iso=f"{place}/cd.iso", keep=place, uefi=uefi, **config)
+
+
+def start(body, files, emulator="bochs", **config):
+    """Boot one menu entry, to its end."""
+    place, settings = prepare(body, files, **config)
+    try:
+        result = (machine.run_bochs if emulator == "bochs" else machine.run_qemu)(settings)
+    except machine.Refused as error:
         print(f"Bail out! {error}")
         sys.exit(1)
     with open(f"{place}/console.txt", "w", encoding="utf-8") as f:
@@ -69,16 +78,24 @@ def start(body, files, uefi=False, emulator="bochs", **config):
     return Run(result)
 
 
+def entry(modules, args):
+    body = [f"multiboot2 /boot/tapvisor console=com1 telemetry=com2 {args}".rstrip()]
+    for name in ("root", "monitor"):
+        if not any(module.startswith(f"{name}.elf") for module in modules):
+            body.append(f"module2 /boot/{name}.elf {name}")
+    return body + [f"module2 /boot/{module}" for module in modules]
+
+
 def boot(modules, args="", files=None, **config):
     """Boot Tapvisor with these modules: `file words...`, the file as it is called under build/.
     root.elf and monitor.elf are added unless `modules` names them. The machine switches itself off
     after the last VM's end."""
-    body = [f"multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch {args}".rstrip()]
-    for name in ("root", "monitor"):
-        if not any(module.startswith(f"{name}.elf") for module in modules):
-            body.append(f"module2 /boot/{name}.elf {name}")
-    body += [f"module2 /boot/{module}" for module in modules]
-    return start(body, files, **config)
+    return start(entry(modules, f"batch {args}"), files, **config)
+
+
+def talk(modules, args="", files=None, **config):
+    """A dialogue with the same at its prompt."""
+    return Dialogue(prepare(entry(modules, args), files, **config)[1])
 
 
 def bare(image, args="", files=None, **config):
