@@ -90,13 +90,13 @@ static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 /* ---- those with an effect here ---- */
 
 /* A new TSC: the APIC timer's count goes on, its deadline stays what the guest wrote. */
-static void write_tsc(struct vcpu *vcpu, u64 value)
+static void move_tsc(struct vcpu *vcpu, u64 by)
 {
 	u64 now = vcpu_guest_tsc(vcpu, rdtsc());
 
-	atomic_store_relaxed(&vcpu->tsc_offset, vcpu->tsc_offset + value - now);
+	atomic_store_relaxed(&vcpu->tsc_offset, vcpu->tsc_offset + by);
 	vmcs_write64(VMCS_TSC_OFFSET, vcpu->tsc_offset);
-	vcpu_todo(vcpu, vapic_timer_rebase(vcpu->apic, now, value), NULL);
+	vcpu_todo(vcpu, vapic_timer_rebase(vcpu->apic, now, now + by), NULL);
 	pv_tsc_written(vcpu);
 }
 
@@ -118,7 +118,10 @@ static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	switch (msr) {
 	case IA32_TSC:
-		write_tsc(vcpu, value);
+		move_tsc(vcpu, value - vcpu_guest_tsc(vcpu, rdtsc()));
+		return true;
+	case IA32_TSC_ADJUST: /* the offset: it began as 0, and moves as this MSR does */
+		move_tsc(vcpu, value - vcpu->tsc_offset);
 		return true;
 	case IA32_EFER:
 		return write_efer(vcpu, value);
@@ -132,6 +135,9 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 	switch (msr) {
 	case IA32_TSC:
 		*value = vcpu_guest_tsc(vcpu, rdtsc());
+		return true;
+	case IA32_TSC_ADJUST:
+		*value = vcpu->tsc_offset;
 		return true;
 	case IA32_EFER:
 		*value = vmcs_read64(VMCS_GUEST_EFER);

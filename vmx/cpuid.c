@@ -57,6 +57,7 @@ static const struct mask masks[] = {
 
 	{ 6, 0, EAX, ALWAYS, 0, B(2) }, /* ARAT: the APIC timer never stops */
 
+	{ 7, 0, EBX, ALWAYS, 0, B(1) }, /* TSC_ADJUST */
 	/* FSGSBASE BMI1 FDP-only SMEP BMI2 ERMS no-FCS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
 	{ 7, 0, EBX, ALWAYS,
 	  B(0) | B(3) | B(6) | B(7) | B(8) | B(9) | B(13) | B(18) | B(19) | B(20) | B(23) | B(24) |

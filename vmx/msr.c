@@ -61,6 +61,7 @@ const struct msr_row msr_rows[] = {
 	CALLER(IA32_APIC_BASE, "IA32_APIC_BASE", ~0ull),
 	FIXED(0x2a, "MSR_EBL_CR_POWERON", 0),
 	FIXED(IA32_FEATURE_CONTROL, "IA32_FEATURE_CONTROL", BIT(0)), /* locked, no VMX */
+	CALLER(IA32_TSC_ADJUST, "IA32_TSC_ADJUST", ~0ull),
 	IGNORED(0x79, "IA32_BIOS_UPDT_TRIG", 0), /* microcode is not the guest's to load */
 	IGNORED(0x8b, "IA32_BIOS_SIGN_ID", BIT(32)),
 	FIXED(0xce, "MSR_PLATFORM_INFO", 0),

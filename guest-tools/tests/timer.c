@@ -127,6 +127,21 @@ static void test_deadline(void)
 	count_reset();
 }
 
+/* SDM 3B 18.17.3: each of the two MSRs moves the other by as much. */
+static void test_adjust(void)
+{
+	const u64 step = 1ull << 40;
+	u64 before = rdmsr(MSR_TSC_ADJUST), start = rdtsc();
+
+	wrmsr(MSR_TSC_ADJUST, before + step);
+	tap_ok(rdtsc() - start - step < COUNT, "%s: TSC_ADJUST moves the TSC", apic->name);
+	wrmsr(MSR_TSC, rdtsc() - step);
+	tap_ok(rdmsr(MSR_TSC_ADJUST) - before + COUNT < 2 * COUNT,
+	       "%s: and a write of the TSC moves TSC_ADJUST", apic->name);
+	wrmsr(MSR_TSC_ADJUST, before);
+	tap_ok(rdtsc() - start < step, "%s: and back", apic->name);
+}
+
 static void test_mode(void)
 {
 	interrupts_on();
@@ -139,6 +154,10 @@ static void test_mode(void)
 		tap_skip("TSC deadline", "the processor has none");
 	apic_write(APIC_LVT_TIMER, LVT_MASKED);
 	interrupts_off();
+	if (cpuid(7, 0).ebx >> 1 & 1)
+		test_adjust();
+	else
+		tap_skip("TSC_ADJUST", "the processor has none");
 }
 
 int guest_main(void)

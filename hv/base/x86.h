@@ -48,6 +48,7 @@
 #define IA32_TSC             0x10u
 #define IA32_APIC_BASE       0x1bu
 #define IA32_FEATURE_CONTROL 0x3au
+#define IA32_TSC_ADJUST      0x3bu
 #define IA32_SYSENTER_CS     0x174u
 #define IA32_SYSENTER_ESP    0x175u
 #define IA32_SYSENTER_EIP    0x176u
