@@ -290,6 +290,7 @@ compile_commands.json: Makefile ## the compiler's command for each file, for edi
 		{"directory": "$(CURDIR)"$(comma) "file": "Makefile"$(comma) "command": "make"}])
 	@:
 
+include guest-tools/linux/rules.mk
 -include tests/emu/rules.mk
 include tests/proof/rules.mk
 

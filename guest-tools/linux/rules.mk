@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+#
+# Debian's kernel and busybox for Linux guests: packages are fetched and unpacked under build/linux,
+# nothing is installed. `make linux-files` makes them all; KERNEL= and INITRD= do without.
+
+LINUX       := build/linux
+LINUX_FILES := $(addprefix $(LINUX)/,vmlinux initrd)
+LINUX_TOOLS := guest-tools/linux
+
+.PHONY: linux-files
+linux-files: $(LINUX_FILES)
+
+$(LINUX)/linux-image-amd64.deb $(LINUX)/busybox-static.deb: | $(LINUX_TOOLS)/fetch
+	$(call say,FETCH,$@)
+	$(Q)$(LINUX_TOOLS)/fetch $(basename $(@F)) $@
+
+# member of a package: pattern, package
+deb_member = dpkg-deb --fsys-tarfile $(2) | tar -xOf - --wildcards '$(1)' >$@
+
+$(LINUX)/vmlinuz: $(LINUX)/linux-image-amd64.deb
+	$(call say,UNPACK,$@)
+	$(Q)$(call deb_member,./boot/vmlinuz-*,$<)
+
+$(LINUX)/config: $(LINUX)/linux-image-amd64.deb
+	$(call say,UNPACK,$@)
+	$(Q)$(call deb_member,./boot/config-*,$<)
+
+$(LINUX)/busybox: $(LINUX)/busybox-static.deb
+	$(call say,UNPACK,$@)
+	$(Q)$(call deb_member,./bin/busybox,$<)
+	$(Q)chmod +x $@
+
+$(LINUX)/vmlinux: $(LINUX)/vmlinuz $(LINUX_TOOLS)/unpack
+	$(call say,UNPACK,$@)
+	$(Q)$(LINUX_TOOLS)/unpack $< $@
+
+$(LINUX)/initrd: $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs
+	$(call say,CPIO,$@)
+	$(Q)$(LINUX_TOOLS)/initramfs $@ bin/busybox=$< bin/sh@busybox init=$(LINUX_TOOLS)/init
