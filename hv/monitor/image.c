@@ -9,6 +9,7 @@ static enum image_error (*const formats[])(struct view, struct image *) = {
 	multiboot1_decode,
 	multiboot2_decode,
 	pvh_decode,
+	bzimage_decode,
 };
 
 enum image_error image_add(struct image *image, const struct image_segment *segment)

@@ -3,7 +3,7 @@
  * The guest's image: decoded into a struct image, checked, and only then copied into guest memory.
  *
  * Each format is a row of a table in image.c: a decoder that says IMAGE_UNKNOWN when the file is
- * not of its kind, so that the next row is asked. A new format (bzImage) is a new row and a new
+ * not of its kind, so that the next row is asked. A new format is a new row and a new
  * enum image_protocol. All of it is pure and treats every byte of the file as hostile.
  */
 #ifndef HV_MONITOR_IMAGE_H
@@ -13,7 +13,13 @@
 #include "hv/monitor/view.h"
 
 /* How the image wants to be started, and told about its machine. */
-enum image_protocol { PROTOCOL_MULTIBOOT1, PROTOCOL_MULTIBOOT2, PROTOCOL_PVH, PROTOCOLS };
+enum image_protocol {
+	PROTOCOL_MULTIBOOT1,
+	PROTOCOL_MULTIBOOT2,
+	PROTOCOL_PVH,
+	PROTOCOL_LINUX,
+	PROTOCOLS
+};
 
 /* file_size bytes from `offset` of the file, then zeros up to memory_size. */
 struct image_segment {
@@ -58,5 +64,6 @@ MUST_USE enum image_error image_add_raw(struct image *image, struct view file, u
 enum image_error multiboot1_decode(struct view file, struct image *image);
 enum image_error multiboot2_decode(struct view file, struct image *image);
 enum image_error pvh_decode(struct view file, struct image *image);
+enum image_error bzimage_decode(struct view file, struct image *image);
 
 #endif

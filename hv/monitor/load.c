@@ -6,19 +6,23 @@
 #include "hv/monitor/bootinfo.h"
 #include "hv/monitor/layout.h"
 
-static bootinfo_write *const protocols[PROTOCOLS] = {
-	[PROTOCOL_MULTIBOOT1] = bootinfo_multiboot1,
-	[PROTOCOL_MULTIBOOT2] = bootinfo_multiboot2,
-	[PROTOCOL_PVH] = bootinfo_pvh,
+static const struct {
+	bootinfo_write *write;
+	u64 size;
+} protocols[PROTOCOLS] = {
+	[PROTOCOL_MULTIBOOT1] = { bootinfo_multiboot1, BOOTINFO_SIZE },
+	[PROTOCOL_MULTIBOOT2] = { bootinfo_multiboot2, BOOTINFO_SIZE },
+	[PROTOCOL_PVH] = { bootinfo_pvh, BOOTINFO_SIZE },
+	[PROTOCOL_LINUX] = { bootinfo_linux, BOOTINFO_LINUX_SIZE },
 };
 
-/* Pages for the boot information: the first that the image leaves free is taken. */
+/* Places for the boot information: the first that the image leaves free is taken. */
 static const u64 places[] = { 0x9000, 0x1000, 0x5000, 0x50000, 0x9e000 };
 
-static u64 find_place(const struct image *image)
+static u64 find_place(const struct image *image, u64 size)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(places); i++)
-		if (!image_covers(image, places[i], BOOTINFO_SIZE))
+		if (places[i] + size <= LAYOUT_LOW_END && !image_covers(image, places[i], size))
 			return places[i];
 	return 0;
 }
@@ -55,13 +59,13 @@ static enum image_error put_tables(const struct load_request *r, const struct im
 static enum image_error put_information(const struct load_request *r, const struct image *image,
                                         const struct boot_facts *facts, struct vcpu_start *start)
 {
-	u64 place = find_place(image);
+	u64 size = protocols[image->protocol].size, place = find_place(image, size);
 	struct writer w;
 
 	if (place == 0)
 		return IMAGE_NO_ROOM;
-	w = writer_at(&r->memory, place, BOOTINFO_SIZE);
-	protocols[image->protocol](&w, facts, start);
+	w = writer_at(&r->memory, place, size);
+	protocols[image->protocol].write(&w, facts, start);
 	return w.full ? IMAGE_NO_ROOM : IMAGE_OK;
 }
 
@@ -69,6 +73,7 @@ enum image_error load_guest(const struct load_request *r, struct vcpu_start *sta
 {
 	struct boot_facts facts = { .name = r->config->name,
 		                    .args = r->config->args,
+		                    .image = r->image,
 		                    .memory = r->memory.size };
 	struct image image;
 	enum image_error error;

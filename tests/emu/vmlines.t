@@ -138,7 +138,7 @@ guest_passes(run, "right", f"apicv=off, {SANDY_BRIDGE}")
 run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", f"{IMAGE} vm name=small mem=2M",
             "large initrd name=small"], files={"text.elf": __file__, "large": LARGE}, cpus=2,
            seconds=60)
-for vm, value, why in (("text", 1, "the image is neither Multiboot 1 or 2 nor an ELF with a PVH"),
+for vm, value, why in (("text", 1, "the image is neither Multiboot 1 or 2, nor an ELF with a PVH"),
                        ("small", 11, "the initrd does not fit into the VM's memory: raise mem=")):
     end = run.vm_end(vm) or {}
     tap.is_((end.get("reason"), end.get("value")), ("image", value), f"{vm}: its image is refused",

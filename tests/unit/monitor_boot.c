@@ -168,7 +168,7 @@ START_TEST(pvh)
 	static u8 page[BOOTINFO_SIZE];
 	struct guest_memory m = { page, sizeof(page) };
 	struct writer w = writer_at(&m, 0, sizeof(page));
-	struct boot_facts facts = { "a", "x=1", MEMORY, 0x200000, 77, 0xe0000, NULL };
+	struct boot_facts facts = { "a", "x=1", { NULL, 0 }, MEMORY, 0x200000, 77, 0xe0000, NULL };
 
 	w.gpa = 0x9000;
 	start = (struct vcpu_start){ 0 };
@@ -186,6 +186,62 @@ START_TEST(pvh)
 	ck_assert_uint_eq(get32(start.rbx + 48), LAYOUT_RANGES);
 	ck_assert_uint_eq(get64(get64(start.rbx + 40) + 48), 0x100000);
 	ck_assert_uint_eq(get64(get64(start.rbx + 40) + 56), MEMORY - 0x100000);
+}
+END_TEST
+
+/* The smallest bzImage, and what its kernel finds: boot.rst, zero-page.rst. */
+START_TEST(linux_64)
+{
+	static u8 kernel[0x410];
+	struct load_request request = { { kernel, sizeof(kernel) },
+		                        { (const u8 *)INITRD, sizeof(INITRD) },
+		                        { memory, MEMORY },
+		                        &config };
+	u64 p, tables;
+
+	setup();
+	kernel[0x1f1] = 1;
+	kernel[0x1f4] = 1;
+	memcpy(kernel + 0x1fe, "\x55\xaa\xeb\x66HdrS\x0f\x02", 10);
+	kernel[0x211] = 1;
+	kernel[0x236] = 1;
+	kernel[0x25a] = 0x10; /* pref_address: 1 MiB */
+	kernel[0x261] = 0x10; /* init_size: 4 KiB */
+	kernel[0x267] = 0x77; /* the last byte that the header's length covers */
+	kernel[0x268] = 0x77; /* no more */
+	memset(memory, 0xcc, sizeof(memory));
+	ck_assert_int_eq(load_guest(&request, &start), IMAGE_OK);
+	ck_assert_uint_eq(start.mode, START_LONG);
+	ck_assert_uint_eq(start.rip, 0x100200);
+	p = start.rsi;
+	ck_assert_int_eq(memcmp(memory + get64(p + 0x70), "RSD PTR ", 8), 0);
+	ck_assert_uint_eq(memory[p + 0x1e8], LAYOUT_RANGES);
+	ck_assert_uint_eq(get64(p + 0x2d0 + 2 * 20), 0x100000);
+	ck_assert_uint_eq(get64(p + 0x2d0 + 2 * 20 + 8), MEMORY - 0x100000);
+	ck_assert_uint_eq(get32(p + 0x2d0 + 2 * 20 + 16), 1);
+	ck_assert_uint_eq(memory[p + 0x1f1], 1);
+	ck_assert_uint_eq(get32(p + 0x202), 0x53726448);
+	ck_assert_uint_eq(memory[p + 0x210], 0xff);
+	ck_assert_uint_eq(get32(p + 0x218), 0x101000);
+	ck_assert_uint_eq(get32(p + 0x21c), sizeof(INITRD));
+	ck_assert_mem_eq(memory + 0x101000, INITRD, sizeof(INITRD));
+	ck_assert_str_eq(text(get32(p + 0x228)), "one two");
+	ck_assert_uint_eq(memory[p + 0x267], 0x77);
+	ck_assert_uint_eq(memory[p + 0x268], 0);
+	ck_assert_uint_eq(memory[p], 0);
+	/* Each large page of the first GiB lies where it is. */
+	tables = get64((get64(start.cr3) & ~0xfffull)) & ~0xfffull;
+	for (u64 i = 0; i < 512; i++)
+		ck_assert_uint_eq(get64(tables + i * 8), i << 21 | 0x83);
+	ck_assert_uint_eq(start.gdt_limit, 31);
+	ck_assert_uint_eq(get64(start.gdt_base + 0x10), 0x00af9b000000ffff);
+	ck_assert_uint_eq(get64(start.gdt_base + 0x18), 0x00cf93000000ffff);
+	ck_assert(start.rsi + BOOTINFO_LINUX_SIZE <= LAYOUT_LOW_END);
+	/* No place but 0x9e000, where one page would do: five do not. */
+	request.image.size = sizeof(kernel);
+	kernel[0x25a] = 0;
+	kernel[0x262] = 0x9; /* all below 0x91000 */
+	ck_assert_int_eq(load_guest(&request, &start), IMAGE_NO_ROOM);
 }
 END_TEST
 
@@ -256,5 +312,5 @@ START_TEST(writer_is_bounded)
 }
 END_TEST
 
-RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, acpi, acpi_of_most_vcpus, places,
+RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, acpi_of_most_vcpus, places,
            writer_is_bounded)

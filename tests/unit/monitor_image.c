@@ -320,6 +320,76 @@ START_TEST(elf_refused)
 }
 END_TEST
 
+/* A bzImage: 2 sectors of setup behind the first, a kernel of 0x800 bytes for 2 MiB, 1 MiB large.
+ */
+static void make_bzimage(void)
+{
+	memset(file, 0, sizeof(file));
+	memset(memory, 0xcc, sizeof(memory));
+	file[0x1f1] = 2;
+	put32(0x1f4, 0x80);
+	put16(0x1fe, 0xaa55);
+	memcpy(file + 0x202, "HdrS", 4);
+	put16(0x206, 0x20c);
+	file[0x211] = 1;
+	put16(0x236, 1);
+	put64(0x258, 0x200000);
+	put32(0x260, 0x100000);
+	memset(file + 0x600, 0xab, 0x800);
+}
+
+START_TEST(bzimage)
+{
+	make_bzimage();
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	ck_assert_int_eq(image.protocol, PROTOCOL_LINUX);
+	ck_assert_uint_eq(image.entry, 0x200200);
+	ck_assert_int_eq(memory[0x1fffff], 0xcc);
+	ck_assert_int_eq(memory[0x200000], 0xab);
+	ck_assert_int_eq(memory[0x2007ff], 0xab);
+	ck_assert_int_eq(memory[0x200800], 0);
+	ck_assert_int_eq(memory[0x2fffff], 0);
+	ck_assert_int_eq(memory[0x300000], 0xcc);
+	ck_assert_uint_eq(image_end(&image), 0x300000); /* no initrd where it unpacks itself */
+	/* The last paragraph may be cut; setup_sects 0 means 4. */
+	ck_assert_int_eq(decode(0x600 + 0x7f9), IMAGE_OK);
+	ck_assert_int_eq(memory[0x2007f9], 0);
+	file[0x1f1] = 0;
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	ck_assert_int_eq(memory[0x200000 + 0x400 - 1], 0xab);
+	ck_assert_int_eq(memory[0x200000 + 0x400], 0);
+}
+END_TEST
+
+START_TEST(bzimage_refused)
+{
+	static const struct {
+		u32 at, value;
+		enum image_error error;
+	} cases[] = {
+		{ 0x1fe, 0x5a5a, IMAGE_BZIMAGE },          /* boot flag */
+		{ 0x202, 0x53726447, IMAGE_UNKNOWN },      /* "GdrS" */
+		{ 0x206, 0x20b, IMAGE_BZIMAGE },           /* before xloadflags */
+		{ 0x210, 0, IMAGE_BZIMAGE },               /* a zImage */
+		{ 0x234, 2 << 16, IMAGE_BZIMAGE },         /* no 64-bit entry */
+		{ 0x25c, 1, IMAGE_BZIMAGE },               /* above 4 GiB */
+		{ 0x260, 0x7ff, IMAGE_BZIMAGE },           /* less than what is loaded */
+		{ 0x260, 0x200001, IMAGE_OUTSIDE_MEMORY }, /* more than there is */
+		{ 0x258, 0xfffff000, IMAGE_OUTSIDE_MEMORY },
+		{ 0x1f1, 0xff, IMAGE_TRUNCATED },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		make_bzimage();
+		put32(cases[i].at, cases[i].value);
+		ck_assert_msg(decode(FILE_SIZE) == cases[i].error, "case %u", i);
+	}
+	make_bzimage();
+	for (u64 size = 0; size <= 0x600; size++)
+		ck_assert_int_ne(decode(size), IMAGE_OK);
+}
+END_TEST
+
 /* Cut anywhere: never a read beyond the end, and only the whole is accepted. */
 START_TEST(every_length)
 {
@@ -349,5 +419,5 @@ START_TEST(too_many_segments)
 END_TEST
 
 RING3_MAIN("monitor_image", pvh, pvh_note_is_the_second, multiboot1_elf, multiboot1_raw,
-           multiboot1_refused, multiboot2_elf, multiboot2_raw, elf_refused, every_length,
-           too_many_segments)
+           multiboot1_refused, multiboot2_elf, multiboot2_raw, elf_refused, bzimage,
+           bzimage_refused, every_length, too_many_segments)

@@ -36,8 +36,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	for (u32 i = 0; i < GUARD; i++)
 		MUST(memory[i] == 0 && memory[GUARD + MEMORY + i] == 0);
 	if (error == IMAGE_OK) {
-		MUST(start.mode == START_PROTECTED && start.rip < MEMORY);
-		MUST(start.rbx != 0 && start.rbx < MEMORY);
+		MUST(start.rip < MEMORY);
+		if (start.mode == START_LONG)
+			MUST(start.rsi < MEMORY && start.cr3 != 0 && start.cr3 < MEMORY);
+		else
+			MUST(start.rbx != 0 && start.rbx < MEMORY);
 	}
 	return 0;
 }
@@ -54,10 +57,27 @@ static void put(u32 at, u64 value, u32 size)
 	memcpy(file + at, &value, size);
 }
 
-/* An ELF64 with a segment and a PVH note; kind 1, 2: with a Multiboot header before them. */
+static void make_bzimage(void)
+{
+	put(0x1f1, 1, 1);
+	put(0x1f4, 0x10, 4);
+	put(0x1fe, 0x66ebaa55 | (u64)0x53726448 << 32, 8);
+	put(0x206, 0x20f, 2);
+	put(0x211, 1, 1);
+	put(0x236, 1, 2);
+	put(0x258, 0x100000, 8);
+	put(0x260, 0x1000, 4);
+}
+
+/* An ELF64 with a segment and a PVH note; kind 1, 2: with a Multiboot header before them; 3: Linux.
+ */
 static void make(u32 kind)
 {
 	memset(file, 0, sizeof(file));
+	if (kind == 3) {
+		make_bzimage();
+		return;
+	}
 	memcpy(file, "\177ELF\2\1\1", 7);
 	put(16, 2 | 62 << 16, 4);
 	put(24, 0x100010, 8);
@@ -95,15 +115,16 @@ START_TEST(damaged_images)
 	u32 x = 1, accepted = 0;
 
 	for (u32 i = 0; i < 30000; i++) {
-		make(i % 3);
+		make(i % 4);
 		for (u32 k = 0; k < 1 + i % 4; k++) {
 			x = x * 1664525 + 1013904223;
-			u32 at = (x >> 8) % (x % 2 == 0 ? 0x80 : 0x320);
+			u32 at = i % 4 == 3 ? 0x1f1 + (x >> 8) % 0x73
+			                    : (x >> 8) % (x % 2 == 0 ? 0x80 : 0x320);
 
 			x = x * 1664525 + 1013904223;
 			file[at] = (u8)(x % 3 == 0 ? 0xff : x >> 24);
 		}
-		if (i % 3 == 1) /* keep the header's sum right, or it will not be found */
+		if (i % 4 == 1) /* keep the header's sum right, or it will not be found */
 			put(0x208, 0u - 0x1badb002u - *(u32 *)(void *)(file + 0x204), 4);
 		accepted += LLVMFuzzerTestOneInput(file, x % 5 == 0 ? x % FILE_SIZE : FILE_SIZE) ==
 		            0;
@@ -114,7 +135,7 @@ END_TEST
 
 START_TEST(whole_images)
 {
-	for (u32 kind = 0; kind < 3; kind++) {
+	for (u32 kind = 0; kind < 4; kind++) {
 		struct load_request r = {
 			{ file, FILE_SIZE }, { file, 0 }, { memory + GUARD, MEMORY }, &config
 		};
