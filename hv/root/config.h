@@ -25,6 +25,7 @@ struct vm_plan {
 	struct vm_config config;
 	enum vm_console_mode console;
 	u32 restarts;                   /* how often it is made anew after it ended by itself */
+	bool only_reset;                /* and only if it has asked for it */
 	struct word after;              /* after=: its name; length 0: starts at once */
 	const struct vm_plan *after_vm; /* starts when this one has ended; or NULL */
 };

@@ -210,7 +210,8 @@ static bool parse_console(struct config_parser *p, struct vm_plan *plan, const s
 static bool parse_restart(struct config_parser *p, struct vm_plan *plan, const struct key_row *row,
                           struct word value)
 {
-	if (word_is(value, "on"))
+	plan->only_reset = word_is(value, "reset");
+	if (word_is(value, "on") || plan->only_reset)
 		plan->restarts = RESTARTS_UNLIMITED;
 	else if (word_is(value, "off"))
 		plan->restarts = 0;
@@ -248,7 +249,7 @@ static const struct key_row rows[CONFIG_KEYS] = {
 	{ "budget", parse_number, "per mille of a core, 0 (no bound) to 1000", IN_CONFIG(budget), 0,
 	  1000 },
 	{ "console", parse_console, "off, lines or raw", 0, 0, 0 },
-	{ "restart", parse_restart, "on, off, or how often at most",
+	{ "restart", parse_restart, "on, off, reset, or how often at most",
 	  offsetof(struct vm_plan, restarts), 0, 1000000 },
 	{ "after", parse_after, "the name of another VM", 0, 0, 0 },
 };

@@ -205,6 +205,8 @@ static bool is_restart_due(const struct root *r, const struct slot *s)
 		return false;
 	if (s->again)
 		return true;
+	if (s->plan->only_reset && s->end != END_RESET)
+		return false;
 	return s->end != END_STOPPED && s->end != END_IMAGE && s->restarts < s->plan->restarts;
 }
 

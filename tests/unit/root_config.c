@@ -101,6 +101,10 @@ START_TEST(values)
 	ck_assert_str_eq(one("vm name=a --")->args, "");
 	(void)one("vm name=a restart=on");
 	ck_assert_uint_eq(config.vm[0].restarts, RESTARTS_UNLIMITED);
+	ck_assert(!config.vm[0].only_reset);
+	(void)one("vm name=a restart=reset");
+	ck_assert_uint_eq(config.vm[0].restarts, RESTARTS_UNLIMITED);
+	ck_assert(config.vm[0].only_reset);
 }
 END_TEST
 

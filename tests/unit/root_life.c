@@ -41,6 +41,25 @@ START_TEST(batch_to_its_end)
 }
 END_TEST
 
+/* restart=reset: a reset is no end, switching off is one. */
+START_TEST(restart_after_resets_alone)
+{
+	static const char *const one[] = { "root", "monitor", "vm name=a restart=reset", NULL };
+
+	boot("batch", one);
+	for (u32 i = 0; i < 3; i++) {
+		end_vm(1, END_RESET, 0);
+		steps(8);
+		ck_assert_uint_eq(kernel.state[1], VM_RUNNING);
+	}
+	end_vm(1, END_POWER_OFF, 0);
+	steps(8);
+	ck_assert_uint_eq(kernel.state[1], VM_ENDED);
+	ck_assert_uint_eq(kernel.off, 1);
+	ck_assert_holds(line.sent[0], "tapvisor: verdict: ok\r\n");
+}
+END_TEST
+
 START_TEST(failures_are_the_verdict)
 {
 	boot("telemetry=com2 batch", two);
@@ -192,6 +211,6 @@ START_TEST(lost_events)
 }
 END_TEST
 
-RING3_MAIN("root_life", batch_to_its_end, failures_are_the_verdict, mistakes_start_nothing,
-           all_or_none, backpressure, long_speeches, restarts_that_fail, one_after_the_other,
-           lost_events)
+RING3_MAIN("root_life", batch_to_its_end, restart_after_resets_alone, failures_are_the_verdict,
+           mistakes_start_nothing, all_or_none, backpressure, long_speeches, restarts_that_fail,
+           one_after_the_other, lost_events)
