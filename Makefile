@@ -111,8 +111,8 @@ BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot check check-unit check-threads check-models check-emu lint fuzz \
-	coverage mutants loc disasm clean help objects units emus
+.PHONY: all iso run shell boot linux check check-unit check-threads check-models check-emu lint \
+	fuzz coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 

@@ -37,3 +37,7 @@ $(LINUX)/vmlinux: $(LINUX)/vmlinuz $(LINUX_TOOLS)/unpack
 $(LINUX)/initrd: $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs
 	$(call say,CPIO,$@)
 	$(Q)$(LINUX_TOOLS)/initramfs $@ bin/busybox=$< bin/sh@busybox init=$(LINUX_TOOLS)/init
+
+# Debian's files are made unless both are given.
+linux: all $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
+	$(Q)tests/tools/linux --build $(B) --files $(LINUX)

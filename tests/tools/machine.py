@@ -18,18 +18,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 import tty
+
+from keyboard import RawTerminal, feed
 
 BOCHS_MODEL = "corei7_skylake_x"
 SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
 CRASHED = "Tapvisor wrote a crash report"
-KEY_END = b"\x1d"        # Ctrl-]
-PACE = 0.002             # seconds between two characters of what is typed
 HALTED = b"end of the crash report: the machine is halted"
 
 BOCHSRC = """\
@@ -82,6 +81,7 @@ class Config:
     keep: str = ""           # directory that keeps configuration and logs
     uefi: bool = False       # QEMU only
     kvm: bool = False        # QEMU only
+    ready: bytes = b""       # input waits until this, or anything, has come out of COM1
 
 
 @dataclasses.dataclass
@@ -241,44 +241,6 @@ class Console:
         return bytes(self.text).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def feed(source, master, console):
-    """Pass what a person types (or a pipe holds) on to the machine, at a pace it can take, from its
-    first sign of life on: what arrives before, the firmware throws away."""
-    def loop():
-        while not console.text and not console.stop.is_set():
-            time.sleep(0.02)
-        while not console.stop.is_set():
-            piece = os.read(source, 256)
-            if not piece:
-                return
-            if KEY_END in piece and os.isatty(source):
-                os.kill(os.getpid(), signal.SIGINT)
-            for byte in piece:
-                os.write(master, bytes([byte]))
-                time.sleep(PACE)
-    threading.Thread(target=loop, daemon=True).start()
-
-
-class RawTerminal:
-    """The person's terminal without line editing while a machine has it. All keys are the
-    machine's, Ctrl-C too; Ctrl-] ends the runner."""
-
-    def __init__(self, handle):
-        self.handle = handle if handle is not None and os.isatty(handle) else None
-
-    def __enter__(self):
-        if self.handle is not None:
-            self.saved = termios.tcgetattr(self.handle)
-            mode = termios.tcgetattr(self.handle)
-            mode[0] &= ~(termios.IXON | termios.ICRNL)
-            mode[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
-            termios.tcsetattr(self.handle, termios.TCSANOW, mode)
-
-    def __exit__(self, *_):
-        if self.handle is not None:
-            termios.tcsetattr(self.handle, termios.TCSANOW, self.saved)
-
-
 def execute(command, config, console, log):
     """Run the emulator to its end, to a crash report or to the time limit. Returns (status or None,
     seconds)."""
@@ -318,7 +280,7 @@ def serial_ports(config, sink, stdin):
             tty.setraw(slave)
             com1 = os.ttyname(slave)
             console.follow_tty(master)
-            feed(stdin, master, console)
+            feed(stdin, master, console, config.ready)
         with RawTerminal(stdin):
             yield place, console, com1, com2
 
