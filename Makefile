@@ -53,10 +53,11 @@ MONITOR_SRCS := $(call in,hv/monitor)
 ROOT_SRCS    := $(call in,hv/root)
 KIT_SRCS     := $(call in,guest-tools/lib)
 IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
+TAPSTAT_SRCS := $(call in,guest-tools/linux/tapstat)
 
 # Pure files of every ring are built for the host as well; those at the bottom serve ring 3 too.
 PURE_SRCS    := $(call pure_in,$(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) \
-		$(ROOT_SRCS)))
+		$(ROOT_SRCS) $(TAPSTAT_SRCS)))
 RTBASE_SRCS  := $(filter hv/base/%,$(PURE_SRCS)) $(wildcard hv/base/string.c)
 
 UNIT_SRCS    := $(wildcard tests/unit/*.c)
@@ -81,6 +82,7 @@ guest_CFLAGS := $(MACHINE_C) -mcmodel=small
 SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
 host_CFLAGS  := $(CBASE) -O1 -fno-omit-frame-pointer $(SANITIZE)
 unit_CFLAGS  := $(host_CFLAGS) -pthread
+linux_CFLAGS := $(CBASE) -O2
 HOST_LIBS    := -lcheck -lsubunit -lm -lrt -pthread
 
 NASMFLAGS := -f elf64 -g -F dwarf -I./ -Wall -Werror
@@ -102,12 +104,14 @@ HPURE_OBJS   := $(call object,host,$(PURE_SRCS))
 UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
 EMU_OBJS     := $(call object,guest,$(EMU_SRCS))
 ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
-		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS)
+		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS) \
+		$(call object,linux,$(TAPSTAT_SRCS))
 
 GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS)) $(wildcard tests/unit/*.t)
 BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
-	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS)
+	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS) \
+	  $(B)/tapstat
 
 # --- targets for people ----------------------------------------------------------------------
 
@@ -200,7 +204,7 @@ $(B)/obj/$(1)/%.asm.o: %.asm Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$$(NASM) $$(NASMFLAGS) -MD $$(@:.o=.d) -MP -o $$@ $$<
 endef
-$(foreach kind,ring0 ring3 guest host unit,$(eval $(call compile_rules,$(kind))))
+$(foreach kind,ring0 ring3 guest host unit linux,$(eval $(call compile_rules,$(kind))))
 
 define archive
 $(call say,AR,$@)
@@ -291,6 +295,7 @@ compile_commands.json: Makefile ## the compiler's command for each file, for edi
 	@:
 
 include guest-tools/linux/rules.mk
+include guest-tools/linux/tools.mk
 -include tests/emu/rules.mk
 include tests/proof/rules.mk
 

@@ -18,6 +18,9 @@ TOP = {"hv", "vmx", "vapic", "guest-tools", "tests", "docs", "Makefile", "grub.c
 NO_SPDX = {"LICENSE", ".clang-format", ".gitignore", ".gitattributes"}
 NO_SPDX_ENDINGS = (".md", ".json", ".jsonl", ".csv", ".svg", ".png", ".patch")
 
+# What becomes a part of Linux has Linux's licence; what such files and MIT's share has both.
+GPL = "guest-tools/linux/module/"
+
 # Paths of one person's machine, and notes to oneself that belong into docs/caveats.md.
 WORDS = r"(?<![\w.])/(home|root|Users)/\w|\bXXX\b|\bFIXME\b|(?<!# )\bTODO\b|^<<<<<<<|^>>>>>>>"
 WORDS_MAY = {"tests/lint/tree.t"}
@@ -28,7 +31,8 @@ tap.none(sorted({name.split("/")[0] for name in names} - TOP),
          "the top level holds what it should and nothing else")
 
 lacking = [name for name in names if name not in NO_SPDX and not name.endswith(NO_SPDX_ENDINGS)
-           and not any("SPDX-License-Identifier: MIT" in line
+           and not any(f"SPDX-License-Identifier: {licence}" in line
+                       for licence in (["GPL-2.0", "(GPL-2.0"] if name.startswith(GPL) else ["MIT"])
                        for line in tree.read(name).split("\n")[:2])]
 tap.none(lacking, "every file begins with its licence (an SPDX line)")
 
