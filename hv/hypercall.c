@@ -66,8 +66,7 @@ static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
 	atomic_or(&target->requests, REQUEST_KICK);
 	sched_notify(target);
 	sched_favour(vcpu->rq, target);
-	vcpu->yields = true;
-	vcpu->vmx.pending |= ATTEND_RUN;
+	vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 	return 0;
 }
 
@@ -78,8 +77,7 @@ static s64 kvm_yield(struct vcpu *vcpu, const struct arguments *arg)
 	count(vcpu, EVENT_YIELD);
 	if (target != NULL)
 		sched_favour(vcpu->rq, target);
-	vcpu->yields = true;
-	vcpu->vmx.pending |= ATTEND_RUN;
+	vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 	return 0;
 }
 

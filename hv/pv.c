@@ -27,6 +27,18 @@ static void *enabled(struct vcpu *vcpu, u64 value, u64 size, u64 align)
 	return place(vcpu, value & ~(u64)PV_ENABLED, size, align);
 }
 
+/* The one MSR that faults, as KVM's does, if its address names nothing. */
+static bool write_eoi_msr(struct vcpu *vcpu, u64 value)
+{
+	u8 *flag = enabled(vcpu, value, sizeof(u32), sizeof(u32));
+
+	if (flag == NULL && (value & PV_ENABLED) != 0)
+		return false;
+	pv_eoi_use(vcpu, flag);
+	vcpu->pv.eoi_msr = value;
+	return true;
+}
+
 bool pv_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	struct pv *pv = &vcpu->pv;
@@ -50,6 +62,8 @@ bool pv_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 		pv->steal = enabled(vcpu, value, sizeof(*pv->steal), sizeof(*pv->steal));
 		pv_steal_begin(vcpu);
 		return true;
+	case MSR_KVM_PV_EOI:
+		return write_eoi_msr(vcpu, value);
 	default:
 		return false;
 	}
@@ -71,6 +85,9 @@ bool pv_msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
 	case MSR_KVM_STEAL_TIME:
 		*value = vcpu->pv.steal_msr;
 		return true;
+	case MSR_KVM_PV_EOI:
+		*value = vcpu->pv.eoi_msr;
+		return true;
 	default:
 		return false;
 	}
@@ -78,5 +95,6 @@ bool pv_msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
 
 void pv_reset(struct vcpu *vcpu)
 {
+	pv_eoi_use(vcpu, NULL);
 	vcpu->pv = (struct pv){ 0 };
 }

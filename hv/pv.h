@@ -18,10 +18,11 @@ struct vcpu;
 
 /* Of a vCPU; all zero: nothing is announced. */
 struct pv {
-	u64 clock_msr, steal_msr; /* as written */
-	struct pv_clock *clock;   /* NULL: off, or nothing the guest could mean */
-	struct pv_steal *steal;   /* likewise */
-	u64 stolen;               /* ticks, as last told */
+	u64 clock_msr, steal_msr, eoi_msr; /* as written */
+	struct pv_clock *clock;            /* NULL: off, or nothing the guest could mean */
+	struct pv_steal *steal;            /* likewise */
+	u8 *eoi;                           /* PV EOI's word; NULL: off */
+	u64 stolen;                        /* ticks, as last told */
 	struct pv_scale scale;
 };
 
@@ -42,8 +43,18 @@ void pv_tsc_written(struct vcpu *vcpu);
 /* A steal page was announced, or no more is. */
 void pv_steal_begin(struct vcpu *vcpu);
 
-/* A vCPU with a steal page gives up its core; it has the core again, its VMCS is current. */
+/* A vCPU with a steal page gives up its core. */
 void pv_leave(struct vcpu *vcpu);
-void pv_return(struct vcpu *vcpu);
+
+/* What of the requests taken is ours; the vCPU has its core, its VMCS is current. */
+void pv_take_requests(struct vcpu *vcpu, u32 requests);
+
+/*
+ * PV EOI (vapic/pv_eoi.h). After an exit: an EOI that the guest has skipped. Before an entry: may
+ * the next one be skipped? From now on the flag is there; NULL: PV EOI is off.
+ */
+void pv_eoi_settle(struct vcpu *vcpu);
+void pv_eoi_offer(struct vcpu *vcpu);
+void pv_eoi_use(struct vcpu *vcpu, u8 *flag);
 
 #endif

@@ -130,7 +130,7 @@ void pv_leave(struct vcpu *vcpu)
  * CMPXCHG. Either that finds PREEMPTED gone, and the guest sends an interrupt as ever, or we find
  * its bit here, before this vCPU translates anything.
  */
-void pv_return(struct vcpu *vcpu)
+static void come_back(struct vcpu *vcpu)
 {
 	struct pv_steal *steal = vcpu->pv.steal;
 
@@ -142,4 +142,14 @@ void pv_return(struct vcpu *vcpu)
 	}
 	if (stolen(vcpu) != vcpu->pv.stolen)
 		write_steal(vcpu, stolen(vcpu));
+}
+
+void pv_take_requests(struct vcpu *vcpu, u32 requests)
+{
+	if ((requests & REQUEST_STEAL) != 0)
+		come_back(vcpu);
+	if ((requests & REQUEST_PAUSE) != 0 && !vcpu->paused)
+		pv_clock_write(vcpu, PV_CLOCK_STOPPED);
+	if ((requests & REQUEST_CLOCK) != 0)
+		pv_clock_write(vcpu, 0);
 }

@@ -99,13 +99,6 @@ static void take_mail(struct vcpu *vcpu)
 		take_events(vcpu, mail.events);
 }
 
-static void take_pause(struct vcpu *vcpu)
-{
-	vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
-	if (!vcpu->paused)
-		pv_clock_write(vcpu, PV_CLOCK_STOPPED);
-}
-
 static void take_requests(struct vcpu *vcpu)
 {
 	u32 requests = atomic_swap(&vcpu->requests, 0u);
@@ -113,17 +106,14 @@ static void take_requests(struct vcpu *vcpu)
 	if ((requests & REQUEST_STOP) != 0)
 		sched_leave(vcpu);
 	if ((requests & REQUEST_PAUSE) != 0)
-		take_pause(vcpu);
+		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
 	if ((requests & REQUEST_SIGNAL) != 0)
 		vcpu->thread.alarm_at = 1; /* long past: due at once */
 	if ((requests & REQUEST_KICK) != 0)
 		vcpu->kicked = true;
 	if ((requests & REQUEST_FLUSH) != 0)
 		vmx_flush_vpid();
-	if ((requests & REQUEST_CLOCK) != 0)
-		pv_clock_write(vcpu, 0);
-	if ((requests & REQUEST_STEAL) != 0)
-		pv_return(vcpu);
+	pv_take_requests(vcpu, requests);
 }
 
 /* The APIC's timer, and the alarm of the monitor's first thread. */
@@ -243,26 +233,46 @@ static void take_deadline(struct vcpu *vcpu)
 	set_timer(vcpu, now);
 }
 
+static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
+{
+	u64 legs = vcpu->exit_ticks;
+
+	vcpu->exit_ticks = 0;
+	vcpu->vmx.pending &= ~ATTEND_LEGS;
+	account_exit_done(vcpu, legs, rdtsc());
+	vmx_enter(&vcpu->vmx);
+}
+
+/* As attend() below, for what is not usual: vcpu_run, and all that has to do with PV EOI. */
+static NOINLINE NORETURN void attend_apart(struct vcpu *vcpu)
+{
+	pv_eoi_settle(vcpu);
+	if ((vcpu->vmx.pending & ATTEND_RUN) != 0)
+		turn_back(vcpu);
+	if ((vcpu->vmx.pending & ATTEND_DEADLINE) != 0)
+		take_deadline(vcpu);
+	if ((vcpu->vmx.pending & PENDING_EVENTS) != 0)
+		inject(vcpu);
+	pv_eoi_offer(vcpu);
+	enter(vcpu);
+}
+
 /* What stands in vmx.pending, then the guest. RUN_GUEST is published, there is no mail. */
 static NORETURN void attend(struct vcpu *vcpu)
 {
 	u32 pending = vcpu->vmx.pending;
-	u64 legs;
+	u32 apart = pending & vcpu->apart;
 
-	if (unlikely((pending & (ATTEND_RUN | ATTEND_DEADLINE)) != 0)) {
-		if ((pending & ATTEND_RUN) != 0)
-			turn_back(vcpu);
+	if (unlikely(apart != 0)) {
+		if (unlikely(apart != ATTEND_DEADLINE))
+			attend_apart(vcpu);
 		take_deadline(vcpu);
 	}
 	if (likely((pending & PENDING_EVENTS) == PENDING_INTERRUPT))
 		inject_interrupt(vcpu);
 	else if ((pending & PENDING_EVENTS) != 0)
 		inject(vcpu);
-	legs = vcpu->exit_ticks;
-	vcpu->exit_ticks = 0;
-	vcpu->vmx.pending &= ~ATTEND_LEGS;
-	account_exit_done(vcpu, legs, rdtsc());
-	vmx_enter(&vcpu->vmx);
+	enter(vcpu);
 }
 
 /* RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. */
@@ -360,21 +370,16 @@ static bool thread_ready(struct vcpu *vcpu, u64 now)
 	return true;
 }
 
-static bool must_give_way(struct vcpu *vcpu)
-{
-	bool yields = vcpu->yields;
-
-	vcpu->yields = false;
-	return yields;
-}
-
 NORETURN void vcpu_run(struct vcpu *vcpu)
 {
 	for (;;) {
 		u64 now = rdtsc();
+		u32 pending = vcpu->vmx.pending;
 
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		vcpu->vmx.pending &= ~ATTEND_RUN;
+		vcpu->vmx.pending = pending & ~(ATTEND_RUN | ATTEND_YIELD);
+		if (unlikely((pending & ATTEND_EOI) != 0))
+			pv_eoi_settle(vcpu);
 		take_time(vcpu, now);
 		if (vcpu->thread.busy && vcpu->vm->id != HOST_VM && now >= message_due(vcpu))
 			vm_end(vcpu, END_MONITOR_TIMEOUT, now - vcpu->thread.began);
@@ -383,7 +388,7 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 		if (vapic_pending(vcpu->apic))
 			take_mail(vcpu);
 		end_halt(vcpu);
-		if (sched_must_yield(vcpu->rq, now) || must_give_way(vcpu))
+		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0)
 			sched_preempt(vcpu);
 		vcpu_set_deadline(vcpu);
 		if (thread_ready(vcpu, now))

@@ -52,6 +52,7 @@ static bool build_vcpu(struct vm *vm, u32 index)
 	vcpu->rq = queue_for(vm, index);
 	vcpu->exit = &vcpu->uncounted;
 	vcpu->activity = ACTIVITY_NONE;
+	vcpu->apart = ATTEND_APART;
 	vcpu->counters = vm_alloc(vm, frames_for(COUNTERS_STRIDE), 1);
 	vcpu->apic = vm_alloc(vm, frames_for(sizeof(*vcpu->apic)), 1);
 	if (vcpu->counters == NULL || vcpu->apic == NULL)
@@ -150,8 +151,9 @@ static bool build_msr_bitmap(struct vm *vm)
 #define KVM_FEATURES                                                                               \
 	(BIT32(KVM_FEATURE_CLOCK_OLD) | BIT32(KVM_FEATURE_CLOCK) |                                 \
 	 BIT32(KVM_FEATURE_CLOCK_STABLE) | BIT32(KVM_FEATURE_STEAL_TIME) |                         \
-	 BIT32(KVM_FEATURE_PV_UNHALT) | BIT32(KVM_FEATURE_PV_TLB_FLUSH) |                          \
-	 BIT32(KVM_FEATURE_PV_SEND_IPI) | BIT32(KVM_FEATURE_PV_SCHED_YIELD))
+	 BIT32(KVM_FEATURE_PV_EOI) | BIT32(KVM_FEATURE_PV_UNHALT) |                                \
+	 BIT32(KVM_FEATURE_PV_TLB_FLUSH) | BIT32(KVM_FEATURE_PV_SEND_IPI) |                        \
+	 BIT32(KVM_FEATURE_PV_SCHED_YIELD))
 
 static void build_cpuid(struct vm *vm)
 {

@@ -14,6 +14,12 @@ u32 read_ppr(const struct vapic *a, u32 offset, u64 now)
 	return vapic_ppr(a);
 }
 
+u32 read_isr(const struct vapic *a, u32 offset, u64 now)
+{
+	(void)now;
+	return isr_seen(a, (offset - APIC_ISR) / 16);
+}
+
 /* What is in the mailbox has arrived, as far as the guest can tell. */
 u32 read_irr(const struct vapic *a, u32 offset, u64 now)
 {

@@ -113,6 +113,9 @@ void regs_reset(struct vapic *a);
 
 void timer_stop(struct vapic *a);
 
+/* Word w of ISR as the guest sees it: without a vector whose EOI it has skipped (PV EOI). */
+u32 isr_seen(const struct vapic *a, u32 w);
+
 /* An EOI of a level-triggered vector: local pins that wait for it may fire again. */
 void lvt_eoi(struct vapic *a, u32 vector);
 

@@ -28,9 +28,17 @@ u32 vector_scan(const struct vapic *a, u32 reg)
 	return 0;
 }
 
+static u32 isr_top_seen(const struct vapic *a)
+{
+	for (int w = 7; w >= 0; w--)
+		if (isr_seen(a, (u32)w) != 0)
+			return (u32)w * 32 + bit_highest(isr_seen(a, (u32)w));
+	return 0;
+}
+
 u8 vapic_ppr(const struct vapic *a)
 {
-	u32 isr = vector_scan(a, APIC_ISR);
+	u32 isr = isr_top_seen(a);
 
 	/* Where the classes are equal the SDM leaves the low bits open; VT-x's own rule is this. */
 	return (u8)(tpr(a) >> 4 >= isr >> 4 ? tpr(a) : isr & 0xf0);
@@ -38,7 +46,7 @@ u8 vapic_ppr(const struct vapic *a)
 
 u8 vapic_apr(const struct vapic *a)
 {
-	u32 isr = vector_scan(a, APIC_ISR) >> 4;
+	u32 isr = isr_top_seen(a) >> 4;
 	u32 irr = vector_scan(a, APIC_IRR) >> 4;
 	u32 class = tpr(a) >> 4;
 

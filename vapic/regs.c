@@ -43,7 +43,7 @@ const struct reg regs[APIC_ROWS] = {
 	REG(LDR,      R | W | MSR_R, TOP8,      0,       0,       NO,       NULL,       write_ldr),
 	REG(DFR,      R | W,         TOP4,      0,       ~0u,     NO,       NULL,       write_dfr),
 	REG(SVR,      RW,            0x13ff,    0,       0xff,    SUPPRESS, NULL,       write_svr),
-	REG8(ISR,     RO,            0,         0,       0,       NO,       NULL,       NULL),
+	REG8(ISR,     RO,            0,         0,       0,       NO,       read_isr,   NULL),
 	REG8(TMR,     RO,            0,         0,       0,       NO,       NULL,       NULL),
 	REG8(IRR,     RO,            0,         0,       0,       NO,       read_irr,   NULL),
 	REG(ESR,      RW,            0,         0,       0,       NO,       NULL,       write_esr),

@@ -48,7 +48,7 @@ u32 reg_write(struct vapic *a, const struct reg *r, u32 offset, u32 value, u64 n
 /* Side effects. */
 reg_write_fn write_tpr, write_eoi, write_ldr, write_dfr, write_svr, write_esr, write_icr_low,
 	write_lvt, write_lvt_timer, write_tmict, write_tdcr, write_self_ipi;
-reg_read_fn read_apr, read_ppr, read_irr, read_tmcct;
+reg_read_fn read_apr, read_ppr, read_isr, read_irr, read_tmcct;
 
 /* The timer's registers, in timer.c. The setters return VAPIC_* bits. */
 u32 timer_count(const struct vapic *a, u64 now);

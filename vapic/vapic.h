@@ -42,6 +42,7 @@ enum vapic_todo {
 	VAPIC_TIMER = BIT32(6), /* vapic_timer_deadline() may have changed */
 	VAPIC_EOI = BIT32(7),   /* fx->eoi_vector was level-triggered: tell the IOAPICs */
 	VAPIC_MODE = BIT32(8),  /* mode, base or SVR's enable changed: redo what VT-x does of it */
+	VAPIC_SKIPPED = BIT32(9), /* settle only: the guest had skipped an EOI, which is done now */
 };
 
 /* What became of one message. requested == posted + coalesced + dropped, always. */
@@ -111,6 +112,7 @@ struct vapic {
 	u8 isr_words;           /* likewise for ISR */
 	u8 timer_shift;         /* divisor is 1 << this */
 	u8 timer_mode;          /* bits 18:17 of its LVT entry */
+	u8 *eoi_flag;           /* PV EOI: bit 0 was set there; NULL: nowhere */
 	struct vapic_mail mail; /* anyone */
 } ALIGNED(CACHE_LINE);
 

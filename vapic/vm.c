@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Building the group, RESET and INIT. */
+#include "vapic/pv_eoi.h"
 #include "vapic/regs.h"
 
 /* Above, x2APIC logical IDs would repeat. */
@@ -43,6 +44,7 @@ void regs_reset(struct vapic *a)
 {
 	u32 id = a->reg[APIC_ID / 4];
 
+	vapic_pv_eoi_withdraw(a);
 	for (u32 i = 0; i < APIC_ROWS; i++)
 		a->reg[i * 4] = regs[i].reset;
 	a->reg[APIC_ID / 4] = id;

@@ -3,6 +3,7 @@
 #include "guest-tools/lib/cpu.h"
 #include "guest-tools/lib/hypercall.h"
 #include "guest-tools/lib/interrupt.h"
+#include "guest-tools/lib/smp.h"
 #include "hv/base/atomic.h"
 
 struct access {
@@ -75,4 +76,18 @@ u64 pv_steal_read(const struct pv_steal *steal, u32 *version)
 		ns = atomic_load(&steal->steal);
 	} while ((*version & 1) != 0 || *version != atomic_load(&steal->version));
 	return ns;
+}
+
+u64 pv_msr_after_init(u32 msr)
+{
+	struct access a = { msr, ~0ull };
+	u32 last = cpu_count() - 1;
+
+	atomic_store(&cpus[last].online, false);
+	smp_init_sipi(cpus[last].apic_id);
+	if (!smp_wait_online(last + 1, 20000000000ull))
+		return ~0ull;
+	smp_post(last, do_read, &a);
+	smp_wait(last);
+	return a.value;
 }

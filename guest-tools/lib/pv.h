@@ -19,7 +19,22 @@ u64 pv_clock_now(const struct pv_clock *clock);
 /* A TSC as nanoseconds of that page. */
 u64 pv_clock_at(const struct pv_clock *clock, u64 tsc);
 
+/*
+ * PV EOI: true if the EOI was skipped by that flag, else it is to be made. One instruction, since
+ * an exit between a look and a store could take the offer back.
+ */
+static inline bool pv_skip_eoi(u32 *flag)
+{
+	bool was_set;
+
+	__asm__ volatile("btrl $0, %1" : "=@ccc"(was_set), "+m"(*flag) : : "memory");
+	return was_set;
+}
+
 /* A consistent copy of the steal time, and the version that it was taken at. */
 u64 pv_steal_read(const struct pv_steal *steal, u32 *version);
+
+/* Starts the last CPU anew by INIT and SIPI, and reads that MSR there; ~0: it did not come up. */
+u64 pv_msr_after_init(u32 msr);
 
 #endif

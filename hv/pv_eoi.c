@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * KVM's PV EOI: the model knows when an EOI may be skipped (vapic/pv_eoi.c), here it is asked.
+ * While an offer stands, ATTEND_EOI takes each exit past pv_eoi_settle; a vCPU without PV EOI does
+ * not come by here at all.
+ */
+#include "hv/pv.h"
+
+#include "hv/deliver.h"
+#include "hv/vm.h"
+#include "vapic/pv_eoi.h"
+
+void pv_eoi_settle(struct vcpu *vcpu)
+{
+	struct vapic_effects fx;
+	u32 todo;
+
+	/* Its EOI may be a message to the monitor, which has one at a time; later will do. */
+	if ((vcpu->vmx.pending & ATTEND_EOI) == 0 || vcpu->thread.busy)
+		return;
+	todo = vapic_pv_eoi_settle(vcpu->apic, &fx);
+	if (vcpu->apic->eoi_flag == NULL)
+		vcpu->vmx.pending &= ~ATTEND_EOI;
+	if ((todo & VAPIC_SKIPPED) != 0)
+		count(vcpu, EVENT_PV_EOI_SKIPPED);
+	vcpu_todo(vcpu, todo, &fx);
+}
+
+void pv_eoi_offer(struct vcpu *vcpu)
+{
+	if (vcpu->pv.eoi == NULL)
+		return;
+	vapic_pv_eoi_offer(vcpu->apic, vcpu->pv.eoi);
+	if (vcpu->apic->eoi_flag != NULL)
+		vcpu->vmx.pending |= ATTEND_EOI;
+}
+
+void pv_eoi_use(struct vcpu *vcpu, u8 *flag)
+{
+	pv_eoi_settle(vcpu);
+	vapic_pv_eoi_withdraw(vcpu->apic);
+	vcpu->vmx.pending &= ~ATTEND_EOI;
+	/* Where the processor serves the APIC no EOI exits, and ISR is not ours to change. */
+	vcpu->pv.eoi = (vcpu->vm->config.features & VM_APICV) != 0 ? NULL : flag;
+	vcpu->apart = vcpu->pv.eoi == NULL ? ATTEND_APART : ATTEND_APART | PENDING_INTERRUPT;
+}

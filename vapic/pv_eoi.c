@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The EOI that the guest has skipped is made up for by the owner's next look (settle), which comes
+ * before any entry. What happens in between cannot tell: an EOI by register takes the highest bit
+ * of ISR now and leaves the next one to settle, so that both are gone in the end; reads of ISR, PPR
+ * and APR go by what the guest has done (isr_seen); and nothing is accepted.
+ */
+#include "vapic/pv_eoi.h"
+
+#include "vapic/internal.h"
+
+static bool is_set(const u8 *flag)
+{
+	return (atomic_load_relaxed(flag) & 1) != 0;
+}
+
+u32 isr_seen(const struct vapic *a, u32 w)
+{
+	u32 isr = a->reg[APIC_ISR / 4 + w * 4];
+
+	if (a->eoi_flag == NULL || is_set(a->eoi_flag) || a->isr_words == 0 ||
+	    bit_highest(a->isr_words) != w)
+		return isr;
+	return isr & ~BIT32(bit_highest(isr));
+}
+
+void vapic_pv_eoi_offer(struct vapic *a, u8 *flag)
+{
+	if (a->eoi_flag != NULL || !vapic_eoi_skippable(a))
+		return;
+	atomic_store_relaxed(flag, (u8)1);
+	a->eoi_flag = flag;
+}
+
+void vapic_pv_eoi_withdraw(struct vapic *a)
+{
+	if (a->eoi_flag != NULL)
+		atomic_store_relaxed(a->eoi_flag, (u8)0);
+	a->eoi_flag = NULL;
+}
+
+u32 vapic_pv_eoi_settle(struct vapic *a, struct vapic_effects *fx)
+{
+	if (a->eoi_flag == NULL)
+		return VAPIC_OK;
+	if (!is_set(a->eoi_flag)) {
+		a->eoi_flag = NULL;
+		return vapic_eoi(a, fx) | VAPIC_SKIPPED;
+	}
+	if (!vapic_eoi_skippable(a))
+		vapic_pv_eoi_withdraw(a);
+	return VAPIC_OK;
+}
