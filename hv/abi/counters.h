@@ -103,8 +103,7 @@ struct vcpu_counters {
 	u64 magic;
 	u32 vm, vcpu, core, size; /* size of this structure in bytes */
 	u64 created;              /* TSC when accounting of this vCPU began */
-	u64 now;     /* TSC up to which time[] was complete, when the vCPU last gave way */
-	u64 entries; /* VM entries */
+	u64 now; /* TSC up to which time[] was complete, when the vCPU last gave way */
 	u64 time[VCPU_TIMES];
 	u64 event[VCPU_EVENTS];
 	u64 blame[MAX_VMS][BLAME_CAUSES];

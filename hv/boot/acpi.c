@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/boot/acpi.h"
 
+#include "hv/abi/acpi.h"
 #include "hv/base/bits.h"
 #include "hv/base/memory.h"
 #include "hv/base/string.h"
-
-/* System description table header, 5.2.6. */
-struct acpi_table {
-	char signature[4];
-	u32 length;
-	u8 revision;
-	u8 checksum;
-	char oem[26];
-} PACKED;
-static_assert(sizeof(struct acpi_table) == 36, "ACPI 5.2.6");
-
-struct acpi_rsdp {
-	char signature[8];
-	u8 checksum; /* of the first 20 bytes */
-	char oem[6];
-	u8 revision;
-	u32 rsdt;
-	u32 length;
-	u64 xsdt;
-	u8 checksum_all;
-	u8 reserved[3];
-} PACKED;
-static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
 
 /* The FADT's fields that we read, by offset (5.2.9). */
 #define FADT_PM_TMR_BLK   76u
@@ -65,9 +43,9 @@ static u64 get64(const u8 *p)
 }
 
 /* A whole and valid table, or NULL. */
-static const struct acpi_table *table_at(u64 address, u64 limit)
+static const struct acpi_header *table_at(u64 address, u64 limit)
 {
-	const struct acpi_table *table = hpa_to_ptr(HPA(address));
+	const struct acpi_header *table = hpa_to_ptr(HPA(address));
 
 	if (address == 0 || address > limit || limit - address < sizeof(*table))
 		return NULL;
@@ -90,7 +68,7 @@ static void add_core(struct acpi_info *info, u32 apic_id, u32 flags)
 		info->apic_ids[info->core_count++] = apic_id;
 }
 
-static void parse_madt(const struct acpi_table *table, struct acpi_info *info)
+static void parse_madt(const struct acpi_header *table, struct acpi_info *info)
 {
 	const u8 *madt = (const u8 *)table;
 
@@ -108,7 +86,7 @@ static void parse_madt(const struct acpi_table *table, struct acpi_info *info)
 	}
 }
 
-static void parse_fadt(const struct acpi_table *table, struct acpi_info *info)
+static void parse_fadt(const struct acpi_header *table, struct acpi_info *info)
 {
 	const u8 *fadt = (const u8 *)table;
 	u32 flags;
@@ -123,13 +101,13 @@ static void parse_fadt(const struct acpi_table *table, struct acpi_info *info)
 
 static const struct {
 	const char *signature;
-	void (*parse)(const struct acpi_table *, struct acpi_info *);
+	void (*parse)(const struct acpi_header *, struct acpi_info *);
 } table_parsers[] = {
 	{ "APIC", parse_madt },
 	{ "FACP", parse_fadt },
 };
 
-static void parse_table(const struct acpi_table *table, struct acpi_info *info)
+static void parse_table(const struct acpi_header *table, struct acpi_info *info)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table_parsers); i++) {
 		if (memcmp(table->signature, table_parsers[i].signature, 4) == 0)
@@ -138,7 +116,7 @@ static void parse_table(const struct acpi_table *table, struct acpi_info *info)
 }
 
 /* The RSDT has pointers of 4 bytes, the XSDT of 8. */
-static void parse_root(const struct acpi_table *root, u32 pointer_size, u64 limit,
+static void parse_root(const struct acpi_header *root, u32 pointer_size, u64 limit,
                        struct acpi_info *info)
 {
 	const u8 *pointers = (const u8 *)(root + 1);
@@ -146,8 +124,8 @@ static void parse_root(const struct acpi_table *root, u32 pointer_size, u64 limi
 
 	for (u32 i = 0; i < count; i++) {
 		const u8 *p = pointers + i * pointer_size;
-		const struct acpi_table *table = table_at(pointer_size == 8 ? get64(p) : get32(p),
-		                                          limit);
+		const struct acpi_header *table = table_at(pointer_size == 8 ? get64(p) : get32(p),
+		                                           limit);
 
 		if (table != NULL)
 			parse_table(table, info);
@@ -157,7 +135,7 @@ static void parse_root(const struct acpi_table *root, u32 pointer_size, u64 limi
 const char *acpi_parse(const u8 *rsdp_bytes, u32 rsdp_size, u64 limit, struct acpi_info *info)
 {
 	struct acpi_rsdp rsdp = { 0 };
-	const struct acpi_table *root;
+	const struct acpi_header *root;
 
 	memset(info, 0, sizeof(*info));
 	if (rsdp_size != 20 && rsdp_size != 36)

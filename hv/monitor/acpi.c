@@ -21,19 +21,6 @@ struct acpi_gas {
 	u64 address;
 } PACKED;
 
-struct acpi_rsdp {
-	char signature[8];
-	u8 checksum; /* of the first 20 bytes */
-	char oem[6];
-	u8 revision;
-	u32 rsdt;
-	u32 length;
-	u64 xsdt;
-	u8 checksum2;
-	u8 reserved[3];
-} PACKED;
-static_assert(sizeof(struct acpi_rsdp) == ACPI_RSDP_SIZE, "ACPI 6.4 table 5.3");
-
 /* Only the fields that a hardware-reduced machine uses have names. */
 struct acpi_fadt {
 	struct acpi_header header;
@@ -120,7 +107,7 @@ static struct acpi_rsdp make_rsdp(u64 xsdt)
 	memcpy(r.signature, "RSD PTR ", sizeof(r.signature));
 	memcpy(r.oem, OEM, sizeof(r.oem));
 	acpi_checksum((u8 *)&r, 20, &r.checksum);
-	acpi_checksum((u8 *)&r, sizeof(r), &r.checksum2);
+	acpi_checksum((u8 *)&r, sizeof(r), &r.checksum_all);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #ifndef HV_MONITOR_ACPI_H
 #define HV_MONITOR_ACPI_H
 
+#include "hv/abi/acpi.h"
 #include "hv/monitor/writer.h"
 
 #define ACPI_SIZE 0x4000u /* room that the tables of MAX_VCPUS vCPUs fit into */
@@ -19,8 +20,6 @@
 #define ACPI_SLEEP_TYPE(value)  (((value) >> 2) & 7u)
 #define ACPI_S5                 5u
 
-#define ACPI_RSDP_SIZE 36u
-
 /*
  * Writes the tables, RSDP first, for vCPUs with the APIC IDs 0..vcpus-1. Returns the RSDP's gpa,
  * 16-byte aligned, or 0 when they do not fit.
@@ -30,18 +29,7 @@ MUST_USE u64 acpi_build(struct writer *w, u32 vcpus);
 /* The MADT alone. */
 u64 acpi_build_madt(struct writer *w, u32 vcpus);
 
-/* The common header of all tables but the RSDP, and its completion once the length is known. */
-struct acpi_header {
-	char signature[4];
-	u32 length;
-	u8 revision, checksum;
-	char oem[6], oem_table[8];
-	u32 oem_revision;
-	char creator[4];
-	u32 creator_revision;
-};
-static_assert(sizeof(struct acpi_header) == 36, "ACPI 6.4 table 5.4");
-
+/* The header of all tables but the RSDP, and its completion once the length is known. */
 struct acpi_header acpi_header(const char *signature, u8 revision, u64 length);
 
 /* Sets the byte that makes all n sum up to 0. */

@@ -122,9 +122,17 @@ void console_flush_vm(struct console *c, u32 vm, const char *name)
 		put_line(c, vm, name);
 }
 
-static char printable(u8 byte)
+/*
+ * Bytes 0x80 to 0x9f are control characters too (0x9b begins a sequence as ESC [ does), alone and
+ * behind 0xc2; behind any other byte of that kind they are parts of UTF-8's letters.
+ */
+static char printable(u8 before, u8 byte)
 {
-	return byte == '\t' || (byte >= ' ' && byte != 0x7f) ? (char)byte : '.';
+	bool high = byte >= 0x80 && byte < 0xa0;
+
+	if (high ? before < 0x80 || before == 0xc2 : (byte < ' ' && byte != '\t') || byte == 0x7f)
+		return '.';
+	return (char)byte;
 }
 
 void console_vm(struct console *c, u32 vm, const char *name, const u8 *bytes, u32 n)
@@ -139,7 +147,9 @@ void console_vm(struct console *c, u32 vm, const char *name, const u8 *bytes, u3
 		if (bytes[i] == '\n') {
 			put_line(c, vm, name);
 		} else if (bytes[i] != '\r') {
-			line->text[line->length++] = printable(bytes[i]);
+			u8 before = line->length > 0 ? (u8)line->text[line->length - 1] : 0;
+
+			line->text[line->length++] = printable(before, bytes[i]);
 			if (line->length == CONSOLE_LINE)
 				put_line(c, vm, name);
 		}

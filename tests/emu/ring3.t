@@ -7,6 +7,7 @@ goes wrong; no frame is lost. Root: VMs end their work without it.
 Arguments choose parts: `ring3.t null,stack churn root`, the first for ways of monitors.
 """
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -21,6 +22,10 @@ if not os.path.exists(FILES["monitor.elf"]):
 FAULT, TIMEOUT, PROTOCOL = "monitor-fault", "monitor-timeout", "monitor-protocol"
 PF, GP = 14, 13
 FAULTED, DEBUG_EXIT = 10, 1  # enum vm_end, as ring 0 says it
+
+# Calls that monitor_bad.c makes and has no right to: ten by ten values for each of root's eight
+# calls and of three that do not exist, and two more.
+REFUSED = (8 + 3) * 10 * 10 + 2
 
 # What the monitor does, how its VM ends, the value that goes with it (None: any). A race of its own
 # threads may end in the refusal of a reply or in its acceptance, and in nothing between.
@@ -42,6 +47,7 @@ WAYS = [
     ("registers", FAULT, None),
     ("reply-action", PROTOCOL, None),
     ("reply-resume", PROTOCOL, None),
+    ("reply-twice", PROTOCOL, None),
     ("reply-end", PROTOCOL, None),
     ("reply-mode", PROTOCOL, None),
     ("reply-rip", PROTOCOL, None),
@@ -69,6 +75,11 @@ def look_at(run, way, reason, value):
     if value is not None:
         tap.is_(end.get("value"), value, f"{way}: the value that says more")
     tap.like(run.console, f"^tapvisor: vm {way} ", f"{way}: it is told")
+    if way == "calls":
+        tap.like(run.console, r"^tapvisor: the monitor of vm calls made system call \d+: refused",
+                 "calls: what it has no right to is told")
+        counted = [r["syscall-refused"] for r in run.lines("events", vm="calls")]
+        tap.is_(counted, [REFUSED], "calls: and counted, each one")
     if reason == FAULT:
         text = run.console.split(f"tapvisor: vm {way} ", 1)[-1][:300]
         tap.like(text, r"monitor: rip [0-9a-f]{16} rsp [0-9a-f]{16} cr2", f"{way}: and where", text)
@@ -88,6 +99,37 @@ def part_monitors(ways):
                 if r["vm"] not in ("near", "far")}
         tap.is_(failed, {way for way, end in ends.items() if end != ("debug-exit", 0)},
                 "the verdict names those that failed, and nothing else", run.lines("verdict"))
+
+
+# A monitor that computes for long, once: it is preempted in its vCPU's turn like a guest, it pays,
+# and who shares its core is told who took the time.
+LONG = 20000000  # ticks, as in monitor_bad.c
+
+
+def part_compute():
+    run = boot(["self_ipi.elf vm name=compute cpus=0 mem=8M -- compute",
+                "ipibench.elf vm name=beside cpus=0 mem=8M counters=on -- self port n=100"],
+               files=FILES, cpus=1, seconds=120)
+    guest_passes(run, "beside", "compute: the VM on the same core")
+    ends = [r["vm"] for r in run.lines("vm-end")]
+    tap.is_(ends, ["beside", "compute"], "compute: who waited for the core was not kept waiting")
+    tap.is_([r["ok"] for r in run.lines("verdict")], [True], "compute: all adds up",
+            run.com2[-800:])
+    time = run.lines("time", vm="compute")[0]
+    tap.ok(LONG / 4 < time["monitor"] < LONG * 1.1, "compute: its time is its VM's", time)
+    blamed = sum(r["ticks"] for r in run.lines("blame", victim="beside", culprit="compute",
+                                               cause="monitor"))
+    ready = run.lines("time", vm="beside")[0]["ready"]
+    tap.ok(0.8 * ready < blamed <= ready, "compute: the other's loss is blamed on it",
+           blamed, ready)
+
+
+# What a VM leaves in its memory, the next that gets the frames must not see.
+def part_leak():
+    run = boot(["leak.elf vm name=again mem=16M restart=1"], files=FILES, cpus=1, seconds=120)
+    lines = [line for line in run.console.split("\n") if re.match(r"\[again\] (not )?ok", line)]
+    tap.is_([line[:12] for line in lines], [f"[again] ok {i}" for i in (1, 2, 3)] * 2,
+            "leak: a VM that is made anew finds its memory empty", *lines, run.explain())
 
 
 # root_churn makes VMs and destroys them, whatever state they are in, and counts the free frames.
@@ -124,7 +166,8 @@ names = [name for words in sys.argv[1:] for name in words.split(",")]
 chosen = [row for row in WAYS if not names or row[0].rstrip("0123") in names]
 if chosen:
     part_monitors(chosen)
-for name, part in (("churn", part_churn), ("root", part_root)):
+for name, part in (("compute", part_compute), ("leak", part_leak), ("churn", part_churn),
+                   ("root", part_root)):
     if not names or name in names:
         part()
 tap.done()

@@ -32,7 +32,7 @@ static u8 *at(u64 address)
 
 static void sign(u64 address)
 {
-	struct acpi_table *table = hpa_to_ptr(HPA(address));
+	struct acpi_header *table = hpa_to_ptr(HPA(address));
 
 	table->checksum = 0;
 	table->checksum = (u8)-checksum(table, table->length);
@@ -41,7 +41,7 @@ static void sign(u64 address)
 /* A table with that body; the header's other fields stay 0. */
 static void put_table(u64 address, const char *signature, const void *body, u32 size)
 {
-	struct acpi_table *table = hpa_to_ptr(HPA(address));
+	struct acpi_header *table = hpa_to_ptr(HPA(address));
 
 	memset(table, 0, sizeof(*table));
 	memcpy(table->signature, signature, 4);
@@ -195,7 +195,7 @@ START_TEST(fadt_of_every_length)
 {
 	for (u32 size = 0; size < 129 - 36; size++) {
 		put_machine();
-		((struct acpi_table *)hpa_to_ptr(HPA(FADT_AT)))->length = 36 + size;
+		((struct acpi_header *)hpa_to_ptr(HPA(FADT_AT)))->length = 36 + size;
 		sign(FADT_AT);
 		ck_assert_ptr_null(parse(36));
 		ck_assert_uint_eq(info.pm_timer_port, size < 116 - 36 ? 0 : 0xb008);
@@ -209,7 +209,7 @@ START_TEST(lengths_of_every_kind)
 
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
 		put_machine();
-		((struct acpi_table *)hpa_to_ptr(HPA(MADT_AT)))->length = lengths[i];
+		((struct acpi_header *)hpa_to_ptr(HPA(MADT_AT)))->length = lengths[i];
 		ck_assert_ptr_null(parse(36));
 		ck_assert_uint_eq(info.core_count, 0);
 	}

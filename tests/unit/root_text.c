@@ -54,6 +54,10 @@ START_TEST(lines_are_harmless)
 	setup(false);
 	vm(1, "\033[2J\001\177\t\xc3\xa4\n");
 	ck_assert_str_eq(terminal(), "[a] .[2J..\t\xc3\xa4\r\n");
+	vm(1, "\x9b"
+	      "2J \xc2\x9b"
+	      "1m \xc3\x9c \xe2\x80\x93\n");
+	ck_assert_str_eq(terminal(), "[a] .2J \xc2.1m \xc3\x9c \xe2\x80\x93\r\n");
 	for (u32 i = 0; i < CONSOLE_LINE + 1; i++)
 		vm(1, "x");
 	ck_assert_uint_eq(strlen(terminal()), CONSOLE_LINE + 6);

@@ -60,7 +60,6 @@ static void add_vcpu(struct counts *sum, const struct vcpu_counters *c)
 		add_words(&sum->exit_count[i], &c->exit[i].count, 1);
 		add_words(&sum->exit_ticks[i], &c->exit[i].ticks, 1);
 	}
-	add_words(&sum->entries, &c->entries, 1);
 }
 
 void counts_add_up(struct counts *sum, const void *pages, u32 vcpus, u64 stride)

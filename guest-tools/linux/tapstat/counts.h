@@ -25,7 +25,6 @@ struct counts {
 	u64 event[VCPU_EVENTS];
 	u64 blame[MAX_VMS][BLAME_CAUSES];
 	u64 irq[IRQ_ROWS];
-	u64 entries;
 	u64 ticks; /* by the clock of the TSC */
 };
 

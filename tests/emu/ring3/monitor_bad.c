@@ -11,6 +11,16 @@
 static struct monitor monitor;
 static const struct process_info *info = (const struct process_info *)USER_INFO;
 
+static bool attempt(const struct sys *sys, bool last)
+{
+	bool done;
+
+	lock_take(&monitor.lock, sys);
+	done = monitor_handle(&monitor, sys, last);
+	lock_drop(&monitor.lock);
+	return done;
+}
+
 /* Reads or writes wherever it is told, out of the compiler's sight. */
 static u64 load(u64 address)
 {
@@ -138,6 +148,19 @@ static void do_registers(const struct sys *sys)
 	__asm__ volatile("mov $-1, %%rsp; pushf; ud2" : : : "memory");
 }
 
+#define LONG_TICKS 20000000ull
+
+/* Once, long, and then it works as it should. */
+static void do_compute(const struct sys *sys)
+{
+	static bool done;
+	u64 begin = sys->now();
+
+	while (!done && sys->now() - begin < LONG_TICKS)
+		__builtin_ia32_pause();
+	done = true;
+}
+
 static void reply_with(const struct sys *sys, struct reply reply)
 {
 	sys->page->reply = reply;
@@ -152,6 +175,15 @@ static void do_reply_action(const struct sys *sys)
 static void do_reply_resume(const struct sys *sys)
 {
 	reply_with(sys, (struct reply){ .action = REPLY_RESUME });
+}
+
+/* The second answers nothing: what came in between is another question. */
+static void do_reply_twice(const struct sys *sys)
+{
+	(void)attempt(sys, true);
+	(void)sys_reply_wait(sys);
+	sys->page->reply.action = REPLY_START;
+	(void)sys_reply_wait(sys);
 }
 
 /* An end that is not a monitor's to declare. */
@@ -262,10 +294,12 @@ static const struct {
 	{ "loop", do_loop },
 	{ "never", do_never },
 	{ "stack", do_stack },
+	{ "compute", do_compute },
 	{ "exit", do_exit },
 	{ "registers", do_registers },
 	{ "reply-action", do_reply_action },
 	{ "reply-resume", do_reply_resume },
+	{ "reply-twice", do_reply_twice },
 	{ "reply-end", do_reply_end },
 	{ "reply-mode", do_reply_mode },
 	{ "reply-rip", do_reply_rip },
@@ -274,16 +308,6 @@ static const struct {
 	{ "calls", do_calls },
 	{ "rings", do_rings },
 };
-
-static bool attempt(const struct sys *sys, bool last)
-{
-	bool done;
-
-	lock_take(&monitor.lock, sys);
-	done = monitor_handle(&monitor, sys, last);
-	lock_drop(&monitor.lock);
-	return done;
-}
 
 static void misbehave(const struct sys *sys)
 {

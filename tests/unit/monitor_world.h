@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* A monitor, and messages to it as ring 0 sends them, with a kernel that takes notes. */
+#ifndef TESTS_UNIT_MONITOR_WORLD_H
+#define TESTS_UNIT_MONITOR_WORLD_H
+
+#include "tests/unit/ring3.h"
+
+#include "hv/monitor/monitor.h"
+#include "hv/monitor/ports.h"
+#include "hv/rt/ring.h"
+
+#define MEMORY 0x2000000u
+#define HZ     1000000u
+
+static struct {
+	u32 msis, outputs, alarms;
+	u64 address;
+	u32 data;
+	s64 accepted;
+} calls;
+
+static struct monitor monitor;
+static struct vm_console console;
+static struct process_info info;
+static struct thread_page page;
+
+static s64 call(u64 number, u64 a, u64 b, u64 c)
+{
+	(void)c;
+	switch (number) {
+	case SYS_MSI:
+		calls.msis++;
+		calls.address = a;
+		calls.data = (u32)b;
+		return calls.accepted;
+	case SYS_OUTPUT:
+		calls.outputs++;
+		return 0;
+	case SYS_ALARM:
+		calls.alarms++;
+		return 0;
+	default:
+		ck_abort_msg("system call %u", (unsigned int)number);
+	}
+}
+
+static const struct sys sys = { call, NULL, &page };
+
+static inline void setup(void)
+{
+	memset(&calls, 0, sizeof(calls));
+	memset(&console, 0, sizeof(console));
+	calls.accepted = 1;
+	info = (struct process_info){ .tsc_hz = HZ };
+	info.config.vcpus = 5;
+	monitor_init(&monitor, &info, &console, (struct guest_memory){ NULL, MEMORY },
+	             (struct view){ NULL, 0 }, (struct view){ NULL, 0 });
+}
+
+static inline bool message(u32 kind, u64 address, u32 size, bool write, u64 value)
+{
+	page.message.kind = kind;
+	page.message.address = address;
+	page.message.size = size;
+	page.message.write = write;
+	page.message.value = value;
+	return monitor_handle(&monitor, &sys, false);
+}
+
+static inline void out(u16 port, u32 size, u32 value)
+{
+	ck_assert(message(MSG_IO, port, size, true, value));
+}
+
+static inline u32 in(u16 port, u32 size)
+{
+	ck_assert(message(MSG_IO, port, size, false, 0));
+	ck_assert_uint_eq(page.reply.action, REPLY_RESUME);
+	return (u32)page.reply.value;
+}
+
+static inline bool claimed(void)
+{
+	return page.reply.stop != REPLY_UNCLAIMED;
+}
+
+static inline u32 io_read(u32 index)
+{
+	ck_assert(message(MSG_MMIO, 0xfec00000, 4, true, index));
+	ck_assert(message(MSG_MMIO, 0xfec00010, 4, false, 0));
+	return (u32)page.reply.value;
+}
+
+static inline void io_write(u32 index, u32 value)
+{
+	ck_assert(message(MSG_MMIO, 0xfec00000, 4, true, index));
+	ck_assert(message(MSG_MMIO, 0xfec00010, 4, true, value));
+}
+
+static inline void set_pin(u32 pin, u32 low, u32 high)
+{
+	io_write(0x11 + 2 * pin, high);
+	io_write(0x10 + 2 * pin, low);
+}
+
+#endif
