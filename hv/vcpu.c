@@ -71,8 +71,12 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 /* ---- what others sent us ---- */
 
 /* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
-static void take_events(struct vcpu *vcpu, u32 events)
+static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 {
+	u32 events = mail.events;
+
+	if ((events & VAPIC_EV_LOST) != 0)
+		vcpu->counters->event[EVENT_LOST] += mail.lost;
 	if ((events & VAPIC_EV_INIT) != 0 && vcpu->started) {
 		pv_reset(vcpu);
 		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
@@ -96,7 +100,7 @@ static void take_mail(struct vcpu *vcpu)
 	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
 	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if (unlikely(mail.events != 0))
-		take_events(vcpu, mail.events);
+		take_events(vcpu, mail);
 }
 
 static void take_requests(struct vcpu *vcpu)

@@ -99,10 +99,12 @@ struct vapic_mailed vapic_pull(struct vapic *a)
 		 * other order would lose a vector whose sender saw `on` still set.
 		 */
 		atomic_and(&a->mail.on, ~1u);
-		if (likely(apic_enabled(a)))
+		if (likely(apic_enabled(a))) {
 			folded = take(a);
-		else
+		} else {
 			lost = mail_discard(a);
+			events |= lost != 0 ? VAPIC_EV_LOST : 0;
+		}
 	}
 	return (struct vapic_mailed){
 		.events = events,

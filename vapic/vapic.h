@@ -71,6 +71,7 @@ enum vapic_event {
 	VAPIC_EV_SIPI = BIT32(2), /* bits 15:8 of the word hold its vector */
 	VAPIC_EV_EXTINT = BIT32(3),
 	VAPIC_EV_ILLEGAL = BIT32(4), /* vector below 16 arrived; vapic_pull() keeps it for itself */
+	VAPIC_EV_LOST = BIT32(5),    /* made by vapic_pull(), never posted: `lost` is not 0 */
 };
 
 #define VAPIC_EV_SIPI_VECTOR(events) ((u8)((events) >> 8))
@@ -251,7 +252,8 @@ u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, 
 struct vapic_mailed {
 	u32 events; /* enum vapic_event without ILLEGAL: the caller acts on each */
 	u16 folded; /* vectors taken that were pending in IRR already */
-	u16 lost;   /* vectors that arrived after the APIC was disabled, hence ignored */
+	u16 lost;   /* vectors that arrived after the APIC was disabled, hence ignored: rare, so
+	             * that VAPIC_EV_LOST announces it */
 };
 
 /*

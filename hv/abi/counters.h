@@ -94,6 +94,7 @@ enum vcpu_event {
 	EVENT_PV_EOI_SKIPPED,
 	EVENT_PV_TLB_FLUSH, /* flushed at entry instead of by an interrupt */
 	EVENT_NESTED_RETRY, /* instruction fetch raced with the guest's page tables: retried */
+	EVENT_LOST,         /* posted, but the APIC was disabled before the owner looked: ignored */
 	VCPU_EVENTS
 };
 

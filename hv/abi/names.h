@@ -161,6 +161,7 @@ static inline const char *vcpu_event_name(u32 event)
 		[EVENT_PV_EOI_SKIPPED] = "pv-eoi-skipped",
 		[EVENT_PV_TLB_FLUSH] = "pv-tlb-flush",
 		[EVENT_NESTED_RETRY] = "nested-retry",
+		[EVENT_LOST] = "lost",
 	};
 	return NAME_OF(names, event);
 }

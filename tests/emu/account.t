@@ -65,7 +65,7 @@ def ipis(run, what):
     for vm in VMS:
         events = run.lines("events", vm=vm)[0]
         posted = sum(r["posted"] for r in run.lines("ipi", vm=vm))
-        ours = events["inject-interrupt"] + events["inject-nmi"] + events["folded"]
+        ours = events["inject-interrupt"] + events["inject-nmi"] + events["folded"] + events["lost"]
         # A start is posted too: INIT and SIPI are not injected. Its second SIPI may have coalesced
         # with the first, and was not posted then: only so much may be between the two sums.
         starts = sum(r["modes"].get("init", 0) + r["modes"].get("sipi", 0)

@@ -188,6 +188,29 @@ START_TEST(post_within_post)
 }
 END_TEST
 
+/* A sender that has seen the target enabled posts after it is disabled: ignored, and counted. */
+START_TEST(post_after_disable)
+{
+	struct vapic_effects fx;
+	struct vapic_mailed m;
+	u32 todo;
+
+	begin();
+	todo = vapic_msr_write(owner, 0x80f, 0xff, 0, &fx);
+	ck_assert_uint_eq(todo & VAPIC_GP, 0);
+	post_vector();
+	post_far();
+	ck_assert_int_eq(result[0], POSTED_WAKE);
+	m = vapic_pull(owner);
+	ck_assert_uint_eq(m.events, VAPIC_EV_LOST);
+	ck_assert_uint_eq(m.lost, 2);
+	ck_assert(!in_irr(VECTOR) && !in_irr(FAR) && !in_mail(VECTOR) && !in_mail(FAR));
+	ck_assert(!vapic_pending(owner));
+	m = vapic_pull(owner);
+	ck_assert_uint_eq(m.events, 0);
+}
+END_TEST
+
 /* The caller's half: state and mailbox. */
 enum { OUT, IN_GUEST };
 static u32 state;
@@ -286,4 +309,5 @@ START_TEST(events_against_each_other)
 END_TEST
 
 VAPIC_MAIN("vapic_interleave", { post_within_pull, 1 }, { pull_within_post, 1 },
-           { post_within_post, 1 }, { entry_against_post, 1 }, { events_against_each_other, 1 })
+           { post_within_post, 1 }, { post_after_disable, 1 }, { entry_against_post, 1 },
+           { events_against_each_other, 1 })

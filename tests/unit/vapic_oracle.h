@@ -424,6 +424,8 @@ static UNUSED struct vapic_mailed o_pull(struct oapic *o)
 	if (o->illegal)
 		(void)o_error(o, 0x40);
 	o->nmi = o->init = o->sipi = o->extint = o->illegal = false;
+	if (r.lost != 0)
+		r.events |= VAPIC_EV_LOST;
 	return r;
 }
 
