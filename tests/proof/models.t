@@ -17,10 +17,10 @@ n=0
 # Number of errors that a search of all states of a model finds, with macros. A search that was cut
 # short counts as one.
 errors() {
-	model=$1
-	shift
+	model=$1 optimise=$2
+	shift 2
 	spin -a "$@" "$models/$model.pml" >/dev/null
-	cc -O2 -w -DSAFETY -DMEMLIM=2000 -o pan pan.c
+	cc "$optimise" -w -DSAFETY -DMEMLIM=2000 -o pan pan.c
 	./pan -m200000 >out
 	if grep -q 'max search depth too small\|reached -DMEMLIM' out; then
 		echo "not all states"
@@ -34,7 +34,7 @@ right() {
 	model=$1 what=$2
 	shift 2
 	n=$((n + 1))
-	found=$(errors "$model" "$@")
+	found=$(errors "$model" -O2 "$@")
 	if [ "$found" = 0 ]; then
 		states=$(sed -n 's/ *\([0-9]*\) states, stored.*/\1/p' out)
 		echo "ok $n - $model: $what ($states states)"
@@ -49,7 +49,7 @@ wrong() {
 	model=$1 macro=$2
 	shift 2
 	n=$((n + 1))
-	if [ "$(errors "$model" "-D$macro" "$@")" = 1 ]; then
+	if [ "$(errors "$model" -O0 "-D$macro" "$@")" = 1 ]; then
 		echo "ok $n - $model: $macro is found: $(sed -n 's/^pan:1: \(.*\) (at.*/\1/p' out)"
 	else
 		echo "not ok $n - $model: $macro makes no difference"
