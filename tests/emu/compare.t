@@ -31,7 +31,7 @@ DIFFERENCES = f"{HERE}/differences.txt"
 
 def outcome(line):
     """("name of the point", "how it went") of a line of TAP, or None."""
-    match = re.match(r"(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$", line)
+    match = re.match(r"(not )?ok \d+ - (.*?)(?: # ([A-Z]{4})\b.*)?$", line)
     if not match:
         return None
     return match.group(2), match.group(3) or ("failed" if match.group(1) else "ok")

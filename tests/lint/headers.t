@@ -18,7 +18,8 @@ FLAGS = ["-std=gnu11", "-fsyntax-only", "-I.", "-ffreestanding", "-mgeneral-regs
          "-Wundef", "-Wno-unused-function", "-Wno-unused-const-variable"]
 
 # Those that want a macro of the file that includes them, and say so.
-TEMPLATES = {"tests/unit/vapic_world.h": "-DWORLD_FAIL(text)=(void)(text)"}
+TEMPLATES = {f"tests/unit/vapic_{name}.h": "-DWORLD_FAIL(text)=(void)(text)"
+             for name in ("pair", "choices", "world")}
 
 # A module of Linux: its headers lean on those of the kernel.
 LINUX = "guest-tools/linux/module/"
