@@ -27,8 +27,7 @@ static bool has_preemption_timer(const struct vcpu *vcpu)
 /*
  * The longest that a guest runs without an exit. Kicks end its running at any time, but not all
  * that implements VT-x lets an interrupt in while the guest's IF is 0 (docs/caveats.md), and then
- * this is the one way to a guest that spins so. The timer is loaded at each entry: it costs
- * nothing.
+ * this is the one way to a guest that spins so. Each entry loads the timer anyway.
  */
 static u32 longest_run(const struct vcpu *vcpu)
 {
@@ -73,11 +72,8 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 /* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
 static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	u32 events = mail.events;
-
-	if ((events & VAPIC_EV_LOST) != 0)
-		vcpu->counters->event[EVENT_LOST] += mail.lost;
-	if ((events & VAPIC_EV_INIT) != 0 && vcpu->started) {
+	vcpu->counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
+	if ((mail.events & VAPIC_EV_INIT) != 0 && vcpu->started) {
 		pv_reset(vcpu);
 		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
 		vcpu->activity = ACTIVITY_SIPI;
@@ -85,11 +81,11 @@ static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 		if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
 			vcpu->access.kind = MSG_SIGNAL;
 	}
-	if ((events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI) {
-		vmx_start_sipi(&vcpu->vmx, VAPIC_EV_SIPI_VECTOR(events));
+	if ((mail.events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI) {
+		vmx_start_sipi(&vcpu->vmx, VAPIC_EV_SIPI_VECTOR(mail.events));
 		vcpu->activity = ACTIVITY_RUN;
 	}
-	if ((events & VAPIC_EV_NMI) != 0)
+	if ((mail.events & VAPIC_EV_NMI) != 0)
 		vcpu->vmx.pending |= PENDING_NMI;
 }
 

@@ -153,8 +153,7 @@ bool vapic_vm_setup(struct vapic_vm *vm) MUST_USE;
 
 /*
  * Puts vCPU `index` with initial APIC ID `id` into the group, in the state after power-up (xAPIC
- * mode, software-disabled). Called while no vCPU of the group runs. False: index or ID bad or
- * taken.
+ * mode, software-disabled), while no vCPU of the group runs. False: index or ID bad or taken.
  */
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp) MUST_USE;
 
@@ -252,8 +251,7 @@ u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, 
 struct vapic_mailed {
 	u32 events; /* enum vapic_event without ILLEGAL: the caller acts on each */
 	u16 folded; /* vectors taken that were pending in IRR already */
-	u16 lost;   /* vectors that arrived after the APIC was disabled, hence ignored: rare, so
-	             * that VAPIC_EV_LOST announces it */
+	u16 lost;   /* with VAPIC_EV_LOST: vectors that a disabled APIC has ignored */
 };
 
 /*
