@@ -103,7 +103,12 @@ void apicv_switch(struct vcpu *vcpu)
 
 NOINLINE void apicv_hand_over(struct vcpu *vcpu)
 {
+	u32 vector = vapic_hand_over(vcpu->apic);
+
 	vcpu->vmx.pending &= ~PENDING_VIRTUAL;
-	vmx_apicv_offer(vapic_hand_over(vcpu->apic));
+	if (vector != 0) {
+		vmx_apicv_offer(vector);
+		count(vcpu, EVENT_VIRTUAL_INTERRUPT);
+	}
 	eoi_exits(vcpu);
 }

@@ -100,6 +100,17 @@ static void send_x2apic(const struct plan *plan)
 		x2apic_send(plan->step[i].base, plan->step[i].icr);
 }
 
+/* As send_x2apic, but to itself by the register for that. */
+static void send_self_ipi(const struct plan *plan)
+{
+	u32 icr = plan->step[0].icr;
+
+	if ((icr & ICR_ALL_BUT_ME) == ICR_SELF)
+		wrmsr(x2apic_msr(APIC_SELF_IPI), icr & 0xff);
+	else
+		send_x2apic(plan);
+}
+
 static void send_hypercall(const struct plan *plan)
 {
 	for (const struct plan_step *s = plan->step; s < plan->step + plan->steps; s++)
@@ -127,6 +138,7 @@ const struct send_path send_paths[] = {
 	{ "xapic-flat", flat_reaches_all, &xapic_ops, build_flat, send_xapic },
 	{ "x2apic", apic_has_x2apic, &x2apic_ops, build_physical, send_x2apic },
 	{ "x2apic-cluster", apic_has_x2apic, &x2apic_ops, build_cluster, send_x2apic },
+	{ "x2apic-self", apic_has_x2apic, &x2apic_ops, build_physical, send_self_ipi },
 	{ "hypercall", hypercall_has_send_ipi, NULL, build_bitmap, send_hypercall },
 	{ "hypercall-tap", hypercall_has_tap_ipi, NULL, build_bitmap, send_hypercall_tap },
 };

@@ -95,6 +95,7 @@ enum vcpu_event {
 	EVENT_PV_TLB_FLUSH, /* flushed at entry instead of by an interrupt */
 	EVENT_NESTED_RETRY, /* instruction fetch raced with the guest's page tables: retried */
 	EVENT_LOST,         /* posted, but the APIC was disabled before the owner looked: ignored */
+	EVENT_VIRTUAL_INTERRUPT, /* entries that handed vectors to a processor that delivers */
 	VCPU_EVENTS
 };
 

@@ -140,6 +140,7 @@ static inline const char *vcpu_event_name(u32 event)
 {
 	static const char *const names[VCPU_EVENTS] = {
 		[EVENT_INJECT_INTERRUPT] = "inject-interrupt",
+		[EVENT_VIRTUAL_INTERRUPT] = "virtual-interrupt",
 		[EVENT_INJECT_NMI] = "inject-nmi",
 		[EVENT_INJECT_EXCEPTION] = "inject-exception",
 		[EVENT_FOLDED] = "folded",

@@ -3,31 +3,17 @@
 """Every test image of guest-tools/tests as a VM: both APIC modes, with and without paravirtual
 interfaces, 1 to 8 cores, turns of 1 and 5, more vCPUs than cores, many VMs on the same cores.
 
-A row of `rows` is a boot with many VMs, one for each image. What a guest says of itself must hold,
-and the run's own verdict. Arguments choose rows, and images behind a colon: `guests.t x2apic:fpu`.
+Arguments choose rows, and images behind a colon: `guests.t x2apic:fpu`.
 """
 import os
-import re
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tools")
-from tapvisor_test import boot, machine as emulator, tap  # noqa: E402
+from guest_images import IMAGES, NO_NMIS, QUICK, run_rows  # noqa: E402
+from tapvisor_test import tap  # noqa: E402
 
-ENDS_OTHERWISE = {"task_switch", "triple_fault"}  # in faults.t
-IMAGES = sorted({name.rsplit(".", 1)[0] for name in os.listdir(f"{HERE}/../../guest-tools/tests")
-                 if name.endswith((".c", ".asm"))} - ENDS_OTHERWISE)
-# Images that execute tens of thousands of exits, the same in every mode: in one row each.
-LONG = {"wild_msr", "wild_port", "wild_cpuid", "bad_instructions", "wild_hypercall"}
-QUICK = [name for name in IMAGES if name not in LONG]
-# What measures time wants a core that nobody takes from it: the machine's last.
-TIMING = {"timer"}
-# Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core.
-# So no two vCPUs that receive NMIs share a core: these images do not run in one boot, nor where
-# vCPUs of one VM share cores.
-NMIS = {"nmi", "hypercall"}
-NO_NMIS = [name for name in QUICK if name not in NMIS]
 # Those whose vCPUs wait for each other, which is what sharing a core makes hard.
 MEETING = ["broadcast", "hlt"]
 # Those that differ with eight vCPUs, each on a core.
@@ -49,57 +35,5 @@ rows = {
     "one core": (NO_NMIS, 10, 1, ["0"], "apic=x2apic pv=kvm", {"cpus": 1, "quantum": 1}),
 }
 
-
-def failures(run, vm):
-    """What does not hold about a guest: its own points, their number, its end."""
-    lines = [line[len(vm) + 3:] for line in run.console.split("\n") if line.startswith(f"[{vm}] ")]
-    points = [line for line in lines if re.match(r"(not )?ok \d+", line)]
-    plan = [int(line[3:]) for line in lines if re.fullmatch(r"1\.\.\d+", line)]
-    found = [line for line in points if line.startswith("not")]
-    end = run.vm_end(vm) or {}
-    if plan != [len(points)] or not points:
-        found += [f"plan {plan}, but {len(points)} points"] + lines[-5:]
-    if (end.get("reason"), end.get("value")) != ("debug-exit", 0):
-        found.append(f"ended otherwise: {end}")
-    return found
-
-
-def chunks(items, size):
-    count = -(-len(items) // size)
-    return [items[i::count] for i in range(count)]
-
-
-def groups(images, size, spare):
-    """What runs together: with a spare core anything, else TIMING images each alone."""
-    alone = [image for image in images if image in TIMING and not spare]
-    others = [image for image in images if image not in alone]
-    return chunks(sorted(others, key=lambda image: image not in NMIS), size) + [[i] for i in alone]
-
-
-def run_row(name, only):
-    images, at_once, vcpus, cores, keys, machine = rows[name]
-    if emulator.no_turns(machine["quantum"]):
-        tap.skip(name, emulator.no_turns(machine["quantum"]))
-        return
-    last = machine["cpus"] - 1
-    spare = not any(cpus.endswith(str(last)) for cpus in cores)
-
-    def line(number, image):
-        place = f"vcpus={vcpus} cpus={cores[number % len(cores)]}"
-        if image in TIMING:
-            place = f"vcpus=1 cpus={last}"
-        return f"{image}.elf vm name={image[:15]} {place} mem=8M {keys}"
-
-    for group in groups([i for i in images if not only or i in only], at_once, spare):
-        run = boot([line(*pair) for pair in enumerate(group)], seconds=240, **machine)
-        for image in group:
-            tap.none(failures(run, image[:15]), f"{name}: {image}")
-        tap.is_(run.ended, "shutdown", f"{name}: the machine switches itself off", run.explain())
-        tap.is_([r["ok"] for r in run.lines("verdict")], [True], f"{name}: the verdict is ok",
-                *[f for r in run.lines("verdict") for f in r["failures"]], run.telemetry_error)
-
-
-for wanted in sys.argv[1:] or rows:
-    row, _, some = wanted.partition(":")
-    run_row(row, some.split(",") if some else [])
+run_rows(rows)
 tap.done()
