@@ -4,7 +4,9 @@
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/memory.h"
+#include "hv/cpu/vectors.h"
 #include "hv/machine.h"
+#include "hv/sched.h"
 #include "hv/vm_build.h"
 #include "vapic/arch.h"
 #include "vmx/apicv.h"
@@ -51,6 +53,8 @@ bool apicv_build(struct vm *vm)
 void apicv_prepare(struct vcpu *vcpu)
 {
 	vmx_apicv_prepare(&vcpu->vmx, &vcpu->vm->apicv, ptr_to_hpa(vcpu->apic->reg));
+	if ((vcpu->vm->config.features & VM_POSTED) != 0)
+		vmx_posted_prepare(ptr_to_hpa(&vcpu->apic->mail), VECTOR_POSTED);
 }
 
 /* ---- who serves ---- */
@@ -82,6 +86,32 @@ void apicv_resync(struct vcpu *vcpu)
 	eoi_exits(vcpu);
 }
 
+void apicv_post(struct vcpu *vcpu, bool on)
+{
+	if ((vcpu->vm->config.features & VM_POSTED) == 0)
+		return;
+	on = on && atomic_load(&vcpu->vm->leveled) == 0;
+	vmx_posted_set(&vcpu->vmx, on);
+	vcpu->guest_state = on ? RUN_POSTED : RUN_GUEST;
+}
+
+/* A request is looked at before any entry, so that who has left RUN_POSTED does not come back. */
+void apicv_level(struct vm *vm)
+{
+	if ((vm->config.features & VM_POSTED) == 0 || atomic_load(&vm->leveled) == 2)
+		return;
+	atomic_store(&vm->leveled, 1u);
+	for (u32 i = 0; i < vm->config.vcpus; i++) {
+		struct vcpu *vcpu = vm->vcpu[i];
+
+		atomic_or(&vcpu->requests, REQUEST_UNPOST);
+		sched_notify(vcpu);
+		while (atomic_load(&vcpu->state) == RUN_POSTED)
+			cpu_pause();
+	}
+	atomic_store(&vm->leveled, 2u);
+}
+
 void apicv_switch(struct vcpu *vcpu)
 {
 	u32 *pending = &vcpu->vmx.pending;
@@ -94,6 +124,7 @@ void apicv_switch(struct vcpu *vcpu)
 		return;
 	vapic_adopt(vcpu->apic);
 	vmx_apicv_set(&vcpu->vmx, &vcpu->vm->apicv, how);
+	apicv_post(vcpu, how != VMX_APIC_TRAPPED);
 	*pending &= ~(PENDING_INTERRUPT | PENDING_VIRTUAL);
 	if (how == VMX_APIC_TRAPPED)
 		*pending |= PENDING_INTERRUPT;

@@ -24,8 +24,29 @@ void apicv_prepare(struct vcpu *vcpu);
 /* After VAPIC_MODE: who serves from now on? The VMCS is current. */
 void apicv_switch(struct vcpu *vcpu);
 
+/*
+ * posted=on, on its core: the processor takes vectors from the mailbox, or no longer. It does not
+ * know levels, so that it must not once a device has sent one: apicv_level, any core, before the
+ * message is posted; when it returns no vCPU of the VM is in guest mode with the mailbox open.
+ */
+void apicv_post(struct vcpu *vcpu, bool on);
+void apicv_level(struct vm *vm);
+
 /* Before an entry, PENDING_VIRTUAL: what came into IRR becomes the processor's. */
 void apicv_hand_over(struct vcpu *vcpu);
+
+/* Would an interrupt end HLT? Whoever serves: a processor's vectors the model counts anew. */
+static ALWAYS_INLINE bool apicv_interrupt_due(struct vcpu *vcpu)
+{
+	u32 pending = vcpu->vmx.pending;
+
+	if ((pending & PENDING_INTERRUPT) == 0) {
+		if (likely((pending & PENDING_VIRTUAL) == 0))
+			return false;
+		vapic_adopt(vcpu->apic);
+	}
+	return !vcpu->halted_deaf && vapic_next(vcpu->apic) >= 0;
+}
 
 /* While the processor serves, after the model may have changed ISR (vapic_adopt came before). */
 void apicv_resync(struct vcpu *vcpu);

@@ -124,6 +124,18 @@ static bool push_woken(struct run_queue *rq, struct vcpu *vcpu)
 }
 
 /*
+ * The processor takes vectors out of the mailbox, which is its posted-interrupt descriptor (SDM 3C,
+ * "Posted-Interrupt Processing"), without an exit; all else it must leave the guest for.
+ */
+static NOINLINE bool notify_posted(struct vcpu *vcpu)
+{
+	bool more = (atomic_load(&vcpu->apic->mail.events) | atomic_load(&vcpu->requests)) != 0;
+
+	lapic_send(vcpu->rq->core->apic_id, more ? VECTOR_KICK : VECTOR_POSTED);
+	return true;
+}
+
+/*
  * The sender's half of the delivery protocol. The post was a locked instruction, hence a full
  * fence: this load of `state` comes after it. Partner: vcpu_publish and sched_block, which store
  * `state` with XCHG before they look at the mailbox. For the same reason the kick needs no fence of
@@ -138,7 +150,12 @@ bool sched_notify(struct vcpu *vcpu)
 		lapic_send(rq->core->apic_id, VECTOR_KICK);
 		return true;
 	}
-	if (state != RUN_BLOCKED || !claim_sleeper(vcpu))
+	if (state != RUN_BLOCKED) {
+		if (unlikely(state == RUN_POSTED))
+			return notify_posted(vcpu);
+		return false;
+	}
+	if (!claim_sleeper(vcpu))
 		return false;
 	if (rq == this_queue()) {
 		wake_one(rq, vcpu);

@@ -6,6 +6,7 @@
 #include "hv/syscall.h"
 
 #include "hv/account.h"
+#include "hv/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/base/frames.h"
 #include "hv/cpu/crash.h"
@@ -18,6 +19,7 @@
 #include "hv/power.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
+#include "vapic/arch.h"
 
 #define FOR_MONITOR BIT32(0)
 #define FOR_ROOT    BIT32(1)
@@ -47,8 +49,11 @@ static s64 sys_reply_wait(struct vcpu *caller, u64 a, u64 b)
 static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
 {
 	struct vapic_effects fx;
-	u32 todo = vapic_msi(&caller->vm->bus, address, (u32)data, &fx);
+	u32 todo;
 
+	if ((data & APIC_ICR_LEVEL) != 0)
+		apicv_level(caller->vm);
+	todo = vapic_msi(&caller->vm->bus, address, (u32)data, &fx);
 	if ((todo & VAPIC_SENT) == 0)
 		return 0;
 	deliver(caller, IPI_MSI, (u32)data >> 8, todo, &fx);
@@ -249,13 +254,13 @@ static void interrupted(struct vcpu *vcpu, u64 vector)
 	u32 culprit;
 
 	lapic_eoi();
-	if (vector == VECTOR_KICK) {
+	if (vector != VECTOR_TIMER) {
 		rq->counters.kicks_received++;
 		culprit = sched_take_wakes(rq);
 	} else {
 		culprit = sched_timer_fired(rq, rdtsc());
 	}
-	account_taken(vcpu, culprit, vector == VECTOR_KICK ? BLAME_KICK : BLAME_TIMER, rdtsc());
+	account_taken(vcpu, culprit, vector == VECTOR_TIMER ? BLAME_TIMER : BLAME_KICK, rdtsc());
 }
 
 NORETURN void user_trap(struct user_regs *regs)
@@ -265,7 +270,7 @@ NORETURN void user_trap(struct user_regs *regs)
 	account_leg(vcpu, TIME_MONITOR, rdtsc());
 	if (likely(regs->vector == VECTOR_SYSCALL))
 		syscall(vcpu);
-	else if (regs->vector == VECTOR_KICK || regs->vector == VECTOR_TIMER)
+	else if (regs->vector >= VECTOR_POSTED && regs->vector <= VECTOR_TIMER)
 		interrupted(vcpu, regs->vector);
 	else if (regs->vector < 32)
 		vm_end(vcpu, END_MONITOR_FAULT, regs->vector);

@@ -111,6 +111,8 @@ static void take_requests(struct vcpu *vcpu)
 		vcpu->thread.alarm_at = 1; /* long past: due at once */
 	if ((requests & REQUEST_KICK) != 0)
 		vcpu->kicked = true;
+	if ((requests & REQUEST_UNPOST) != 0)
+		apicv_post(vcpu, false);
 	if ((requests & REQUEST_FLUSH) != 0)
 		vmx_flush_vpid();
 	pv_take_requests(vcpu, requests);
@@ -195,7 +197,7 @@ static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
  */
 static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 {
-	atomic_store_fence(&vcpu->state, (u32)RUN_GUEST);
+	atomic_store_fence(&vcpu->state, vcpu->guest_state);
 }
 
 /*
@@ -320,19 +322,6 @@ NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
 
 /* ---- everything that is not the short way ---- */
 
-/* Of a processor that delivers by itself the model asks anew what is pending. */
-static ALWAYS_INLINE bool interrupt_due(struct vcpu *vcpu)
-{
-	u32 pending = vcpu->vmx.pending;
-
-	if ((pending & PENDING_INTERRUPT) == 0) {
-		if (likely((pending & PENDING_VIRTUAL) == 0))
-			return false;
-		vapic_adopt(vcpu->apic);
-	}
-	return !vcpu->halted_deaf && vapic_next(vcpu->apic) >= 0;
-}
-
 /*
  * An interrupt ends HLT if it could be delivered; NMI and kicks always do. A kick that comes before
  * the HLT it is meant for is kept: the guest looked at its lock, and halts a moment later.
@@ -341,7 +330,7 @@ static void end_halt(struct vcpu *vcpu)
 {
 	if (vcpu->activity != ACTIVITY_HALT)
 		return;
-	if (interrupt_due(vcpu) || vcpu->kicked || (vcpu->vmx.pending & PENDING_NMI) != 0)
+	if (apicv_interrupt_due(vcpu) || vcpu->kicked || (vcpu->vmx.pending & PENDING_NMI) != 0)
 		vcpu->activity = ACTIVITY_RUN;
 	vcpu->kicked = false;
 }

@@ -27,16 +27,18 @@ enum run_state {
 	RUN_HOST,    /* in ring 3, in vcpu_run, or ready: looks at its mailbox before it enters */
 	RUN_GUEST,   /* in guest mode, or in an exit that goes straight back to it: kick */
 	RUN_BLOCKED, /* sleeps: who moves it to RUN_HOST queues it and kicks its core */
+	RUN_POSTED,  /* as RUN_GUEST, but the processor itself takes vectors from the mailbox */
 };
 
 /* Orders from other cores, taken where the mailbox is. */
-#define REQUEST_STOP   BIT32(0) /* leave the core for good */
-#define REQUEST_PAUSE  BIT32(1) /* look at vm->paused */
-#define REQUEST_SIGNAL BIT32(2) /* MSG_SIGNAL is due */
-#define REQUEST_KICK   BIT32(3) /* PV unhalt: end this HLT, or the next, without an interrupt */
-#define REQUEST_FLUSH  BIT32(4) /* drop this vCPU's TLB entries before the next entry */
-#define REQUEST_CLOCK  BIT32(5) /* write the clock page: another vCPU's TSC was changed */
-#define REQUEST_STEAL  BIT32(6) /* by the owner itself: write the steal page, having been away */
+#define REQUEST_STOP   BIT32(0)  /* leave the core for good */
+#define REQUEST_PAUSE  BIT32(1)  /* look at vm->paused */
+#define REQUEST_SIGNAL BIT32(2)  /* MSG_SIGNAL is due */
+#define REQUEST_KICK   BIT32(3)  /* PV unhalt: end this HLT, or the next, without an interrupt */
+#define REQUEST_UNPOST BIT32(16) /* the processor shall no longer take the mailbox */
+#define REQUEST_FLUSH  BIT32(4)  /* drop this vCPU's TLB entries before the next entry */
+#define REQUEST_CLOCK  BIT32(5)  /* write the clock page: another vCPU's TSC was changed */
+#define REQUEST_STEAL  BIT32(6)  /* by the owner itself: write the steal page, having been away */
 
 /*
  * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
@@ -96,7 +98,8 @@ struct vcpu {
 	struct vapic *apic;
 	struct vcpu_counters *counters;
 	u32 index;
-	u64 trace_id; /* TRACE_WHO */
+	u32 guest_state; /* RUN_GUEST, or RUN_POSTED: what an entry publishes */
+	u64 trace_id;    /* TRACE_WHO */
 
 	struct exit_counter *exit; /* of the exit being handled */
 	u64 exit_ticks;            /* what earlier legs of this exit took */

@@ -56,6 +56,8 @@ static bool features_offered(const struct vm_config *c)
 		offered |= VM_APIC_PAGE;
 	if (apicv_offered((enum apic_kind)c->apic))
 		offered |= VM_APICV;
+	if ((c->features & offered & VM_APICV) != 0 && (machine_features() & MACHINE_POSTED) != 0)
+		offered |= VM_POSTED;
 	return (c->features & ~offered) == 0;
 }
 

@@ -25,10 +25,11 @@ struct arena {
 
 struct vm {
 	u32 id;
-	u32 state;          /* enum vm_state; atomic */
-	u32 live;           /* vCPUs that have not left their core; atomic */
-	u32 paused;         /* atomic */
-	u32 ended;          /* enum vm_end: the first vCPU to end it sets it; atomic */
+	u32 state;   /* enum vm_state; atomic */
+	u32 live;    /* vCPUs that have not left their core; atomic */
+	u32 paused;  /* atomic */
+	u32 leveled; /* VM_POSTED, atomic: a device sends levels; 1: all being told, 2: all told */
+	u32 ended;   /* enum vm_end: the first vCPU to end it sets it; atomic */
 	u64 wall_clock_msr; /* as written by any vCPU; atomic */
 	struct vm_config config;
 	struct vcpu *vcpu[MAX_VCPUS];

@@ -72,3 +72,16 @@ void vmx_apicv_eoi_exits(const u32 tmr[32])
 		vmcs_write_raw(VMCS_EOI_EXIT_BITMAP_0 + 2 * i,
 		               tmr[i * 8] | (u64)tmr[i * 8 + 4] << 32);
 }
+
+void vmx_posted_prepare(hpa_t descriptor, u8 vector)
+{
+	vmcs_write64(VMCS_POSTED_INTERRUPT_DESCRIPTOR, descriptor.raw);
+	vmcs_write16(VMCS_POSTED_INTERRUPT_VECTOR, vector);
+}
+
+void vmx_posted_set(struct vmx_vcpu *vcpu, bool on)
+{
+	vcpu->pin_controls &= ~PIN_POSTED_INTERRUPTS;
+	vcpu->pin_controls |= on ? PIN_POSTED_INTERRUPTS : 0;
+	vmcs_write32(VMCS_PIN_CONTROLS, vcpu->pin_controls);
+}

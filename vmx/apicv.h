@@ -29,6 +29,10 @@ struct vmx_apicv {
 	bool trapped_access; /* trapped, accesses to that page exit as such: apic-page=on */
 };
 
+/* Posted interrupts. The VMCS's own fields, once; then on and off while the processor serves. */
+void vmx_posted_prepare(hpa_t descriptor, u8 vector);
+void vmx_posted_set(struct vmx_vcpu *vcpu, bool on);
+
 /* What VMX_APIC_XAPIC and VMX_APIC_X2APIC need is there. */
 MUST_USE bool vmx_apicv_offered(const struct vmx_caps *caps, enum vmx_apic how);
 

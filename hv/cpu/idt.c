@@ -80,7 +80,7 @@ void kernel_trap(const struct user_regs *regs)
 		crash_nmi();
 	} else if (vector < 32) {
 		crash_exception(regs);
-	} else if (vector == VECTOR_KICK || vector == VECTOR_TIMER) {
+	} else if (vector >= VECTOR_POSTED && vector <= VECTOR_TIMER) {
 		lapic_eoi();
 		interrupt_in_idle(vector);
 	} else {

@@ -9,6 +9,7 @@
 #define VECTOR_PAGE_FAULT    0x0eu
 #define VECTOR_MACHINE_CHECK 0x12u
 #define VECTOR_SYSCALL       0x80u /* int 0x80, the one gate that ring 3 may use */
+#define VECTOR_POSTED        0xefu /* posted-interrupt notification; outside of guest mode, a kick */
 #define VECTOR_KICK          0xf0u
 #define VECTOR_TIMER         0xf1u
 #define VECTOR_ERROR         0xfeu /* local APIC error */

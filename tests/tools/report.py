@@ -13,7 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import telemetry  # noqa: E402
 
 IPI_OPS = ["self", "unicast", "set", "broadcast"]
-PATHS = ["xapic", "x2apic", "x2apic-cluster", "x2apic-self", "apic-write", "hypercall", "hypercall-tap"]
+PATHS = ["xapic", "x2apic", "x2apic-cluster", "x2apic-self", "apic-write",
+         "hypercall", "hypercall-tap"]
 UNITS = {
     "bochs": "ticks: instructions in Bochs, path lengths with no hardware exit cost",
     "kvm": "ticks of the TSC, nested under KVM: each exit costs outer exits, so compare ratios",

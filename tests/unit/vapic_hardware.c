@@ -4,6 +4,9 @@
  * written after the SDM (volume 3C, "Virtual-Interrupt Delivery" and what follows); vCPU 1 is the
  * model alone; vCPU 2 sends. Both get the same, and must be the same after each step.
  */
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include "tests/unit/vapic_main.h"
@@ -211,16 +214,17 @@ static void compare(void)
 	static const u16 bases[] = { 0x80, 0x100, 0x180, 0x200 };
 
 	for (u32 i = 0; i < ARRAY_SIZE(bases); i++)
-		for (u32 k = 0; k < (bases[i] == 0x80 ? 1 : 8); k++)
-			ck_assert_uint_eq(SERVED->reg[bases[i] / 4 + k * 4],
-			                  PLAIN->reg[bases[i] / 4 + k * 4]);
-	ck_assert_uint_eq(vapic_ppr(SERVED), vapic_ppr(PLAIN));
-	ck_assert_uint_eq(vapic_apr(SERVED), vapic_apr(PLAIN));
+		for (u32 at = bases[i] / 4; at < (bases[i] == 0x80 ? 0x84 : bases[i] + 0x80) / 4u;
+		     at += 4)
+			WORLD_CHECK(SERVED->reg[at] == PLAIN->reg[at], "register %#x: %#x %#x",
+			            at * 4, SERVED->reg[at], PLAIN->reg[at]);
+	WORLD_CHECK(vapic_ppr(SERVED) == vapic_ppr(PLAIN), "PPR");
+	WORLD_CHECK(vapic_apr(SERVED) == vapic_apr(PLAIN), "APR");
 	if (!cpu.serves)
 		return;
-	ck_assert_uint_eq(cpu.rvi, top(0x200));
-	ck_assert_uint_eq(cpu.svi, top(0x100));
-	ck_assert_uint_eq(vapic_interrupt_status(SERVED), cpu.svi * 256u + cpu.rvi);
+	WORLD_CHECK(cpu.rvi == top(0x200) && cpu.svi == top(0x100), "RVI %#x SVI %#x", cpu.rvi,
+	            cpu.svi);
+	WORLD_CHECK(vapic_interrupt_status(SERVED) == cpu.svi * 256u + cpu.rvi, "status");
 }
 
 static void enable(void)
@@ -293,4 +297,100 @@ START_TEST(open_msrs)
 }
 END_TEST
 
-VAPIC_MAIN("vapic_hardware", { as_the_model_alone, 60 }, { an_id_is_restored, 1 }, { open_msrs, 1 })
+/* ---- posted interrupts ---- */
+
+#define POSTERS 3
+#define SENDS   4000u
+
+static sem_t notifications;
+static u64 all_posted, all_taken, all_notified;
+static u32 posters_left;
+
+static void *poster(void *arg)
+{
+	struct vapic *a = arg;
+	u32 mine = a->index;
+
+	for (u32 n = 0; n < SENDS; n++) {
+		struct vapic_effects fx;
+		u32 todo = vapic_icr_write64(a, 16 + (n * 37 + mine * 91) % 240, &fx);
+
+		atomic_add(&all_posted, (u64)fx.sent.posted);
+		if (todo & VAPIC_WAKE) {
+			atomic_add(&all_notified, 1ull);
+			sem_post(&notifications);
+		}
+	}
+	atomic_add(&posters_left, ~0u);
+	return NULL;
+}
+
+/* What the processor does with a notification: ON first, then PIR (SDM 3C). */
+static void take_posted(struct vapic_mail *m)
+{
+	atomic_and(&m->on, ~1u);
+	for (u32 i = 0; i < 4; i++)
+		all_taken += bit_count(atomic_swap(&m->pir[i], 0));
+}
+
+/* Each vector that a sender was told is newly pending is taken; and nobody else need look. */
+START_TEST(a_descriptor_among_threads)
+{
+	pthread_t thread[POSTERS];
+
+	world_init(&w, POSTERS + 1, false, 7);
+	for (u32 i = 0; i <= POSTERS; i++) {
+		struct vapic_effects fx;
+
+		drop(vapic_base_write(&w.mem[i], w.mem[i].base | 0x400));
+		drop(vapic_msr_write(&w.mem[i], 0x80f, 0x1ff, 0, &fx));
+	}
+	all_posted = all_taken = all_notified = 0;
+	posters_left = POSTERS;
+	sem_init(&notifications, 0, 0);
+	for (u32 i = 0; i < POSTERS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, poster, &w.mem[i + 1]), 0);
+	/* Only when told: what nobody announces stays, and is missed below. */
+	for (;;) {
+		u32 left = atomic_load(&posters_left);
+
+		if (sem_trywait(&notifications) == 0)
+			take_posted(&SERVED->mail);
+		else if (left == 0)
+			break;
+		else
+			sched_yield();
+	}
+	for (u32 i = 0; i < POSTERS; i++)
+		pthread_join(thread[i], NULL);
+	ck_assert_uint_eq(all_taken, all_posted);
+	ck_assert_uint_le(all_notified, all_posted);
+	ck_assert_uint_eq(SERVED->mail.on, 0);
+	for (u32 i = 0; i < 4; i++)
+		ck_assert_uint_eq(SERVED->mail.pir[i], 0);
+}
+END_TEST
+
+/* VT-x's names for the mailbox's first line: PIR 255:0, ON 256, SN 257, NV 279:272, NDST 319:288.
+ */
+START_TEST(the_mailbox_is_a_descriptor)
+{
+	u8 *line = (u8 *)&SERVED->mail;
+	struct vapic_effects fx;
+
+	enable();
+	memset(line, 0, 64);
+	drop(vapic_icr_write64(SENDER, 0x9d, &fx));
+	for (u32 i = 0; i < 64; i++)
+		ck_assert_uint_eq(line[i], i == 0x9d / 8 ? 1u << 0x9d % 8 : i == 32 ? 1 : 0);
+	ck_assert_uint_eq((uintptr_t)line % 64, 0);
+	/* What is no vector leaves the processor's part alone. */
+	memset(line, 0, 64);
+	drop(vapic_icr_write64(SENDER, 0x400, &fx));
+	for (u32 i = 0; i < 40; i++)
+		ck_assert_uint_eq(line[i], 0);
+}
+END_TEST
+
+VAPIC_MAIN("vapic_hardware", { as_the_model_alone, 40 }, { an_id_is_restored, 1 }, { open_msrs, 1 },
+           { the_mailbox_is_a_descriptor, 1 }, { a_descriptor_among_threads, 3 })
