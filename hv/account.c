@@ -22,14 +22,6 @@ void account_extreme(struct exit_counter *c, u64 ticks)
 	c->span = c->max - c->min;
 }
 
-void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
-{
-	vcpu->exit_ticks += account(vcpu, row, now);
-	vcpu->vmx.pending |= ATTEND_LEGS;
-	vcpu->counters->now = now;
-	vcpu->rq->counters.now = now;
-}
-
 void account_idle(struct run_queue *rq, u64 now)
 {
 	rq->counters.idle += now - rq->stamp;

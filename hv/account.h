@@ -20,11 +20,10 @@
 static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 {
 	struct run_queue *rq = vcpu->rq;
-	struct vcpu_counters *c = vcpu->counters;
 	u64 ticks = now - rq->stamp;
 
 	rq->stamp = now;
-	c->time[row] += ticks;
+	vcpu->counters->time[row] += ticks;
 	return ticks;
 }
 
@@ -36,20 +35,25 @@ NOINLINE void account_extreme(struct exit_counter *c, u64 ticks);
  * account_leg has booked of it already. An exit of 2^32 ticks or more counts in a bucket of shorter
  * ones, rather than that each pays for the check.
  */
-static ALWAYS_INLINE void account_exit_done(struct vcpu *vcpu, u64 legs, u64 now)
+static ALWAYS_INLINE void account_exit(struct vcpu *vcpu, struct exit_counter *c, u64 legs, u64 now)
 {
 	u64 ticks = account(vcpu, TIME_EXIT, now) + legs;
-	struct exit_counter *c = vcpu->exit;
 
 	c->count++;
 	c->ticks += ticks;
-	c->hist[bit_highest(ticks | 1) % HIST_BUCKETS]++;
+	c->hist[bit_highest((u32)ticks | 1)]++;
 	if (unlikely(ticks - c->min > c->span))
 		account_extreme(c, ticks);
 }
 
 /* A leg of an exit that is not its last: in ring 0 or in ring 3. */
-void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now);
+static ALWAYS_INLINE void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
+{
+	vcpu->exit_ticks += account(vcpu, row, now);
+	vcpu->vmx.pending |= ATTEND_LEGS;
+	vcpu->counters->now = now;
+	vcpu->rq->counters.now = now;
+}
 
 /* The core had nothing to do. */
 void account_idle(struct run_queue *rq, u64 now);

@@ -19,7 +19,8 @@ static ALWAYS_INLINE void vcpu_advance_by(u64 length)
 
 static ALWAYS_INLINE void vcpu_advance(void)
 {
-	vcpu_advance_by(vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+	/* 32 bits that VMREAD has extended to 64. */
+	vcpu_advance_by(vmcs_read_raw(VMCS_EXIT_INSTRUCTION_LENGTH));
 }
 
 #endif

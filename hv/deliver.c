@@ -6,11 +6,14 @@
 #include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
+#include "vapic/hot.h"
 
-static NOINLINE void count_many(struct ipi_counter *c, const struct vapic_tally *sent)
+static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
 {
 	unsigned int fanout = sent->requested == 0 ? 0 : bit_highest(sent->requested) + 1;
 
+	c->sends++;
+	c->mode[mode & 7]++;
 	c->requested += sent->requested;
 	c->posted += sent->posted;
 	c->coalesced += sent->coalesced;
@@ -18,23 +21,8 @@ static NOINLINE void count_many(struct ipi_counter *c, const struct vapic_tally 
 	c->fanout[MIN(fanout, FANOUT_BUCKETS - 1)]++;
 }
 
-static ALWAYS_INLINE void count_message(struct ipi_counter *c, u32 mode,
-                                        const struct vapic_tally *sent)
-{
-	c->mode[mode & 7]++;
-	c->sends++;
-	/* Most messages go to one vCPU, and find it without that vector. */
-	if (likely(sent->requested == 1 && sent->posted == 1)) {
-		c->requested++;
-		c->posted++;
-		c->fanout[1]++;
-	} else {
-		count_many(c, sent);
-	}
-}
-
 /* Looks at each target of one word of the set. */
-static ALWAYS_INLINE void notify_word(struct vcpu *const *vcpus, struct ipi_counter *c, u64 targets)
+static void notify_word(struct vcpu *const *vcpus, struct ipi_counter *c, u64 targets)
 {
 	u64 kicks = 0, avoided = 0;
 
@@ -48,7 +36,7 @@ static ALWAYS_INLINE void notify_word(struct vcpu *const *vcpus, struct ipi_coun
 	c->kicks_avoided += avoided;
 }
 
-static NOINLINE void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
+static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
 {
 	for (u32 w = wake->first; w < wake->last; w++)
 		notify_word(&vcpu->vm->vcpu[w * 64], c, wake->word[w]);
@@ -64,6 +52,45 @@ void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if ((todo & VAPIC_WAKE) != 0)
 		notify(vcpu, c, &fx->wake);
+}
+
+u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector)
+{
+	struct vm *vm = vcpu->vm;
+	struct ipi_counter *c = &vcpu->counters->ipi[path];
+	u32 requested = 0, coalesced = 0, dropped = 0, kicks = 0, avoided = 0;
+
+	do {
+		u32 i = bit_lowest(targets);
+		struct vcpu *target = vm->vcpu[i];
+		enum posted posted;
+
+		targets &= targets - 1;
+		requested++;
+		if (unlikely((atomic_load_relaxed(&vm->bus.route[i]) & VAPIC_ROUTE_ENABLED) == 0)) {
+			dropped++;
+			continue;
+		}
+		posted = mail_post_vector(&target->apic->mail, vector, false);
+		if (likely(posted == POSTED_WAKE)) {
+			if (likely(sched_notify(target)))
+				kicks++;
+			else
+				avoided++;
+		} else if (posted == POSTED_TWICE) {
+			coalesced++;
+		}
+	} while (targets != 0);
+	c->sends++;
+	c->mode[VAPIC_DM_FIXED]++;
+	c->requested += requested;
+	c->posted += requested - coalesced - dropped;
+	c->coalesced += coalesced;
+	c->dropped += dropped;
+	c->fanout[bit_highest(requested) + 1]++;
+	c->kicks += kicks;
+	c->kicks_avoided += avoided;
+	return requested - dropped;
 }
 
 static NOINLINE void todo_seldom(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)

@@ -9,6 +9,29 @@
 #include "hv/abi/counters.h"
 #include "hv/base/types.h"
 #include "hv/vcpu.h"
+#include "vapic/hot.h"
+
+/* A fixed interrupt of a quick APIC to itself (vapic/hot.h). */
+static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u32 vector)
+{
+	struct ipi_counter *c = &vcpu->counters->ipi[path];
+
+	c->sends++;
+	c->mode[VAPIC_DM_FIXED]++;
+	c->requested++;
+	if (likely(vapic_send_self_quick(vcpu->apic, vector)))
+		c->posted++;
+	else
+		c->coalesced++;
+	c->fanout[1]++;
+	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
+}
+
+/*
+ * The whole way of a fixed interrupt to a few other vCPUs of this one's VM (vapic/hot.h, never 0):
+ * post, look, kick, count, one target after the other. Returns how many accepted it.
+ */
+NOINLINE u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector);
 
 /*
  * After a send of `vcpu` (todo has VAPIC_SENT): path and delivery mode for the counters. Also takes

@@ -14,6 +14,7 @@
 #include "hv/vm.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
+#include "vmx/qualification.h"
 #include "vmx/setup.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
@@ -35,19 +36,6 @@ static NORETURN void protection_fault(struct vcpu *vcpu)
 }
 
 /* ---- control registers ---- */
-
-static u64 gpr_get(const struct vcpu *vcpu, unsigned int reg)
-{
-	return reg == RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->vmx.gpr[reg];
-}
-
-static void gpr_set(struct vcpu *vcpu, unsigned int reg, u64 value)
-{
-	if (reg == RSP)
-		vmcs_write(VMCS_GUEST_RSP, value);
-	else
-		vcpu->vmx.gpr[reg] = value;
-}
 
 /* Paging in PAE mode begins: the processor takes the four PDPTEs from the VMCS at the next entry.
  */
@@ -136,33 +124,23 @@ static bool write_cr(struct vcpu *vcpu, unsigned int number, u64 value)
 	}
 }
 
-/* LMSW sets PE but cannot clear it; bits 3:0 alone. */
-static bool load_msw(struct vcpu *vcpu, u64 source)
-{
-	u64 old = vmx_read_cr0();
-
-	return write_cr0_value(vcpu, (old & ~0xeull) | (source & 0xf) | (old & CR0_PE));
-}
-
 NORETURN void exit_cr_access(struct vcpu *vcpu)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	unsigned int number = (unsigned int)(q & CR_ACCESS_NUMBER);
-	unsigned int reg = (unsigned int)bits_get(q, 11, 8);
+	struct cr_access access = cr_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	bool done = true;
 
-	switch (bits_get(q, 5, 4)) {
+	switch (access.type) {
 	case CR_ACCESS_TO_CR:
-		done = write_cr(vcpu, number, gpr_get(vcpu, reg));
+		done = write_cr(vcpu, access.number, guest_register(vcpu, access.reg));
 		break;
-	case CR_ACCESS_FROM_CR: /* CR8 alone exits */
-		gpr_set(vcpu, reg, vapic_cr8(vcpu->apic));
+	case CR_ACCESS_FROM_CR: /* CR8 alone exits, and only in 64-bit mode */
+		guest_set_register(vcpu, access.reg, vapic_cr8(vcpu->apic));
 		break;
 	case CR_ACCESS_CLTS:
 		done = write_cr0_value(vcpu, vmx_read_cr0() & ~CR0_TS);
 		break;
 	case CR_ACCESS_LMSW:
-		done = load_msw(vcpu, bits_get(q, 31, 16));
+		done = write_cr0_value(vcpu, cr0_after_lmsw(vmx_read_cr0(), access.lmsw));
 		break;
 	}
 	if (!done)

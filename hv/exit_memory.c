@@ -22,14 +22,12 @@ static NORETURN void after_access(struct vcpu *vcpu)
 
 NORETURN void exit_ept_violation(struct vcpu *vcpu)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	struct ept_access access = ept_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 
 	vmx_take_revectored(&vcpu->vmx);
 	/* A fetch from nowhere, a page table that is nowhere, an event delivered to nowhere. */
-	if ((q & EPT_VIOLATION_FETCH) != 0 || (q & EPT_VIOLATION_TRANSLATED) == 0 ||
-	    (q & EPT_VIOLATION_LINEAR_VALID) == 0 ||
-	    (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
+	if (access.fetch || !access.translated || (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
 		vm_end(vcpu, END_UNREACHABLE, gpa);
 		vcpu_run(vcpu);
 	}
@@ -40,16 +38,17 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 NORETURN void exit_apic_access(struct vcpu *vcpu)
 {
 	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	u64 type = bits_get(q, 15, 12);
+	struct apic_access access = apic_access_of(q);
 
 	vmx_take_revectored(&vcpu->vmx);
-	if (type > APIC_ACCESS_LINEAR_WRITE || (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
+	if (access.type > APIC_ACCESS_LINEAR_WRITE ||
+	    (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
 		vm_end(vcpu, END_UNREACHABLE, q);
 		vcpu_run(vcpu);
 	}
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
-	guest_mmio(vcpu, APIC_BASE_ADDRESS | (q & APIC_ACCESS_OFFSET));
+	guest_mmio(vcpu, APIC_BASE_ADDRESS | access.offset);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		apicv_resync(vcpu);
 	after_access(vcpu);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of RDMSR, WRMSR and CPUID. The x2APIC's registers come first: they are the IPI path. */
+/* Exits of RDMSR, WRMSR and CPUID. The short way has taken the usual ones. */
 #include "hv/advance.h"
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
 #include "hv/deliver.h"
 #include "hv/exits.h"
+#include "hv/guest.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
 #include "vmx/inject.h"
@@ -17,12 +18,6 @@
 #define X2APIC_FIRST 0x800u
 #define X2APIC_LAST  0x8ffu
 #define X2APIC_EOI   0x80bu
-#define X2APIC_ICR   0x830u
-
-static u64 edx_eax(const struct vcpu *vcpu)
-{
-	return (u32)vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX] << 32;
-}
 
 static u64 guest_now(const struct vcpu *vcpu)
 {
@@ -44,42 +39,15 @@ static bool is_apic(u32 msr)
 	       msr == IA32_TSC_DEADLINE;
 }
 
-static NORETURN void write_icr(struct vcpu *vcpu)
-{
-	struct vapic_effects fx;
-	u64 value = edx_eax(vcpu);
-	u32 todo = vapic_icr_write64(vcpu->apic, value, &fx);
-
-	if (unlikely((todo & VAPIC_GP) != 0))
-		refuse(vcpu);
-	deliver(vcpu, IPI_X2APIC, (u32)value >> 8, todo, &fx);
-	vcpu_advance();
-	vcpu_resume_guest(vcpu);
-}
-
-/* As vapic_msr_write does it, without the way through the register table. */
-static NORETURN void write_eoi(struct vcpu *vcpu)
-{
-	struct vapic_effects fx;
-	u32 todo;
-
-	if (unlikely(edx_eax(vcpu) != 0 || (vcpu->apic->base & APIC_BASE_X2APIC) == 0))
-		refuse(vcpu);
-	todo = vapic_eoi(vcpu->apic, &fx);
-	count(vcpu, EVENT_EOI);
-	vcpu_advance();
-	if (unlikely(todo != VAPIC_OK))
-		vcpu_todo(vcpu, todo, &fx);
-	vcpu_resume_guest(vcpu);
-}
-
 static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 {
 	struct vapic_effects fx;
-	u32 todo = vapic_msr_write(vcpu->apic, msr, edx_eax(vcpu), guest_now(vcpu), &fx);
+	u32 todo = vapic_msr_write(vcpu->apic, msr, guest_edx_eax(vcpu), guest_now(vcpu), &fx);
 
 	if (unlikely((todo & VAPIC_GP) != 0))
 		refuse(vcpu);
+	if (msr == X2APIC_EOI)
+		count(vcpu, EVENT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_X2APIC, 0, todo, &fx);
 	vcpu_advance();
@@ -152,15 +120,11 @@ NORETURN void exit_wrmsr(struct vcpu *vcpu)
 	u32 msr = (u32)vcpu->vmx.gpr[RCX];
 	enum msr_outcome outcome;
 
-	if (likely(msr == X2APIC_ICR))
-		write_icr(vcpu);
-	if (likely(msr == X2APIC_EOI))
-		write_eoi(vcpu);
-	if (likely(is_apic(msr)))
+	if (is_apic(msr))
 		write_apic(vcpu, msr);
-	outcome = msr_write(&vcpu->msrs, msr, edx_eax(vcpu));
+	outcome = msr_write(&vcpu->msrs, msr, guest_edx_eax(vcpu));
 	if (outcome == MSR_FAULT ||
-	    (outcome == MSR_CALL && !write_special(vcpu, msr, edx_eax(vcpu))))
+	    (outcome == MSR_CALL && !write_special(vcpu, msr, guest_edx_eax(vcpu))))
 		refuse(vcpu);
 	vcpu_advance();
 	vcpu_resume_guest(vcpu);
@@ -190,47 +154,24 @@ NORETURN void exit_rdmsr(struct vcpu *vcpu)
 
 /* ---- CPUID ---- */
 
-/* The rows that depend on the vCPU's state. */
-NOINLINE static struct cpuid_row patched(struct vcpu *vcpu, const struct cpuid_row *row)
+NORETURN void exit_cpuid(struct vcpu *vcpu)
 {
+	u64 *gpr = vcpu->vmx.gpr;
+	u32 subleaf = (u32)gpr[RCX];
+	const struct cpuid_row *row = cpuid_find(&vcpu->vm->cpuid, (u32)gpr[RAX], subleaf);
 	const struct cpuid_vcpu state = {
 		.apic_id = vcpu->apic->id,
 		.apic_enabled = vapic_mode(vcpu->apic) != VAPIC_DISABLED,
 		.cr4 = vmx_read_cr4(),
 		.xcr0 = vmx_xcr0(),
 	};
-	struct cpuid_row copy = *row;
+	struct cpuid value = row->value;
 
-	cpuid_patch(&vcpu->vm->cpuid, row, (u32)vcpu->vmx.gpr[RCX], &state, &copy.value);
-	return copy;
-}
-
-static ALWAYS_INLINE void answer(struct vcpu *vcpu, const struct cpuid_row *row)
-{
-	u64 *gpr = vcpu->vmx.gpr;
-
-	gpr[RAX] = row->value.eax;
-	gpr[RBX] = row->value.ebx;
-	gpr[RCX] = row->value.ecx;
-	gpr[RDX] = row->value.edx;
-}
-
-NOINLINE static void answer_patched(struct vcpu *vcpu, const struct cpuid_row *row)
-{
-	struct cpuid_row copy = patched(vcpu, row);
-
-	answer(vcpu, &copy);
-}
-
-NORETURN void exit_cpuid(struct vcpu *vcpu)
-{
-	const struct cpuid_row *row = cpuid_find(&vcpu->vm->cpuid, (u32)vcpu->vmx.gpr[RAX],
-	                                         (u32)vcpu->vmx.gpr[RCX]);
-
-	if (likely(row->patch == CPUID_CONSTANT))
-		answer(vcpu, row);
-	else
-		answer_patched(vcpu, row);
+	cpuid_patch(&vcpu->vm->cpuid, row, subleaf, &state, &value);
+	gpr[RAX] = value.eax;
+	gpr[RBX] = value.ebx;
+	gpr[RCX] = value.ecx;
+	gpr[RDX] = value.edx;
 	vcpu_advance();
 	vcpu_resume_guest(vcpu);
 }

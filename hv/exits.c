@@ -57,7 +57,7 @@ static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
 /* The time is looked at before each entry: the way there is all that this exit was for. */
 static NORETURN void exit_preemption_timer(struct vcpu *vcpu)
 {
-	(void)vcpu;
+	vcpu_stop_timer(vcpu);
 	vcpu_run(vcpu);
 }
 
@@ -162,30 +162,14 @@ const exit_handler exit_handlers[EXIT_REASONS] = {
 
 /* ---- dispatch ---- */
 
-static NOINLINE NORETURN void exit_refused(struct vcpu *vcpu, u32 reason)
+NORETURN void exit_refused(struct vcpu *vcpu)
 {
+	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
+
 	vm_end(vcpu,
 	       (reason & (u32)EXIT_REASON_ENTRY_FAILED) != 0 ? END_ENTRY_FAILED : END_UNKNOWN_EXIT,
 	       reason & EXIT_REASON_BASIC);
 	vcpu_run(vcpu);
-}
-
-NORETURN void vmx_on_exit(struct vmx_vcpu *vmx)
-{
-	struct vcpu *vcpu = vcpu_of(vmx);
-	struct run_queue *rq = vcpu->rq;
-	u64 now = rdtsc();
-	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
-
-	vcpu->counters->time[TIME_GUEST] += now - rq->stamp;
-	rq->stamp = now;
-	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
-	/* An entry that failed has bit 31 set: never a row of the table. */
-	if (unlikely(reason >= EXIT_REASONS))
-		exit_refused(vcpu, reason);
-	vcpu->exit = &vcpu->counters->exit[reason];
-	exit_handlers[reason](vcpu);
-	__builtin_unreachable();
 }
 
 NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vmx, bool invalid)

@@ -11,10 +11,11 @@
  * Carries the exit out and goes on: by vcpu_resume_guest where it was handled whole, by vcpu_run
  * where there is more to look at: a message, a halt, an end, another's turn. The stack is given up.
  */
-typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
-
 /* By basic exit reason. */
 extern const exit_handler exit_handlers[EXIT_REASONS];
+
+/* A reason that is in no table. */
+NORETURN void exit_refused(struct vcpu *vcpu);
 
 NORETURN void exit_cpuid(struct vcpu *vcpu);
 NORETURN void exit_hlt(struct vcpu *vcpu);

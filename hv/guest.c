@@ -8,6 +8,7 @@
 #include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
+#include "vapic/hot.h"
 #include "vmx/controls.h"
 #include "vmx/decode.h"
 #include "vmx/inject.h"
@@ -16,8 +17,6 @@
 #include "vmx/fetch.h"
 
 #define APIC_PAGE (~0xfffull)
-#define XAPIC_EOI 0x0b0u
-#define XAPIC_ICR 0x300u
 
 void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len)
 {
@@ -35,25 +34,17 @@ static u64 low_bytes(u64 value, u8 size)
 	return size == 8 ? value : value & (BIT(size * 8) - 1);
 }
 
-static u64 register_get(const struct vcpu *vcpu, u8 reg)
-{
-	return reg == RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->vmx.gpr[reg];
-}
-
 /* As instructions write registers: 4 bytes clear the upper half, 1 and 2 keep what is above. */
 static void register_set(struct vcpu *vcpu, u8 reg, bool high, u8 size, u64 value)
 {
 	unsigned int shift = high ? 8 : 0;
-	u64 old = register_get(vcpu, reg);
+	u64 old = guest_register(vcpu, reg);
 	u64 mask = size == 8 ? ~0ull : (BIT(size * 8) - 1) << shift;
 	u64 merged = (old & ~mask) | (value << shift & mask);
 
 	if (size == 4)
 		merged &= 0xffffffff;
-	if (reg == RSP)
-		vmcs_write(VMCS_GUEST_RSP, merged);
-	else
-		vcpu->vmx.gpr[reg] = merged;
+	guest_set_register(vcpu, reg, merged);
 }
 
 static u64 sign_extend(u64 value, u8 size)
@@ -61,6 +52,16 @@ static u64 sign_extend(u64 value, u8 size)
 	unsigned int shift = 64 - size * 8u;
 
 	return (u64)((s64)(value << shift) >> shift);
+}
+
+/* Out of line, so that a store pays nothing for it. */
+static NOINLINE void load_register(struct vcpu *vcpu, const struct pending_access *access,
+                                   u64 value)
+{
+	value = low_bytes(value, access->size);
+	if (access->sign)
+		value = sign_extend(value, access->size);
+	register_set(vcpu, access->reg, access->high, access->reg_size, value);
 }
 
 void guest_finish_access(struct vcpu *vcpu, u64 value)
@@ -71,13 +72,9 @@ void guest_finish_access(struct vcpu *vcpu, u64 value)
 		guest_finish_string_io(vcpu, value);
 		return;
 	}
-	if (!access->write) {
-		value = low_bytes(value, access->size);
-		if (access->sign)
-			value = sign_extend(value, access->size);
-		register_set(vcpu, access->reg, access->high, access->reg_size, value);
-	}
 	vcpu_advance_by(access->length);
+	if (!access->write)
+		load_register(vcpu, access, value);
 }
 
 /* ---- the instruction ---- */
@@ -136,7 +133,7 @@ static u64 stored_value(const struct vcpu *vcpu, const struct insn *insn)
 {
 	if (insn->op == INSN_STORE_IMM || insn->op == INSN_ALU_IMM)
 		return low_bytes(insn->imm, insn->size);
-	return low_bytes(register_get(vcpu, insn->reg) >> (insn->high ? 8 : 0), insn->size);
+	return low_bytes(guest_register(vcpu, insn->reg) >> (insn->high ? 8 : 0), insn->size);
 }
 
 /* ---- the APIC's page ---- */
@@ -147,24 +144,38 @@ static u32 apic_read(struct vcpu *vcpu, u32 offset, u8 size, u64 *value)
 	                       value);
 }
 
-/* The two registers of the IPI path first: whole, aligned stores, as every kernel does them. */
-static u32 apic_store(struct vcpu *vcpu, u32 offset, u8 size, u64 value, struct vapic_effects *fx)
+/* The usual IPI, as in hv/exit_short.c. */
+static bool icr_to_few(struct vcpu *vcpu, u32 low)
 {
-	if (likely(size == 4 && offset == XAPIC_ICR))
-		return vapic_icr_write_low(vcpu->apic, (u32)value, fx);
-	if (likely(size == 4 && offset == XAPIC_EOI)) {
-		count(vcpu, EVENT_EOI);
-		return vapic_eoi(vcpu->apic, fx);
-	}
-	return vapic_mmio_write(vcpu->apic, offset, size, value,
-	                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), fx);
+	struct vapic *apic = vcpu->apic;
+	u64 few = vapic_few_by_low(apic, low);
+
+	if ((u8)low < APIC_FIRST_VECTOR ||
+	    (few == 0 && !(vapic_is_quick(apic, VAPIC_XAPIC) && vapic_icr_is_plain_self(low))))
+		return false;
+	apic->reg[APIC_ICR / 4] = low & APIC_ICR_WRITABLE;
+	if (few != 0)
+		deliver_few(vcpu, IPI_XAPIC, few, (u8)low);
+	else
+		deliver_self(vcpu, IPI_XAPIC, (u8)low);
+	return true;
 }
 
+/* The two registers of the IPI path first: whole, aligned stores, as every kernel does them. */
 static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
 {
 	struct vapic_effects fx;
-	u32 todo = apic_store(vcpu, offset, size, value, &fx);
+	u32 todo;
 
+	if (offset == APIC_ICR && likely(size == 4) && likely(icr_to_few(vcpu, (u32)value)))
+		return;
+	if (offset == APIC_EOI)
+		count(vcpu, EVENT_EOI);
+	if (offset == APIC_EOI && likely(size == 4))
+		todo = vapic_eoi(vcpu->apic, &fx);
+	else
+		todo = vapic_mmio_write(vcpu->apic, offset, size, value,
+		                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_XAPIC, (u32)value >> 8, todo, &fx);
 	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
@@ -255,20 +266,19 @@ void guest_mmio(struct vcpu *vcpu, u64 gpa)
 
 void guest_io(struct vcpu *vcpu)
 {
-	u64 qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	u8 size = (u8)((qualification & IO_SIZE) + 1);
+	struct io_access io = io_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 
-	if ((qualification & IO_STRING) != 0) {
-		guest_string_io(vcpu, qualification);
+	if (io.string) {
+		guest_string_io(vcpu, &io);
 		return;
 	}
 	vcpu->access = (struct pending_access){
 		.kind = MSG_IO,
-		.size = size,
-		.write = (qualification & IO_IN) == 0,
+		.size = io.size,
+		.write = !io.in,
 		.reg = RAX,
-		.reg_size = size,
+		.reg_size = io.size,
 		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),
 	};
-	message_access(vcpu, bits_get(qualification, 31, 16), low_bytes(vcpu->vmx.gpr[RAX], size));
+	message_access(vcpu, io.port, low_bytes(vcpu->vmx.gpr[RAX], io.size));
 }

@@ -122,21 +122,15 @@ static s64 dispatch(struct vcpu *vcpu, u64 number, const struct arguments *arg)
 	return refuse(vcpu, -HC_ENOSYS);
 }
 
-static bool in_64_bit_mode(void)
-{
-	return (vmcs_read32(VMCS_GUEST_CS_ACCESS) & ACCESS_L) != 0 &&
-	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
-}
-
 NORETURN void exit_vmcall(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->vmx.gpr;
-	u64 mask = in_64_bit_mode() ? ~0ull : 0xffffffff;
+	u64 mask = guest_is_64_bit() ? ~0ull : 0xffffffff;
 	const struct arguments arg = { gpr[RBX] & mask, gpr[RCX] & mask, gpr[RDX] & mask,
 		                       gpr[RSI] & mask, mask == ~0ull ? 64 : 32 };
 	s64 result;
 
-	if ((vmcs_read32(VMCS_GUEST_SS_ACCESS) & ACCESS_DPL) != 0)
+	if (guest_is_user())
 		result = refuse(vcpu, -HC_EPERM);
 	else
 		result = dispatch(vcpu, gpr[RAX] & mask, &arg);

@@ -11,8 +11,8 @@
 #include "vmx/start.h"
 
 /* How long a monitor may work on one message, and how often that is looked at. */
-#define PATIENCE_SECONDS   10u
-#define WATCHES_PER_SECOND 10u
+#define PATIENCE_SECONDS 10u
+#define WATCH_SHIFT      3 /* eight times a second */
 
 static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 value)
 {
@@ -60,7 +60,7 @@ NORETURN void message_resume_thread(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
 	u64 now = rdtsc();
-	u64 watch = now + clock_get()->tsc_hz / WATCHES_PER_SECOND;
+	u64 watch = now + (clock_get()->tsc_hz >> WATCH_SHIFT);
 
 	atomic_store(&vcpu->state, (u32)RUN_HOST);
 	account_leg(vcpu, TIME_EXIT, now);
@@ -105,11 +105,9 @@ static bool may_declare(u32 end)
 	return end == END_DEBUG_EXIT || end == END_POWER_OFF || end == END_IMAGE;
 }
 
-static void carry_out(struct vcpu *vcpu, const struct taken_reply *reply)
+/* All that a reply can say; the sender of the message waits for it. */
+static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_reply *reply)
 {
-	u32 kind = vcpu->access.kind;
-
-	vcpu->access.kind = MSG_NONE;
 	if (reply->action == REPLY_STOP && may_declare(reply->stop))
 		vm_end(vcpu, (enum vm_end)reply->stop, reply->value);
 	else if (reply->action == REPLY_RESET)
@@ -122,16 +120,27 @@ static void carry_out(struct vcpu *vcpu, const struct taken_reply *reply)
 		reply_access(vcpu, reply, kind);
 }
 
+/* No message is out: the first call asks for one, and gets it. */
+static NOINLINE void begin_start(struct vcpu *vcpu)
+{
+	if (vcpu->index == 0 && !vcpu->started)
+		begin(vcpu, MSG_START, 0, 0);
+}
+
 void message_reply(struct vcpu *vcpu)
 {
 	/* Copied first: the monitor's other threads can write to that page at any moment. */
 	const volatile struct reply *page = &vcpu->thread.page->reply;
 	const struct taken_reply reply = { page->action, page->stop, page->value };
+	u32 kind = vcpu->access.kind;
 
 	vcpu->thread.busy = false;
 	vcpu->thread.waiting = true;
-	if (likely(vcpu->access.kind != MSG_NONE))
-		carry_out(vcpu, &reply);
-	else if (vcpu->index == 0 && !vcpu->started)
-		begin(vcpu, MSG_START, 0, 0);
+	vcpu->access.kind = MSG_NONE;
+	if (unlikely(kind == MSG_NONE))
+		begin_start(vcpu);
+	else if (likely(kind == MSG_IO) && likely((reply.action | reply.stop) == 0))
+		guest_finish_access(vcpu, reply.value); /* what nearly all replies say */
+	else
+		carry_out(vcpu, kind, &reply);
 }

@@ -73,31 +73,29 @@ static bool move_element(struct vcpu *vcpu, enum walk_access kind, u64 *value)
 	return true;
 }
 
-void guest_string_io(struct vcpu *vcpu, u64 qualification)
+void guest_string_io(struct vcpu *vcpu, const struct io_access *io)
 {
-	bool in = (qualification & IO_IN) != 0;
-	bool repeat = (qualification & IO_REP) != 0;
 	u64 value = 0;
 
 	vcpu->access = (struct pending_access){
 		.kind = MSG_IO,
-		.size = (u8)((qualification & IO_SIZE) + 1),
-		.write = !in,
+		.size = io->size,
+		.write = !io->in,
 		.string = true,
-		.repeat = repeat,
+		.repeat = io->repeat,
 		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),
 	};
-	if (repeat && (vcpu->vmx.gpr[RCX] & address_mask()) == 0) {
+	if (io->repeat && (vcpu->vmx.gpr[RCX] & address_mask()) == 0) {
 		vcpu->access.kind = MSG_NONE;
 		vcpu_advance_by(vcpu->access.length);
 		return;
 	}
 	/* INS must be able to store before the device is asked: its answer cannot be given back. */
-	if (!move_element(vcpu, in ? WALK_WRITE : WALK_READ, in ? NULL : &value)) {
+	if (!move_element(vcpu, io->in ? WALK_WRITE : WALK_READ, io->in ? NULL : &value)) {
 		vcpu->access.kind = MSG_NONE;
 		return;
 	}
-	message_access(vcpu, bits_get(qualification, 31, 16), value);
+	message_access(vcpu, io->port, value);
 }
 
 void guest_finish_string_io(struct vcpu *vcpu, u64 value)

@@ -38,6 +38,7 @@ static u32 longest_run(const struct vcpu *vcpu)
 
 void vcpu_stop_timer(struct vcpu *vcpu)
 {
+	vcpu->look_at = VAPIC_NEVER;
 	if (has_preemption_timer(vcpu))
 		vmcs_write32(VMCS_PREEMPTION_TIMER, longest_run(vcpu));
 }
@@ -61,7 +62,7 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 	vcpu->deadline = MIN(timer_due(vcpu), sched_slice_end(vcpu));
 	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
-	} else if ((vcpu->vmx.pending & ATTEND_DEADLINE) != 0) {
+	} else if (vcpu->look_at != VAPIC_NEVER) {
 		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
 		vcpu_stop_timer(vcpu);
 	}
@@ -77,6 +78,7 @@ static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 		pv_reset(vcpu);
 		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
 		vcpu->activity = ACTIVITY_SIPI;
+		vcpu->vmx.pending |= ATTEND_RUN;
 		/* What the monitor still has to answer is no longer anybody's instruction. */
 		if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
 			vcpu->access.kind = MSG_SIGNAL;
@@ -89,7 +91,7 @@ static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 		vcpu->vmx.pending |= PENDING_NMI;
 }
 
-static void take_mail(struct vcpu *vcpu)
+void vcpu_take_mail(struct vcpu *vcpu)
 {
 	struct vapic_mailed mail = vapic_pull(vcpu->apic);
 
@@ -167,20 +169,6 @@ static void inject(struct vcpu *vcpu)
 	}
 }
 
-/* The same for the usual case: an interrupt, and nothing else. */
-static ALWAYS_INLINE void inject_interrupt(struct vcpu *vcpu)
-{
-	int vector = vapic_next(vcpu->apic);
-
-	if (vector >= 0 && !vmx_inject_interrupt(&vcpu->vmx, (u8)vector))
-		return;
-	vcpu->vmx.pending &= ~PENDING_INTERRUPT;
-	if (vector < 0)
-		return;
-	vapic_accept(vcpu->apic, (u8)vector);
-	count(vcpu, EVENT_INJECT_INTERRUPT);
-}
-
 static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
 {
 	const struct vapic_mail *mail = &vcpu->apic->mail;
@@ -201,18 +189,31 @@ static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 }
 
 /*
- * The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. Without
- * one the host's timer does it.
+ * How far the preemption timer may lag: it counts while the guest runs, so that each exit delays
+ * it. From this many ticks on after it was set, an exit sets it anew. Short enough for a guest's
+ * clock, long enough to cost nothing on the average.
+ */
+#define TIMER_LAG 4096u
+
+/*
+ * The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. Where
+ * it starts afresh at each entry it must be set at each; the host's timer once.
  */
 static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
 {
 	u64 left = vcpu->deadline > now ? vcpu->deadline - now : 0;
 	u64 counts = (left >> vcpu->vmx.caps->timer_shift) + 1;
 
-	if (has_preemption_timer(vcpu))
-		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, longest_run(vcpu)));
-	else
+	vcpu->look_at = vcpu->deadline;
+	if (!has_preemption_timer(vcpu)) {
 		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
+	} else {
+		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, longest_run(vcpu)));
+		if (vcpu->vmx.timer_goes_on)
+			vcpu->look_at = now + MIN(left, TIMER_LAG);
+	}
+	if (!has_preemption_timer(vcpu) || vcpu->vmx.timer_goes_on)
+		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
 }
 
 static void run_anew(void *vcpu)
@@ -241,7 +242,7 @@ static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
 
 	vcpu->exit_ticks = 0;
 	vcpu->vmx.pending &= ~ATTEND_LEGS;
-	account_exit_done(vcpu, legs, rdtsc());
+	account_exit(vcpu, vcpu->exit, legs, rdtsc());
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -270,9 +271,7 @@ static NORETURN void attend(struct vcpu *vcpu)
 			attend_apart(vcpu);
 		take_deadline(vcpu);
 	}
-	if (likely((pending & PENDING_EVENTS) == PENDING_INTERRUPT))
-		inject_interrupt(vcpu);
-	else if ((pending & PENDING_EVENTS) != 0)
+	if ((pending & PENDING_EVENTS) != 0)
 		inject(vcpu);
 	enter(vcpu);
 }
@@ -284,9 +283,7 @@ static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
 		if (unlikely(atomic_load(&vcpu->requests) != 0))
 			turn_back(vcpu);
-		take_mail(vcpu);
-		if (unlikely(vcpu->activity != ACTIVITY_RUN))
-			turn_back(vcpu);
+		vcpu_take_mail(vcpu);
 		publish(vcpu);
 	} while (has_mail(vcpu));
 	attend(vcpu);
@@ -308,7 +305,7 @@ NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->vmx.pending != 0))
 		resume_with_attention(vcpu);
-	account_exit_done(vcpu, 0, rdtsc());
+	account_exit(vcpu, vcpu->exit, 0, rdtsc());
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -317,7 +314,7 @@ NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
 	publish(vcpu);
 	if (unlikely(has_mail(vcpu)))
 		resume_with_mail(vcpu);
-	vcpu_resume_guest(vcpu);
+	attend(vcpu);
 }
 
 /* ---- everything that is not the short way ---- */
@@ -375,7 +372,7 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 		if (atomic_load(&vcpu->requests) != 0)
 			take_requests(vcpu);
 		if (vapic_pending(vcpu->apic))
-			take_mail(vcpu);
+			vcpu_take_mail(vcpu);
 		end_halt(vcpu);
 		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0)
 			sched_preempt(vcpu);

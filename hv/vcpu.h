@@ -45,7 +45,7 @@ enum run_state {
  * the lower half of vmx.pending: one word, and the short way asks whether it is 0.
  */
 #define ATTEND_RUN      BIT32(16) /* take vcpu_run: a message, a yield, another's turn */
-#define ATTEND_DEADLINE BIT32(17) /* `deadline` is set */
+#define ATTEND_DEADLINE BIT32(17) /* the timer is to be set for `deadline` */
 #define ATTEND_LEGS     BIT32(18) /* exit_ticks is not 0 */
 #define ATTEND_EOI      BIT32(19) /* the guest may skip an EOI (PV EOI): has it? */
 #define ATTEND_YIELD    BIT32(20) /* with ATTEND_RUN: asked to let others run first */
@@ -104,6 +104,7 @@ struct vcpu {
 	struct exit_counter *exit; /* of the exit being handled */
 	u64 exit_ticks;            /* what earlier legs of this exit took */
 	u64 deadline;              /* host TSC at which this vCPU must be looked at while it runs */
+	u64 look_at;               /* at an exit from then on the timer is to be set anew */
 	u64 tsc_offset;            /* guest's TSC - host's; the VM's other vCPUs read it */
 	enum activity activity;
 	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
@@ -160,6 +161,9 @@ static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)
 {
 	return host + vcpu->tsc_offset;
 }
+
+/* Owner. Takes the mailbox over into the APIC and `vmx.pending`. */
+void vcpu_take_mail(struct vcpu *vcpu);
 
 /* No deadline: the preemption timer at its longest. The VMCS is current. */
 void vcpu_stop_timer(struct vcpu *vcpu);

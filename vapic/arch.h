@@ -58,6 +58,7 @@
 #define APIC_ICR_LEVEL     BIT32(15)
 #define APIC_ICR_SHORTHAND 0x000c0000u
 #define APIC_ICR_SELF      0x00040000u
+#define APIC_ICR_OTHERS    0x000c0000u
 #define APIC_ICR_WRITABLE  0x000ccfffu
 
 #define APIC_LVT_STATUS     BIT32(12) /* delivery status: always idle here */

@@ -5,8 +5,8 @@
 #define MINUS_EINVAL (-22)
 
 /* Word by word, for any base and any IDs. Returns how many IDs nobody has. */
-static NOINLINE u32 resolve_slowly(const struct vapic_vm *vm, const u64 *bitmap, u32 words,
-                                   u64 base, struct vapic_set *set)
+static u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
+                   struct vapic_set *set)
 {
 	u32 unknown = 0;
 
@@ -23,26 +23,6 @@ static NOINLINE u32 resolve_slowly(const struct vapic_vm *vm, const u64 *bitmap,
 			unknown += route_ids(vm, bitmap[w], (u32)id, set);
 	}
 	return unknown;
-}
-
-/*
- * The vCPUs that a bitmap of APIC IDs names. At once where the IDs are the indexes, and the first
- * word is all there is and lies in one word of the set: what guests of up to 64 vCPUs send.
- */
-static ALWAYS_INLINE u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
-                                 struct vapic_set *set)
-{
-	u64 rest = 0;
-
-	for (u32 w = 1; w < words; w++)
-		rest |= bitmap[w];
-	if (likely(words != 0) && likely(rest == 0) && likely(base % 64 == 0) &&
-	    likely(base < vm->count) && likely(!vm->scattered) &&
-	    (vm->count - base >= 64 || bitmap[0] >> (vm->count - base) == 0)) {
-		vapic_set_word(set, (u32)base / 64, bitmap[0]);
-		return 0;
-	}
-	return resolve_slowly(vm, bitmap, words, base, set);
 }
 
 u32 vapic_send_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, const u64 *bitmap,
@@ -70,10 +50,7 @@ u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, 
 	}
 	/* KVM takes the ID of bit 0 as 32 bits wide, whatever the register holds. */
 	unknown = resolve(src->vm, bitmap, words, (u32)base, &fx->wake);
-	if (likely(!(icr & APIC_ICR_MODE) && (icr & 0xff) >= APIC_FIRST_VECTOR))
-		todo = send_fixed(src->vm, src, icr & 0xff, unknown, fx);
-	else
-		todo = send_to_set(src->vm, src, vapic_icr_x2apic((u32)icr), unknown, fx);
+	todo = send_to_set(src->vm, src, vapic_icr_x2apic((u32)icr), unknown, fx);
 	*result = (s64)fx->sent.posted + fx->sent.coalesced;
 	return todo;
 }

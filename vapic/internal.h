@@ -79,28 +79,9 @@ void route_resolve(const struct vapic_vm *vm, const struct vapic *src, struct va
  */
 u32 route_ids(const struct vapic_vm *vm, u64 mask, u32 base, struct vapic_set *set);
 
-/* An x2APIC logical destination; false unless all are in that mode and IDs are indexes. */
-static ALWAYS_INLINE bool route_cluster(const struct vapic_vm *vm, u32 dest, struct vapic_set *set)
-{
-	u32 first = dest >> 16 << 4;
-	u64 members = dest & 0xffff;
-
-	if (unlikely(atomic_load_relaxed(&vm->xapics) != 0) || unlikely(vm->scattered != 0) ||
-	    unlikely(first >= vm->count))
-		return false;
-	if (vm->count - first < 16)
-		members &= BIT(vm->count - first) - 1;
-	vapic_set_word(set, first / 64, members << first % 64);
-	return true;
-}
-
 /* Posts to all in fx->wake, which becomes the set to wake; `extra` IDs were asked for in vain. */
 u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
                 struct vapic_effects *fx);
-
-/* The frequent kind of it: a fixed interrupt from a vCPU, vector legal. */
-u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
-               struct vapic_effects *fx);
 
 /* Logs errors in ESR and raises the error LVT. Returns SELF if that is now pending. */
 u32 esr_log(struct vapic *a, u32 errors) MUST_USE;

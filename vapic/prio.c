@@ -103,17 +103,19 @@ NOINLINE u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effec
 
 u32 vapic_eoi(struct vapic *a, struct vapic_effects *fx)
 {
+	u32 words = a->isr_words;
 	u32 todo = a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
-	u32 w, *isr, bit;
+	u32 w, bit, left, *isr;
 
-	if (unlikely(a->isr_words == 0))
+	if (unlikely(words == 0))
 		return VAPIC_OK;
-	w = bit_highest(a->isr_words);
+	w = bit_highest(words);
 	isr = &a->reg[APIC_ISR / 4 + w * 4];
 	bit = bit_highest(*isr);
-	*isr &= ~BIT32(bit);
-	if (*isr == 0)
-		a->isr_words = (u8)(a->isr_words & ~BIT32(w));
+	left = *isr & ~BIT32(bit);
+	*isr = left;
+	if (likely(left == 0))
+		a->isr_words = (u8)(words & ~BIT32(w));
 	if (unlikely(atomic_load_relaxed(&a->mail.leveled) != 0))
 		return eoi_level(a, w * 32 + bit, todo, fx);
 	return todo;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* From a message to mailboxes. */
-#include "vapic/send.h"
+#include "vapic/mail.h"
 
 /* What a delivery mode does to a target. */
 enum act { ACT_DROP, ACT_VECTOR, ACT_EVENT };
@@ -36,7 +36,8 @@ static struct parcel pack(const struct vapic *src, struct vapic_icr icr)
 		.act = mode_acts[icr.mode & 7].act,
 		.event = mode_acts[icr.mode & 7].event,
 		.vector = icr.vector,
-		.level = level,
+		/* The ICR's trigger mode means something for INIT alone; a device's always does. */
+		.level = level && src == NULL,
 		.needs = VAPIC_ROUTE_PRESENT,
 	};
 
@@ -92,12 +93,8 @@ static ALWAYS_INLINE enum posted post(struct vapic_mail *m, struct parcel p)
 	                           : mail_post_event(m, p.event);
 }
 
-/*
- * Posts to each vCPU of the set, which shrinks to those to wake. Every caller knows p.act, so that
- * each kind gets a loop of its own.
- */
-static ALWAYS_INLINE struct count post_set(const struct vapic_vm *vm, struct parcel p,
-                                           struct vapic_set *set)
+/* Posts to each vCPU of the set, which shrinks to those to wake. */
+static struct count post_set(const struct vapic_vm *vm, struct parcel p, struct vapic_set *set)
 {
 	const u64 *route = vm->route;
 	struct vapic *const *apic = vm->apic;
@@ -201,97 +198,12 @@ static ALWAYS_INLINE u32 deliver(struct vapic_vm *vm, struct vapic *src, struct 
 	return todo;
 }
 
-static NOINLINE u32 send_fixed_many(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
-                                    struct vapic_effects *fx)
-{
-	struct parcel p = { .act = ACT_VECTOR, .vector = (u8)vector, .needs = VAPIC_ROUTE_ENABLED };
-
-	return deliver(vm, src, p, extra, fx);
-}
-
-/*
- * The targets stand in word w of fx->wake, the sender is not among them: most sets by far. What
- * deliver() does, with nothing kept on the stack.
- */
-static u32 send_fixed_word(const struct vapic_vm *vm, u32 w, u32 vector, struct vapic_effects *fx)
-{
-	const u64 *route = &vm->route[w * 64];
-	struct vapic *const *apic = &vm->apic[w * 64];
-	u64 bits = fx->wake.word[w], wake = bits;
-	u32 requested = 0, unwanted = 0, coalesced = 0;
-
-	for (; bits != 0; bits &= bits - 1) {
-		u32 i = bit_lowest(bits);
-		u64 r = atomic_load_relaxed(&route[i]);
-		enum posted posted;
-
-		if (unlikely(!(r & VAPIC_ROUTE_ENABLED))) {
-			requested += (r & VAPIC_ROUTE_PRESENT) != 0;
-			unwanted += (r & VAPIC_ROUTE_PRESENT) != 0;
-			wake &= ~(bits & -bits);
-			continue;
-		}
-		requested++;
-		posted = mail_post_vector(&apic[i]->mail, vector, false);
-		if (likely(posted == POSTED_WAKE))
-			continue;
-		wake &= ~(bits & -bits);
-		coalesced += posted == POSTED_TWICE;
-	}
-	fx->wake.word[w] = wake;
-	fx->sent = (struct vapic_tally){
-		.requested = (u16)requested,
-		.posted = (u16)(requested - unwanted - coalesced),
-		.coalesced = (u16)coalesced,
-		.dropped = (u16)unwanted,
-	};
-	if (unlikely(requested == 0))
-		fx->sent.requested = fx->sent.dropped = 1;
-	return wake != 0 ? VAPIC_SENT | VAPIC_WAKE : VAPIC_SENT;
-}
-
-static NOINLINE u32 send_fixed_several(struct vapic_vm *vm, struct vapic *src, u32 vector,
-                                       u32 extra, struct vapic_effects *fx)
-{
-	u32 w = fx->wake.first;
-	u64 self = src->index / 64 == w ? BIT(src->index % 64) : 0;
-
-	if (likely(w + 1 == fx->wake.last) && likely(extra == 0) &&
-	    likely((fx->wake.word[w] & self) == 0))
-		return send_fixed_word(vm, w, vector, fx);
-	return send_fixed_many(vm, src, vector, extra, fx);
-}
-
-u32 send_fixed(struct vapic_vm *vm, struct vapic *src, u32 vector, u32 extra,
-               struct vapic_effects *fx)
-{
-	u32 w = fx->wake.first;
-	u32 todo = 0;
-
-	/* A set of one is worth a look: a hypercall or a cluster often names a single vCPU. */
-	if (likely(w + 1 == fx->wake.last) && likely(extra == 0)) {
-		u64 bits = fx->wake.word[w];
-
-		if ((bits & (bits - 1)) == 0 && bits != 0)
-			todo = send_one(vm, src, w * 64 + bit_lowest(bits), vector, fx);
-	}
-	return todo != 0 ? todo : send_fixed_several(vm, src, vector, extra, fx);
-}
-
 u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u32 extra,
                 struct vapic_effects *fx)
 {
 	struct parcel p = pack(src, icr);
-	u32 todo;
+	u32 todo = deliver(vm, src, p, extra, fx);
 
-	if (p.act == ACT_DROP)
-		return deliver(vm, src, p, extra, fx);
-	/* The ICR's trigger mode means something for INIT alone; a device's always does. */
-	if (p.act == ACT_VECTOR && src != NULL)
-		return send_fixed(vm, src, p.vector, extra, fx);
-	if (p.act == ACT_VECTOR)
-		return deliver(vm, NULL, p, extra, fx);
-	todo = deliver(vm, src, p, extra, fx);
 	if (p.illegal && src != NULL)
 		todo |= esr_log(src, APIC_ESR_SEND_ILLEGAL);
 	return todo;

@@ -19,6 +19,7 @@ bool vapic_vm_setup(struct vapic_vm *vm)
 	for (u32 id = 0; id < vm->ids; id++)
 		vm->index[id] = VAPIC_NONE;
 	vm->scattered = 0;
+	vm->few = vm->count <= 64 ? ~0ull >> (64 - vm->count) : 0;
 	vm->xapics = 0;
 	return true;
 }
@@ -37,6 +38,8 @@ bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool b
 	vm->apic[index] = a;
 	vm->index[id] = (u16)index;
 	vm->scattered |= id != index;
+	if (vm->scattered != 0)
+		vm->few = 0;
 	return true;
 }
 

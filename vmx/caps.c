@@ -100,6 +100,7 @@ static const struct need_row rows[] = {
 	ON(CONTROL_EXIT, EXIT_LOAD_PAT, "load IA32_PAT"),
 	ON(CONTROL_EXIT, EXIT_SAVE_EFER, "save IA32_EFER"),
 	ON(CONTROL_EXIT, EXIT_LOAD_EFER, "load IA32_EFER"),
+	OFF(CONTROL_EXIT, EXIT_SAVE_PREEMPTION_TIMER, "save VMX-preemption timer value"),
 	ON(CONTROL_ENTRY, ENTRY_LOAD_DEBUG_CONTROLS, "load debug controls"),
 	ON(CONTROL_ENTRY, ENTRY_LOAD_PAT, "load IA32_PAT at entry"),
 	ON(CONTROL_ENTRY, ENTRY_LOAD_EFER, "load IA32_EFER at entry"),

@@ -82,20 +82,6 @@ bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
 	return true;
 }
 
-u64 ept_lookup(const struct ept *ept, gpa_t gpa, u64 *size)
-{
-	const u64 *table = hpa_to_ptr(ept->root);
-
-	for (unsigned int level = EPT_TOP;; level--) {
-		u64 entry = table[index_at(gpa.raw, level)];
-
-		*size = level_size(level);
-		if (entry == 0 || level == 0 || (entry & EPT_LARGE) != 0)
-			return entry;
-		table = table_of(entry);
-	}
-}
-
 /* Recursion is bounded by the levels: 3. */
 static void free_table(hpa_t table, unsigned int level)
 {

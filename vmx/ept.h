@@ -27,9 +27,6 @@ MUST_USE bool ept_create(struct ept *ept, bool has_2m, bool has_1g);
  */
 MUST_USE bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights);
 
-/* The entry that maps gpa, and its page size; 0: none. For tests and reports. */
-MUST_USE u64 ept_lookup(const struct ept *ept, gpa_t gpa, u64 *size);
-
 /* Frees the tables, not what they map. */
 void ept_destroy(struct ept *ept);
 

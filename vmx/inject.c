@@ -107,17 +107,6 @@ static bool interrupt_blocked(u32 interruptibility)
 	return (interruptibility & SHADOWS) != 0 || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
 }
 
-bool vmx_inject_interrupt(struct vmx_vcpu *vcpu, u8 vector)
-{
-	if (unlikely(interrupt_blocked(vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY)))) {
-		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
-		return false;
-	}
-	vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO,
-	             vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID);
-	return true;
-}
-
 static enum vmx_injection inject_asynchronous(struct vmx_vcpu *vcpu, int vector)
 {
 	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);

@@ -8,6 +8,9 @@
 #define VMX_INJECT_H
 
 #include "hv/base/types.h"
+#include "hv/base/x86.h"
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
 
 struct vmx_vcpu;
 
@@ -42,10 +45,22 @@ enum vmx_injection {
 MUST_USE enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector);
 
 /*
- * The usual case alone: of the events nothing but an interrupt is pending. True: the vector was
- * taken; false: a window was opened.
+ * The usual case alone, of the events nothing but an interrupt being pending. First whether the
+ * guest would take one now: no shadow, IF set. Then the vector itself.
  */
-MUST_USE bool vmx_inject_interrupt(struct vmx_vcpu *vcpu, u8 vector);
+static ALWAYS_INLINE bool vmx_interrupt_blocked(void)
+{
+	u32 shadows = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+
+	return (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & shadows) != 0 ||
+	       (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
+}
+
+static ALWAYS_INLINE void vmx_write_interrupt(u8 vector)
+{
+	vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO,
+	             vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID);
+}
 
 /* The interrupt and NMI windows: exits when the guest can take one. */
 void vmx_window_closed(struct vmx_vcpu *vcpu, u32 control);

@@ -54,25 +54,9 @@ static inline u64 cr0_after_lmsw(u64 cr0, u16 source)
 	return (cr0 & ~BITS(3, 1)) | (source & BITS(3, 0));
 }
 
-/* A debug-register access (table 28-4). */
-struct dr_access {
-	u8 number, reg;
-	bool from_dr;
-};
-
-static inline struct dr_access dr_access_of(u64 qualification)
-{
-	return (struct dr_access){
-		.number = (u8)(qualification & DR_ACCESS_NUMBER),
-		.reg = (u8)bits_get(qualification, 11, 8),
-		.from_dr = qualification & DR_ACCESS_FROM_DR,
-	};
-}
-
 /* An EPT violation (table 28-7). */
 struct ept_access {
 	bool read, write, fetch; /* what was tried; read and write both for a locked access */
-	bool present;            /* an entry grants something: memory is there, this is refused */
 	bool linear;             /* the guest-linear address field is valid */
 	bool translated;         /* of the access itself, rather than of a walk to its page */
 };
@@ -83,8 +67,6 @@ static inline struct ept_access ept_access_of(u64 q)
 		.read = q & EPT_VIOLATION_READ,
 		.write = q & EPT_VIOLATION_WRITE,
 		.fetch = q & EPT_VIOLATION_FETCH,
-		.present = q & (EPT_VIOLATION_READABLE | EPT_VIOLATION_WRITABLE |
-		                EPT_VIOLATION_EXECUTABLE),
 		.linear = q & EPT_VIOLATION_LINEAR_VALID,
 		.translated = (q & EPT_VIOLATION_LINEAR_VALID) && (q & EPT_VIOLATION_TRANSLATED),
 	};

@@ -69,6 +69,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 {
 	const struct vmx_caps *caps = config->caps;
 	u32 secondary = caps->control[CONTROL_SECONDARY];
+	u32 exit = caps->control[CONTROL_EXIT];
 
 	vcpu->pin_controls = caps->control[CONTROL_PIN] |
 	                     (caps->allowed[CONTROL_PIN] & PIN_PREEMPTION_TIMER);
@@ -80,7 +81,10 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write32(VMCS_PIN_CONTROLS, vcpu->pin_controls);
 	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
 	vmcs_write32(VMCS_SECONDARY_CONTROLS, secondary);
-	vmcs_write32(VMCS_EXIT_CONTROLS, caps->control[CONTROL_EXIT]);
+	if ((vcpu->pin_controls & PIN_PREEMPTION_TIMER) != 0)
+		exit |= caps->allowed[CONTROL_EXIT] & EXIT_SAVE_PREEMPTION_TIMER;
+	vcpu->timer_goes_on = (exit & EXIT_SAVE_PREEMPTION_TIMER) != 0;
+	vmcs_write32(VMCS_EXIT_CONTROLS, exit);
 	vmcs_write32(VMCS_ENTRY_CONTROLS, caps->control[CONTROL_ENTRY]);
 	vmcs_write32(VMCS_EXCEPTION_BITMAP, TRAPPED_EXCEPTIONS);
 	vmcs_write32(VMCS_PAGE_FAULT_ERROR_MASK, 0);

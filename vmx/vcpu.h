@@ -51,6 +51,7 @@ struct vmx_vcpu {
 	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
 	u32 apic;              /* enum vmx_apic */
 	u16 vpid;
+	bool timer_goes_on; /* the preemption timer keeps its count over exits */
 	hpa_t vmcs;
 	hpa_t msr_bitmap; /* the VM's */
 	const struct vmx_caps *caps;
@@ -70,8 +71,18 @@ void vmx_exit(void);
 
 /* ---- Supplied by the layer above; each starts on the core's empty stack, interrupts off. ---- */
 
-/* A VM exit: registers are in gpr[]. */
-NORETURN void vmx_on_exit(struct vmx_vcpu *vcpu);
+/* The layer above's virtual CPU, which begins with a struct vmx_vcpu. */
+struct vcpu;
+
+/* The long way of an exit, on the core's empty stack: handles it and goes on by vmx_enter. */
+typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
+
+/*
+ * A VM exit, the short way. Of the guest's registers RAX, RBX, RCX, RDX, RSI, RDI and R8 to R11 are
+ * in gpr[]; the others are in the processor, and handed back by returning. NULL: the exit is
+ * handled, and the guest goes on at once. Else whom to call with all registers in gpr[].
+ */
+exit_handler vmx_on_exit(struct vmx_vcpu *vcpu);
 
 /* VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
  * VMCS_INSTRUCTION_ERROR tells. */

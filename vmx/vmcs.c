@@ -26,11 +26,6 @@ VMX_INSTRUCTION(vmcs_load, "vmptrld")
 VMX_INSTRUCTION(vmcs_clear, "vmclear")
 VMX_INSTRUCTION(vmx_on, "vmxon")
 
-void vmx_off(void)
-{
-	__asm__ volatile("vmxoff" ::: "cc", "memory");
-}
-
 /* Type 2, all contexts, exists wherever INVEPT and INVVPID do (vmx/caps.c requires it). */
 void vmx_flush_ept(void)
 {

@@ -55,7 +55,6 @@ failed:
 MUST_USE bool vmcs_load(hpa_t vmcs);
 MUST_USE bool vmcs_clear(hpa_t vmcs);
 MUST_USE bool vmx_on(hpa_t region);
-void vmx_off(void);
 
 /* INVEPT and INVVPID, all contexts of this core: after EPT entries were narrowed or reused. */
 void vmx_flush_ept(void);

@@ -120,7 +120,7 @@ static void send_hypercall(const struct plan *plan)
 static void send_hypercall_tap(const struct plan *plan)
 {
 	for (const struct plan_step *s = plan->step; s < plan->step + plan->steps; s++)
-		hypercall(TAP_HC_SEND_IPI, (u64)s->bits, ARRAY_SIZE(s->bits), s->base, s->icr);
+		hypercall(TAP_HC_SEND_IPI, (u64)s->bits, s->bits[1] == 0 ? 1 : 2, s->base, s->icr);
 }
 
 static bool always(void)

@@ -13,18 +13,6 @@ void *memcpy(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
-{
-	u8 *d = dst;
-	const u8 *s = src;
-
-	if (d <= s || d >= s + n)
-		return memcpy(dst, src, n);
-	while (n-- > 0)
-		d[n] = s[n];
-	return dst;
-}
-
 void *memset(void *dst, int value, size_t n)
 {
 	void *d = dst;

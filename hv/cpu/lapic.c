@@ -123,15 +123,6 @@ void lapic_send(u32 apic_id, u8 vector)
 	send_command(apic_id, ICR_ASSERT | vector);
 }
 
-void lapic_send_published(u32 apic_id, u8 vector)
-{
-	if (x2apic) { /* xAPIC registers are uncached memory: stores keep their order */
-		mfence();
-		lfence();
-	}
-	send_command(apic_id, ICR_ASSERT | vector);
-}
-
 void lapic_send_nmi(u32 apic_id)
 {
 	send_command(apic_id, ICR_ASSERT | ICR_NMI);
@@ -144,7 +135,7 @@ void lapic_send_init(u32 apic_id)
 
 void lapic_send_startup(u32 apic_id, u8 page)
 {
-	mfence(); /* the trampoline and what it reads: the same order as in lapic_send_published */
+	mfence(); /* the trampoline and what it reads: x2APIC writes wait for no stores */
 	lfence();
 	send_command(apic_id, ICR_ASSERT | ICR_STARTUP | page);
 }

@@ -31,15 +31,10 @@ u32 lapic_take_errors(void);
 
 /*
  * A fixed interrupt to one core. The plain form promises no order: in x2APIC mode the core that
- * receives it may not yet see stores made before the call (SDM 3A 11.12.3).
+ * receives it may not yet see stores made before the call (SDM 3A 11.12.3), unless a locked
+ * instruction, or MFENCE and LFENCE, came between.
  */
 void lapic_send(u32 apic_id, u8 vector);
-
-/*
- * The same, after everything this core has stored is visible: MFENCE; LFENCE before the write. For
- * an interrupt that says "look at what I wrote". Pairs with the receiver's read of that memory.
- */
-void lapic_send_published(u32 apic_id, u8 vector);
 
 void lapic_send_nmi(u32 apic_id);
 

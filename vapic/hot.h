@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What guests do most, inline: send a fixed interrupt, take one, end it. Owner only. Each does what
+ * vapic.h's functions do, for APICs in the usual state: whoever calls asks first whether they are,
+ * and goes the general way if not.
+ */
+#ifndef VAPIC_HOT_H
+#define VAPIC_HOT_H
+
+#include "vapic/mail.h"
+
+/* In this mode, enabled by SVR, and no level-triggered interrupt has been seen. */
+static ALWAYS_INLINE bool vapic_is_quick(const struct vapic *a, enum vapic_mode mode)
+{
+	return a->quick == mode && atomic_load_relaxed(&a->mail.leveled) == 0;
+}
+
+/* The word of a 256-bit register that holds vectors 32w..32w+31. */
+static ALWAYS_INLINE u32 *vapic_word(struct vapic *a, u32 reg, u64 w)
+{
+	return &a->reg[reg / 4 + w * 4];
+}
+
+/* The highest vector in ISR or IRR; `words`, the register's summary, is not 0. */
+static ALWAYS_INLINE u32 vapic_highest(struct vapic *a, u32 reg, u32 words)
+{
+	u32 w = bit_highest(words);
+
+	return w * 32 + bit_highest(*vapic_word(a, reg, w));
+}
+
+/* vapic_next() and vapic_accept() at once, for who can inject now: the vector, or -1. */
+static ALWAYS_INLINE int vapic_take(struct vapic *a)
+{
+	u32 words = a->irr_words;
+	u32 floor = a->reg[APIC_TPR / 4] & 0xff;
+	u32 w, irr, bit, vector, *isr;
+
+	if (unlikely(words == 0))
+		return -1;
+	if (a->isr_words != 0)
+		floor = MAX(floor, vapic_highest(a, APIC_ISR, a->isr_words));
+	w = bit_highest(words);
+	isr = vapic_word(a, APIC_ISR, w);
+	irr = isr[(APIC_IRR - APIC_ISR) / 4];
+	bit = bit_highest(irr);
+	vector = w * 32 + bit;
+	/* Its class, bits 7:4, must be above that of TPR and of what is in service. */
+	if (vector <= (floor | 0xf))
+		return -1;
+	*isr = bit_added(*isr, bit);
+	irr = bit_cleared(irr, bit);
+	isr[(APIC_IRR - APIC_ISR) / 4] = irr;
+	if (likely(irr == 0))
+		a->irr_words = (u8)bit_cleared(words, w);
+	a->isr_words = (u8)bit_added(a->isr_words, w);
+	return (int)vector;
+}
+
+/* vapic_eoi() of a quick APIC. True: something is in IRR, and may be deliverable now. */
+static ALWAYS_INLINE bool vapic_eoi_quick(struct vapic *a)
+{
+	u64 words = a->isr_words;
+	u64 w;
+	u32 isr;
+
+	if (likely(words != 0)) {
+		w = bit_highest(words);
+		isr = *vapic_word(a, APIC_ISR, w);
+		isr = bit_cleared(isr, bit_highest(isr));
+		*vapic_word(a, APIC_ISR, w) = isr;
+		if (likely(isr == 0))
+			a->isr_words = (u8)bit_cleared((u32)words, (u32)w);
+	}
+	return a->irr_words != 0;
+}
+
+/* What the guest reads there afterwards. */
+static ALWAYS_INLINE void vapic_icr_note(struct vapic *a, u64 icr)
+{
+	a->reg[APIC_ICR / 4] = (u32)icr;
+	a->reg[APIC_ICR_HIGH / 4] = (u32)(icr >> 32);
+}
+
+/*
+ * The vCPUs with APIC ID base + n for each set bit n of `low`, as a bitmap of indexes, 0 meaning:
+ * not the usual case. That is up to 64 vCPUs whose IDs are their indexes, and the sender enabled
+ * and not among the targets. No base overflows.
+ */
+static ALWAYS_INLINE u64 vapic_few_by_id(const struct vapic *src, u64 low, u64 base)
+{
+	u64 targets = low << (base % 64);
+
+	if (unlikely(base >= 64) || unlikely(targets >> base != low) ||
+	    unlikely((targets & ~src->others) != 0))
+		return 0;
+	return targets;
+}
+
+/* The same for a fixed interrupt by an ICR value of x2APIC mode that has a legal vector. */
+static ALWAYS_INLINE u64 vapic_few_by_icr(const struct vapic *src, u64 icr)
+{
+	u32 how = (u32)icr &
+	          (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | VAPIC_ICR_RESERVED);
+	u64 dest = icr >> 32;
+
+	if (how == 0)
+		return vapic_few_by_id(src, 1, dest);
+	if (how == APIC_ICR_OTHERS)
+		return src->others;
+	/* A logical destination is cluster and members; xAPICs would have logical IDs of their own.
+	 */
+	if (how == APIC_ICR_LOGICAL && likely(atomic_load_relaxed(&src->vm->xapics) == 0))
+		return vapic_few_by_id(src, dest & 0xffff, dest >> 16 << 4);
+	return 0;
+}
+
+/* The same for the low half of xAPIC mode's ICR, the high half being in its register. */
+static ALWAYS_INLINE u64 vapic_few_by_low(const struct vapic *src, u32 low)
+{
+	u32 how = low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND);
+	u32 dest = src->reg[APIC_ICR_HIGH / 4] >> 24;
+
+	if (how == 0)
+		return vapic_few_by_id(src, 1, dest);
+	return how == APIC_ICR_OTHERS ? src->others : 0;
+}
+
+/* An ICR value of x2APIC mode that has a legal vector: fixed, to oneself, no reserved bit set. */
+static ALWAYS_INLINE bool vapic_icr_is_plain_self(u32 low)
+{
+	return (low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND |
+	               VAPIC_ICR_RESERVED)) == APIC_ICR_SELF;
+}
+
+/* Sends that of a quick APIC. False: coalesced, the vector was pending. */
+static ALWAYS_INLINE bool vapic_send_self_quick(struct vapic *a, u32 vector)
+{
+	u32 bit = vector % 32;
+	u64 w = vector / 32;
+	u32 old = *vapic_word(a, APIC_IRR, w);
+	u32 new = bit_added(old, bit);
+
+	*vapic_word(a, APIC_IRR, w) = new;
+	a->irr_words = (u8)bit_added(a->irr_words, (u32)w);
+	return new != old;
+}
+
+#endif
