@@ -224,8 +224,7 @@ struct vapic_icr vapic_icr_msi(u64 address, u32 data);
 u32 vapic_send(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr,
                struct vapic_effects *fx) MUST_USE;
 
-/* Owner. Writes to the ICR in x2APIC mode (GP, or as vapic_send), in xAPIC mode; the self-IPI MSR.
- */
+/* Owner. Writes to the ICR: x2APIC mode (GP, or as vapic_send), xAPIC mode; the self-IPI MSR. */
 u32 vapic_icr_write64(struct vapic *a, u64 value, struct vapic_effects *fx) MUST_USE;
 u32 vapic_icr_write_low(struct vapic *a, u32 low, struct vapic_effects *fx) MUST_USE;
 u32 vapic_self_ipi(struct vapic *a, u64 value, struct vapic_effects *fx) MUST_USE;
