@@ -21,25 +21,17 @@ static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_ta
 	c->fanout[MIN(fanout, FANOUT_BUCKETS - 1)]++;
 }
 
-/* Looks at each target of one word of the set. */
-static void notify_word(struct vcpu *const *vcpus, struct ipi_counter *c, u64 targets)
-{
-	u64 kicks = 0, avoided = 0;
-
-	for (; targets != 0; targets &= targets - 1) {
-		if (sched_notify(vcpus[bit_lowest(targets)]))
-			kicks++;
-		else
-			avoided++;
-	}
-	c->kicks += kicks;
-	c->kicks_avoided += avoided;
-}
-
+/* Looks at each target. */
 static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
 {
-	for (u32 w = wake->first; w < wake->last; w++)
-		notify_word(&vcpu->vm->vcpu[w * 64], c, wake->word[w]);
+	u32 i;
+
+	set_for_each (i, wake) {
+		if (sched_notify(vcpu->vm->vcpu[i]))
+			c->kicks++;
+		else
+			c->kicks_avoided++;
+	}
 }
 
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,

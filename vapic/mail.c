@@ -37,24 +37,14 @@ static NOINLINE u32 take_word(struct vapic *a, u32 w)
 }
 
 /* A look saves a locked instruction; what comes later has its own wake. */
-static ALWAYS_INLINE u32 take(struct vapic *a)
+u32 mail_take(struct vapic *a)
 {
 	u32 folded = 0;
 
-	if (atomic_load_relaxed(&a->mail.pir[0]) != 0)
-		folded += take_word(a, 0);
-	if (atomic_load_relaxed(&a->mail.pir[1]) != 0)
-		folded += take_word(a, 1);
-	if (atomic_load_relaxed(&a->mail.pir[2]) != 0)
-		folded += take_word(a, 2);
-	if (atomic_load_relaxed(&a->mail.pir[3]) != 0)
-		folded += take_word(a, 3);
+	for (u32 w = 0; w < 4; w++)
+		if (atomic_load_relaxed(&a->mail.pir[w]) != 0)
+			folded += take_word(a, w);
 	return folded;
-}
-
-u32 mail_take(struct vapic *a)
-{
-	return take(a);
 }
 
 /* While disabled an APIC ignores what comes: senders that had not seen it lose their message. */
@@ -100,7 +90,7 @@ struct vapic_mailed vapic_pull(struct vapic *a)
 		 */
 		atomic_and(&a->mail.on, ~1u);
 		if (likely(apic_enabled(a))) {
-			folded = take(a);
+			folded = mail_take(a);
 		} else {
 			lost = mail_discard(a);
 			events |= lost != 0 ? VAPIC_EV_LOST : 0;

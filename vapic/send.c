@@ -96,49 +96,34 @@ static ALWAYS_INLINE enum posted post(struct vapic_mail *m, struct parcel p)
 /* Posts to each vCPU of the set, which shrinks to those to wake. */
 static struct count post_set(const struct vapic_vm *vm, struct parcel p, struct vapic_set *set)
 {
-	const u64 *route = vm->route;
-	struct vapic *const *apic = vm->apic;
 	struct count c = { 0 };
+	u32 i;
 
-	for (u32 w = set->first; w < set->last; w++) {
-		u64 wake = set->word[w];
+	set_for_each (i, set) {
+		u64 r = atomic_load_relaxed(&vm->route[i]);
+		enum posted posted = POSTED_QUIET;
 
-		for (u64 bits = wake; bits != 0; bits &= bits - 1) {
-			u32 i = w * 64 + bit_lowest(bits);
-			u64 r = atomic_load_relaxed(&route[i]);
-			enum posted posted;
-
-			if (unlikely(!(r & p.needs)) || p.act == ACT_DROP) {
-				c.requested += (r & VAPIC_ROUTE_PRESENT) != 0;
-				c.dropped += (r & VAPIC_ROUTE_PRESENT) != 0;
-				wake &= ~(bits & -bits);
-				continue;
-			}
-			c.requested++;
-			posted = post(&apic[i]->mail, p);
-			if (p.illegal)
-				c.dropped++;
-			if (likely(posted == POSTED_WAKE))
-				continue;
-			wake &= ~(bits & -bits);
-			if (posted == POSTED_TWICE && !p.illegal)
-				c.coalesced++;
+		c.requested += (r & VAPIC_ROUTE_PRESENT) != 0;
+		if (!(r & p.needs) || p.act == ACT_DROP) {
+			c.dropped += (r & VAPIC_ROUTE_PRESENT) != 0;
+		} else {
+			posted = post(&vm->apic[i]->mail, p);
+			c.dropped += p.illegal;
+			c.coalesced += posted == POSTED_TWICE && !p.illegal;
 		}
-		set->word[w] = wake;
+		if (posted != POSTED_WAKE)
+			vapic_set_remove(set, i);
 	}
 	return c;
 }
 
 /* Takes the sender out of the set: true if it was in there. */
-static ALWAYS_INLINE bool take_self(const struct vapic *src, struct vapic_set *set)
+static bool take_self(const struct vapic *src, struct vapic_set *set)
 {
-	u32 w = src->index / 64;
-	u64 bit = BIT(src->index % 64);
+	bool self = vapic_set_has(set, src->index);
 
-	if (w < set->first || w >= set->last || !(set->word[w] & bit))
-		return false;
-	set->word[w] &= ~bit;
-	return true;
+	vapic_set_remove(set, src->index);
+	return self;
 }
 
 /* The sender's own copy. Its registers are at hand, so that a vector goes straight into IRR. */
@@ -166,15 +151,6 @@ static NOINLINE u32 post_self(struct vapic *a, struct parcel p, struct vapic_tal
 	return p.act == ACT_EVENT ? VAPIC_SELF | VAPIC_EVENT : VAPIC_SELF;
 }
 
-static ALWAYS_INLINE bool set_any(const struct vapic_set *set)
-{
-	u64 any = 0;
-
-	for (u32 w = set->first; w < set->last; w++)
-		any |= set->word[w];
-	return any != 0;
-}
-
 /* Posts to all in fx->wake, but to the sender last. */
 static ALWAYS_INLINE u32 deliver(struct vapic_vm *vm, struct vapic *src, struct parcel p, u32 extra,
                                  struct vapic_effects *fx)
@@ -189,7 +165,7 @@ static ALWAYS_INLINE u32 deliver(struct vapic_vm *vm, struct vapic *src, struct 
 		.coalesced = (u16)c.coalesced,
 		.dropped = (u16)(c.dropped + extra),
 	};
-	if (likely(set_any(&fx->wake)))
+	if (vapic_set_next(&fx->wake, 0) != VAPIC_NONE)
 		todo |= VAPIC_WAKE | (p.act == ACT_EVENT ? VAPIC_EVENT : 0u);
 	if (unlikely(self))
 		todo |= post_self(src, p, &fx->sent);
