@@ -134,7 +134,7 @@ void pump_vms(struct root *r)
 			for (u32 channel = 0; channel < CONSOLE_CHANNELS; channel++)
 				if (slot_is_mapped(&r->slot[i]))
 					more |= fetch(r, &r->slot[i], channel);
-		if (pump_send(r))
+		if (pump_send(r) && !r->console.interactive)
 			return; /* the line is busy: what is left can wait, and so can VMs */
 	}
 }
