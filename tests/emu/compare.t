@@ -100,6 +100,8 @@ def main():
         unexplained = []
         native = on_the_machine(image)
         tap.ok(native and all(v[image] for v in virtual.values()), f"{image}: three reports")
+        tap.none([f"{mode}: {name}" for mode, v in virtual.items() for name, o in v[image].items()
+                  if o["failed"]], f"{image}: nothing fails in a VM, which no row excuses")
         for name, how in differences(native, {m: v[image] for m, v in virtual.items()}):
             why = [row for row in rows if row[0] in ("*", image) and re.fullmatch(row[1], name)]
             used.update(why)
@@ -107,7 +109,8 @@ def main():
                 unexplained.append(f"{name}: {how}")
         tap.none(unexplained, f"{image}: what differs is explained")
     tap.none([f"{image}: {pattern}" for image, pattern, reason in rows
-              if (image, pattern, reason) not in used], "every explanation explains something")
+              if (image, pattern, reason) not in used and (image != "*" or images == TOPICS)],
+             "every explanation explains something")
     tap.done()
 
 
