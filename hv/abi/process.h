@@ -45,6 +45,7 @@ enum console_channel {
 struct vm_console {
 	struct byte_ring out[CONSOLE_CHANNELS]; /* guest to root */
 	struct byte_ring in[CONSOLE_CHANNELS];  /* root to guest */
+	u32 breaks;                             /* on COM1's line so far; written by root */
 };
 static_assert(sizeof(struct vm_console) <= CONSOLE_STRIDE, "console outgrew its pages");
 

@@ -18,11 +18,13 @@ enum uart_register {
 
 #define IER_RECEIVED 0x01u
 #define IER_SENT     0x02u
+#define IER_LINE     0x04u
 #define IER_ALL      0x0fu
 
 #define IIR_NONE     0x01u
 #define IIR_SENT     0x02u
 #define IIR_RECEIVED 0x04u
+#define IIR_LINE     0x06u
 #define IIR_FIFO     0xc0u
 
 #define FCR_FIFO        0x01u
@@ -37,8 +39,9 @@ enum uart_register {
 #define MCR_LOOP 0x10u
 #define MCR_ALL  0x1fu
 
-#define LSR_DATA 0x01u
-#define LSR_SENT 0x60u /* holding register and shifter empty */
+#define LSR_DATA  0x01u
+#define LSR_BREAK 0x10u
+#define LSR_SENT  0x60u /* holding register and shifter empty */
 
 #define MSR_CTS       0x10u
 #define MSR_DSR       0x20u
@@ -62,7 +65,9 @@ static bool has_data(struct monitor *m, u32 unit)
 {
 	const struct uart *u = &m->uart[unit];
 
-	return looped(u) ? u->loop_used > 0 : ring_used(&m->console->in[unit]) > 0;
+	if (looped(u))
+		return u->loop_used > 0;
+	return u->broken || ring_used(&m->console->in[unit]) > 0;
 }
 
 /* What IIR shows: the cause of highest priority that is enabled. */
@@ -70,6 +75,8 @@ static u32 cause(struct monitor *m, u32 unit)
 {
 	const struct uart *u = &m->uart[unit];
 
+	if ((u->ier & IER_LINE) != 0 && u->broken)
+		return IIR_LINE;
 	if ((u->ier & IER_RECEIVED) != 0 && has_data(m, unit))
 		return IIR_RECEIVED;
 	if ((u->ier & IER_SENT) != 0 && u->sent)
@@ -148,7 +155,9 @@ static u8 receive(struct monitor *m, u32 unit)
 	bool stalled; /* root asks for room when it has something to send */
 	u8 byte = 0;
 
-	if (!looped(u)) {
+	if (u->broken && !looped(u)) {
+		u->broken = false;
+	} else if (!looped(u)) {
 		(void)ring_get(&m->console->in[unit], &byte, 1, &stalled);
 	} else if (u->loop_used > 0) {
 		byte = u->loop[0];
@@ -158,12 +167,17 @@ static u8 receive(struct monitor *m, u32 unit)
 	return byte;
 }
 
-/* A guest that looks here and sees no room looks again: no fence is needed. */
+/*
+ * A guest that looks here and sees no room looks again: no fence is needed. A break shows until its
+ * character is read: a guest may look more than once before.
+ */
 static u32 line_status(struct monitor *m, u32 unit)
 {
-	bool room = looped(&m->uart[unit]) || ring_room(out_ring(m, unit)) >= BYTE_RING_LOW;
+	const struct uart *u = &m->uart[unit];
+	bool room = looped(u) || ring_room(out_ring(m, unit)) >= BYTE_RING_LOW;
 
-	return (has_data(m, unit) ? LSR_DATA : 0u) | (room ? LSR_SENT : 0u);
+	return (has_data(m, unit) ? LSR_DATA : 0u) | (room ? LSR_SENT : 0u) |
+	       (u->broken && !looped(u) ? LSR_BREAK : 0u);
 }
 
 /* In loopback the modem inputs are the modem outputs (data sheet, section 8.7). */
@@ -285,8 +299,19 @@ void uart_write(struct monitor *m, u32 unit, u32 offset, u32 value)
 		update_line(m, unit);
 }
 
+/* Several at once are one. */
+static void look_for_break(struct monitor *m)
+{
+	struct uart *u = &m->uart[CONSOLE_COM1];
+	u32 breaks = atomic_load_relaxed(&m->console->breaks);
+
+	u->broken |= breaks != u->breaks;
+	u->breaks = breaks;
+}
+
 void uart_signal(struct monitor *m)
 {
+	look_for_break(m);
 	for (u32 unit = 0; unit < CONSOLE_CHANNELS; unit++) {
 		unstall(m, unit);
 		update_line(m, unit);
@@ -296,5 +321,5 @@ void uart_signal(struct monitor *m)
 void uart_init(struct monitor *m)
 {
 	for (u32 unit = 0; unit < CONSOLE_CHANNELS; unit++)
-		m->uart[unit] = (struct uart){ .pin = pins[unit] };
+		m->uart[unit] = (struct uart){ .pin = pins[unit], .breaks = m->console->breaks };
 }

@@ -22,7 +22,9 @@ struct uart {
 	bool sent;    /* "transmitter empty" is pending as an interrupt */
 	bool stalled; /* root's ring was too full to raise it */
 	bool line;    /* as the IOAPIC sees it */
+	bool broken;  /* a break is to be read, as a character of zeros */
 	u8 pin;       /* of the IOAPIC */
+	u32 breaks;   /* of those in struct vm_console, how many were seen */
 	u8 loop_used; /* loopback (MCR bit 4): what is to be read again */
 	u8 loop[UART_FIFO];
 };

@@ -184,6 +184,27 @@ static void send_to_vm(struct root *r, struct slot *s, u8 byte)
 		sys_vm_signal(&r->machine->sys, s->id);
 }
 
+void pump_break(struct root *r, struct slot *s)
+{
+	struct vm_console *console = console_of(r, s);
+
+	atomic_store_relaxed(&console->breaks, console->breaks + 1);
+	sys_vm_signal(&r->machine->sys, s->id);
+}
+
+/* A break on the terminal's line, which comes with a character of its own, goes to who has it. */
+static bool take_break(struct root *r, u8 key)
+{
+	struct slot *s = slot_by_id(r, r->console.focus);
+
+	if (!r->terminal.broken || key != 0)
+		return false;
+	r->terminal.broken = false;
+	if (s != NULL && slot_is_mapped(s))
+		pump_break(r, s);
+	return true;
+}
+
 #define KEY_SWITCH 0x14u /* ^T */
 #define KEYS_MAX   64u   /* in one round */
 
@@ -218,7 +239,8 @@ void pump_input(struct root *r)
 
 	for (u32 i = 0; i < KEYS_MAX && serial_receive(&r->terminal, &key); i++) {
 		r->typing_until = now + r->machine->info->process.tsc_hz;
-		take_key(r, key);
+		if (!take_break(r, key))
+			take_key(r, key);
 	}
 	complain(r, now);
 }

@@ -120,7 +120,8 @@ void pump_vm(struct root *r, struct slot *s); /* all that an ended VM has writte
 bool pump_send(struct root *r);               /* to the ports; true: there is more */
 void pump_flush(struct root *r);              /* until the last character has left */
 void pump_input(struct root *r);              /* from the terminal to the shell or a VM */
-bool pump_may_draw(const struct root *r);     /* the terminal has nearly caught up */
+void pump_break(struct root *r, struct slot *s); /* a break on the VM's COM1 */
+bool pump_may_draw(const struct root *r);        /* the terminal has nearly caught up */
 
 /* --- final.c --- */
 

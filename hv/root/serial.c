@@ -20,6 +20,7 @@
 #define MCR_READY   0x03u /* DTR, RTS */
 #define LSR_DATA    0x01u
 #define LSR_OVERRUN 0x02u
+#define LSR_BREAK   0x10u
 #define LSR_ROOM    0x20u
 #define LSR_IDLE    0x40u
 
@@ -51,12 +52,13 @@ void serial_init(struct serial *s, const struct port_ops *ports, u16 base)
 	set(s, REG_MCR, MCR_READY);
 }
 
-/* Reading the status takes the overrun away: it is kept here. */
+/* Reading the status takes overrun and break away: they are kept here. */
 static u8 status(struct serial *s)
 {
 	u8 lsr = get(s, REG_LSR);
 
 	s->overrun |= (lsr & LSR_OVERRUN) != 0;
+	s->broken |= (lsr & LSR_BREAK) != 0;
 	return lsr;
 }
 

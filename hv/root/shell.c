@@ -183,6 +183,14 @@ static void focus(struct root *r, struct slot *s)
 		tell(r, s, SYS_EBUSY);
 }
 
+/* The key that is to follow goes to the VM, so it gets the terminal. */
+static void send_break(struct root *r, struct slot *s)
+{
+	if (slot_is_mapped(s))
+		pump_break(r, s);
+	focus(r, s);
+}
+
 static void trace(struct root *r, struct slot *s)
 {
 	struct report report;
@@ -223,6 +231,8 @@ const struct shell_command shell_commands[] = {
 	{ "trace", SHELL_NONE, "the last exits of each core", trace },
 	{ "report", SHELL_NONE, "all tables", report },
 	{ "focus", SHELL_VM, "give the VM the terminal; ^T leads back", focus },
+	{ "break", SHELL_VM, "a break on its serial line, and the terminal: SysRq to Linux",
+	  send_break },
 	{ "pause", SHELL_VM, "let it stand still", pause },
 	{ "resume", SHELL_VM, "let it go on", resume },
 	{ "stop", SHELL_VM, "end it; its counters stay", stop },

@@ -70,6 +70,35 @@ START_TEST(uart_input)
 }
 END_TEST
 
+/* A break shows until its character, a zero, is read; it comes before what was typed. */
+START_TEST(uart_break)
+{
+	setup();
+	out(0x3f9, 1, 0x05); /* received data, line status */
+	ck_assert(ring_put(&console.in[CONSOLE_COM1], 'h'));
+	console.breaks = 1;
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(in(0x3fa, 1) & 0xf, 0x06);
+	ck_assert_uint_eq(in(0x3fd, 1), 0x71);
+	ck_assert_uint_eq(in(0x3fd, 1), 0x71);
+	ck_assert_uint_eq(in(0x3f8, 1), 0);
+	ck_assert_uint_eq(in(0x3fa, 1) & 0xf, 0x04);
+	ck_assert_uint_eq(in(0x3fd, 1), 0x61);
+	ck_assert_uint_eq(in(0x3f8, 1), 'h');
+	ck_assert_uint_eq(in(0x3fa, 1) & 0xf, 0x01);
+	/* Nothing new: nothing. Loopback does not see it. */
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(in(0x3fd, 1), 0x60);
+	console.breaks = 7;
+	out(0x3fc, 1, 0x10);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(in(0x3fd, 1), 0x60);
+	out(0x3fc, 1, 0);
+	ck_assert_uint_eq(in(0x3fd, 1), 0x71);
+	ck_assert_uint_eq(in(0x2fd, 1), 0x60);
+}
+END_TEST
+
 START_TEST(uart_registers)
 {
 	setup();
@@ -149,5 +178,5 @@ START_TEST(uart_stalled_interrupt)
 }
 END_TEST
 
-RING3_MAIN("monitor_uart", uart_output, uart_backpressure, uart_input, uart_registers,
+RING3_MAIN("monitor_uart", uart_output, uart_backpressure, uart_input, uart_break, uart_registers,
            uart_interrupts, uart_stalled_interrupt)

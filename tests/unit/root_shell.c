@@ -92,6 +92,18 @@ START_TEST(focus)
 	ck_assert_holds(line.sent[0], "vCPUs");
 	type("\024x");
 	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 1);
+	/* A break, by command or on the line; the key behind it is the VM's. */
+	type("\024break a\rh");
+	ck_assert_uint_eq(c->breaks, 1);
+	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 1);
+	root.terminal.broken = true;
+	type("q");
+	ck_assert_uint_eq(c->breaks, 1);
+	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 1);
+	line.breaks = 1;
+	steps(20);
+	ck_assert_uint_eq(c->breaks, 2);
+	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 0);
 	end_vm(1, END_TRIPLE_FAULT, 0);
 	steps(400);
 	ck_assert_uint_eq(root.console.focus, NO_FOCUS);

@@ -36,6 +36,7 @@ static struct {
 	char sent[2][1 << 20];
 	u32 n[2];
 	const char *typed;
+	u32 breaks;   /* to come, before what is typed */
 	u32 terminal; /* the port on which it is typed: 0 COM1, 1 COM2 */
 	u32 busy;     /* looks until the transmitter is empty */
 	bool overrun; /* for the next who looks */
@@ -138,6 +139,8 @@ static u8 line_status(u32 com)
 	bool overrun = com == line.terminal && line.overrun;
 
 	line.overrun &= !overrun;
+	if (com == line.terminal && line.breaks != 0)
+		return 0x71;
 	return (u8)(0x60 | (com == line.terminal && *line.typed != 0 ? 1 : 0) | (overrun ? 2 : 0));
 }
 
@@ -145,6 +148,10 @@ static u8 port_read(u16 port)
 {
 	switch (port & 7) {
 	case 0:
+		if (line.breaks != 0) {
+			line.breaks--;
+			return 0;
+		}
 		return (u8)*line.typed++;
 	case 5:
 		if (line.busy > 0) {
