@@ -7,7 +7,7 @@ LINUX       := build/linux
 LINUX_FILES := $(addprefix $(LINUX)/,vmlinux initrd)
 LINUX_TOOLS := guest-tools/linux
 
-.PHONY: linux-files
+.PHONY: linux linux-files check-linux
 linux-files: $(LINUX_FILES)
 
 $(LINUX)/linux-image-amd64.deb $(LINUX)/busybox-static.deb: | $(LINUX_TOOLS)/fetch
@@ -34,10 +34,14 @@ $(LINUX)/vmlinux: $(LINUX)/vmlinuz $(LINUX_TOOLS)/unpack
 	$(call say,UNPACK,$@)
 	$(Q)$(LINUX_TOOLS)/unpack $< $@
 
-$(LINUX)/initrd: $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs
+$(LINUX)/initrd: $(LINUX)/busybox $(addprefix $(LINUX_TOOLS)/,init profile initramfs)
 	$(call say,CPIO,$@)
-	$(Q)$(LINUX_TOOLS)/initramfs $@ bin/busybox=$< bin/sh@busybox init=$(LINUX_TOOLS)/init
+	$(Q)$(LINUX_TOOLS)/initramfs $@ bin/busybox=$< bin/sh@busybox init=$(LINUX_TOOLS)/init \
+		bin/profile=$(LINUX_TOOLS)/profile
 
 # Debian's files are made unless both are given.
 linux: all $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
 	$(Q)tests/tools/linux --build $(B) --files $(LINUX)
+
+check-linux: all ## Linux guests: every row of tests/emu/linux.t, of which `check` has the first
+	$(Q)$(PROVE) tests/emu/linux.t :: all

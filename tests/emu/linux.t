@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Debian's kernel, unmodified, as a guest: its log, its CPUs, its console, its end.
+
+Arguments choose rows: `linux.t traps two`, or `linux.t all`; without one there is `stock` alone.
+`make check-linux` runs all. The packages are fetched when they are not there; without a network
+everything is skipped.
+"""
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{HERE}/../tools")
+import iso  # noqa: E402
+import linux_vms  # noqa: E402
+import machine  # noqa: E402
+import telemetry  # noqa: E402
+from dialogue import Dialogue, Silence  # noqa: E402
+from tapvisor_test import BUILD, skip_all, tap  # noqa: E402
+
+TOP = os.path.abspath(f"{HERE}/../..")
+FILES = f"{TOP}/build/linux"
+TOOLS = f"{TOP}/guest-tools/linux"
+SHELL, PROMPT = linux_vms.READY.decode(), r"^\S+:\S+# "
+WAIT = 900               # seconds of wall time: the host may be busy with other things
+
+# What the kernel may complain of, each with its reason. Levels 0 to 4: emergency to warning.
+MAY_WARN = (
+    (r"3 RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable",
+     "the emulated processor has no IBRS to offer; KVM's guest on it says the same"),
+    (r"3 PCI: Fatal: No config space access function found",
+     "there is no PCI, as in other small machines"),
+    (r"4 PCI: System does not support PCI", "the same"),
+)
+# With pv=kvm: what Linux says when it takes an interface up.
+TAKEN_UP = {
+    "paravirtual IPIs": r"kvm-guest: setup PV IPIs",
+    "paravirtual TLB flush": r"kvm-guest: KVM setup pv remote TLB flush",
+    "paravirtual yield": r"kvm-guest: setup PV sched yield",
+    "kvm-clock": r"clocksource: Switched to clocksource kvm-clock",
+}
+# Instructions from power-on to the shell, all cores together, at a speed that any host has: what
+# 60 seconds are to a person, and what does not depend on who else uses the host.
+TICKS_MAX = 1_500_000_000
+
+
+def prepare():
+    """The kernel and an initramfs with this test's script in it; why not, where not."""
+    done = subprocess.run(["make", "-s", "-C", TOP, "linux-files", "build/linux/vmlinuz"], text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        why = [line for line in done.stderr.split("\n") if line.startswith("fetch: ")]
+        if not why:
+            print(f"Bail out! {done.stderr.strip()[-300:]}")
+            sys.exit(1)
+        skip_all(why[0])
+    place = f"{BUILD}/emu/linux"
+    os.makedirs(place, exist_ok=True)
+    subprocess.run([f"{TOOLS}/initramfs", f"{place}/initrd", f"bin/busybox={FILES}/busybox",
+                    "bin/sh@busybox", f"init={TOOLS}/init", f"bin/profile={TOOLS}/profile",
+                    f"root/check={HERE}/linux_check.sh"], check=True)
+    return place
+
+
+class Guest:
+    """A machine with Linux VMs and somebody at its console."""
+
+    def __init__(self, name, **settings):
+        self.place = f"{PLACE}/{name.replace(' ', '-')}"
+        os.makedirs(self.place, exist_ok=True)
+        os.environ.update(INITRD=f"{PLACE}/initrd", TIME=str(4 * WAIT))
+        for key in ("KERNEL", "VCPUS", "CPUS", "MEM", "APIC", "PV", "APPEND", "IPS"):
+            os.environ[key] = settings.get(key, "")
+        cfg, files, config, self.names = linux_vms.plan(FILES)
+        config.iso, config.keep = f"{self.place}/cd.iso", self.place
+        config.com2 = f"{self.place}/com2.txt"
+        iso.make_fast(config.iso, cfg, BUILD, files, name)
+        self.name, self.talk = name, Dialogue(config)
+
+    def __enter__(self):
+        self.talk.__enter__()
+        return self
+
+    def __exit__(self, kind, error, _):
+        self.result = self.talk.hang_up()
+        with open(f"{self.place}/console.txt", "w", encoding="utf-8") as f:
+            f.write(self.talk.text)
+        if kind is Silence:
+            tap.ok(False, f"{self.name}: the guest answers", str(error), self.result.explain())
+        return kind is Silence
+
+    def shell(self):
+        self.talk.expect(re.escape(SHELL.rstrip()), WAIT)
+        self.talk.expect(PROMPT, WAIT)
+        tap.ok(True, f"{self.name}: the shell is there")
+
+    def run(self, line, end=PROMPT):
+        """What the command prints."""
+        return self.talk.ask(line, end, WAIT).replace("\r", "")
+
+    def host(self, line):
+        """What Tapvisor's own prompt answers."""
+        self.talk.type("\x14")
+        self.talk.expect("tapvisor> ", WAIT)
+        said = self.talk.ask(line, r"\ntapvisor> ", WAIT)
+        self.talk.type("\x14")
+        self.talk.expect("has the terminal", WAIT)
+        return said
+
+    def sections(self):
+        """What linux_check.sh finds, by section."""
+        text = self.run("sh check", r"== end\r?\n")
+        self.talk.expect(PROMPT, WAIT)
+        return dict(re.findall(r"^== (\S+)\n(.*?)(?=^== )", text, re.M | re.S))
+
+    def exits(self):
+        row = re.search(rf"^{self.names[0]} +all +([\d,]+)", self.host(f"exits {self.names[0]}"),
+                        re.M)
+        return int(row.group(1).replace(",", ""))
+
+    def power_off(self):
+        self.talk.type("poweroff -f\r")
+        for name in self.names[1:]:
+            self.talk.expect(f"vm {name} switched itself off", WAIT)
+        self.talk.thread.join(WAIT)
+
+    def ended(self, *reasons):
+        """Test points about the machine's end and the VMs'."""
+        tap.ok(self.result.ok, f"{self.name}: the machine switches itself off",
+               self.result.explain())
+        records = telemetry.from_console(self.result.com2)
+        got = [record["reason"] for record in records if record["type"] == "vm-end"]
+        tap.is_(got, list(reasons), f"{self.name}: {', '.join(reasons)}")
+        verdict = [record for record in records if record["type"] == "verdict"]
+        tap.ok(verdict and verdict[-1]["ok"], f"{self.name}: the verdict is ok", str(verdict))
+        return records
+
+
+def look(guest, cpus):
+    """What every Linux guest must say of itself."""
+    name, found = guest.name, guest.sections()
+    last = f"-{cpus - 1}" if cpus > 1 else ""
+    tap.is_(found["online"].strip(), f"0{last}", f"{name}: {cpus} vCPUs are online")
+    tap.is_(found["clocksource"].strip(), "tsc", f"{name}: the TSC is good enough for a clock")
+    tap.is_(found["watchdogs"].split(), ["1", "0"],
+            f"{name}: the watchdog for soft lockups runs, that by NMI has no PMU to run on")
+    tap.none([line for line in found["warnings"].strip().split("\n") if line
+              and not any(re.match(may, line) for may, _ in MAY_WARN)],
+             f"{name}: no warning that others' guests would not have")
+    if cpus > 1:
+        without = f"0-{cpus - 2}" if cpus > 2 else "0"
+        tap.is_(found["hotplug"].split(), [without, f"0{last}", str(cpus - 1)],
+                f"{name}: a CPU goes off, comes back, and runs things")
+    for row in ("ERR", "MIS"):
+        tap.like(found["interrupts"], rf"^ *{row}: +0$", f"{name}: no APIC errors: {row}")
+    return found
+
+
+def stock():
+    with Guest("stock", PV="kvm") as guest:
+        guest.shell()
+        tap.note(f"ticks and wall time at the shell: {guest.talk.text[-200:]}")
+        for what, said in TAKEN_UP.items():
+            tap.like(guest.talk.text, said, f"stock: Linux takes up {what}")
+        found = look(guest, 4)
+        tap.ok(int(found["steal"].split()[-1]) > 0, "stock: four vCPUs on two cores: time is stolen",
+               found["steal"])
+
+        began, exits = float(guest.run("cut -d' ' -f1 /proc/uptime").split()[-2]), guest.exits()
+        guest.run("sleep 10")
+        exits = guest.exits() - exits
+        seconds = float(guest.run("cut -d' ' -f1 /proc/uptime").split()[-2]) - began
+        rate = exits / seconds / 4
+        tap.ok(rate < 50, f"stock: idle, less than 50 exits a second for each vCPU ({rate:.1f})",
+               f"{exits} exits in {seconds} s")
+
+        guest.talk.type("echo l > /proc/sysrq-trigger\r")
+        for cpu in range(1, 4):
+            guest.talk.expect("NMI backtrace for cpu ", WAIT)
+        guest.talk.expect(PROMPT, WAIT)
+        tap.ok(True, "stock: SysRq l reaches the other CPUs by NMI")
+        guest.talk.type("\x14")
+        guest.talk.expect("tapvisor> ", WAIT)
+        guest.talk.type("break linux\rh")
+        guest.talk.expect("sysrq: HELP : ", WAIT)
+        tap.ok(True, "stock: a break on the serial line and h: SysRq's help")
+        guest.power_off()
+    records = guest.ended("power-off")
+    paths = {record["path"]: record for record in records if record["type"] == "ipi"}
+    tap.ok(paths.get("hypercall", {}).get("sends", 0) > 0, "stock: IPIs went by hypercall",
+           str(paths))
+
+
+def traps():
+    """Nothing offered: flat logical xAPIC, whose ICR reaches any set of eight."""
+    with Guest("traps", PV="none", APIC="xapic", VCPUS="8") as guest:
+        guest.shell()
+        tap.like(guest.talk.text, "Switched APIC routing to (flat|physical flat)",
+                 "traps: the APIC driver is that of xAPIC")
+        tap.unlike(guest.talk.text, "Hypervisor detected", "traps: no hypervisor is seen")
+        look(guest, 8)
+        guest.power_off()
+    records = guest.ended("power-off")
+    paths = {record["path"] for record in records if record["type"] == "ipi"}
+    tap.is_(paths, {"xapic", "msi"}, "traps: every IPI was an ICR write")
+
+
+def sixteen():
+    with Guest("sixteen", PV="kvm", VCPUS="16", MEM="256M") as guest:
+        guest.shell()
+        look(guest, 16)
+        guest.power_off()
+    guest.ended("power-off")
+
+
+def reboot():
+    """One vCPU; a reset makes the VM anew, profile counts where the kernel was."""
+    with Guest("reboot", VCPUS="1", APPEND="profile=8") as guest:
+        guest.shell()
+        look(guest, 1)
+        guest.run("(cat /proc/kallsyms; cat /proc/kallsyms) > /dev/null &")
+        tap.like(guest.run("profile 5"), r"^ +\d+  (kallsyms|vsnprintf|format|number|string|update)",
+                 "reboot: a profile by the timer tick shows what the kernel was busy with")
+        guest.talk.type("reboot -f\r")
+        guest.shell()
+        guest.power_off()
+    guest.ended("reset", "power-off")
+
+
+def bzimage():
+    """The kernel as it is shipped, which unpacks itself."""
+    with Guest("bzimage", KERNEL=f"{FILES}/vmlinuz", VCPUS="1") as guest:
+        guest.shell()
+        look(guest, 1)
+        guest.power_off()
+    guest.ended("power-off")
+
+
+def two():
+    """One VM that traps and one with the hypercall, on the same two cores."""
+    with Guest("two", PV="none kvm", VCPUS="2") as guest:
+        guest.shell()
+        first = "linux-none"
+        tap.like(guest.run("hostname"), first, f"two: {first} has the terminal")
+        guest.talk.type("\x14")
+        guest.talk.expect("tapvisor> ", WAIT)
+        if "[linux-kvm]" not in guest.talk.text or "ends it" not in "".join(
+                re.findall(r"^\[linux-kvm\].*", guest.talk.text, re.M)):
+            guest.talk.expect(r"\[linux-kvm\] .*ends it", WAIT)
+        guest.talk.type("focus linux-kvm\r\r")
+        guest.talk.expect(PROMPT, WAIT)
+        look(guest, 2)
+        tap.like(guest.run("hostname"), "linux-kvm", "two: linux-kvm answers behind ^T")
+        guest.talk.type("poweroff -f\r")
+        guest.talk.expect("vm linux-kvm switched itself off", WAIT)
+        guest.talk.type(f"focus {first}\r\r")
+        guest.talk.expect(PROMPT, WAIT)
+        tap.like(guest.run("nproc"), r"^2$", f"two: {first} goes on")
+        guest.talk.type("poweroff -f\r")
+        guest.talk.thread.join(WAIT)
+    records = guest.ended("power-off", "power-off")
+    for vm, path in (("linux-none", "xapic"), ("linux-kvm", "hypercall")):
+        sent = [record for record in records if record["type"] == "ipi" and record["vm"] == vm
+                and record["path"] == path]
+        tap.ok(sent and sent[0]["sends"] > 0, f"two: {vm} sends by {path}", str(sent))
+
+
+ROWS = {"stock": stock, "traps": traps, "two": two, "reboot": reboot, "sixteen": sixteen,
+        "bzimage": bzimage}
+
+PLACE = prepare()
+wanted = sys.argv[1:] or ["stock"]
+unknown = [row for row in wanted if row not in ROWS and row != "all"]
+if unknown:
+    print(f"Bail out! no rows {unknown}; there are all, {', '.join(ROWS)}")
+    sys.exit(1)
+for row in ROWS if "all" in wanted else wanted:
+    ROWS[row]()
+tap.done()

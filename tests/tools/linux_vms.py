@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Linux VMs, as `make linux` and its tests start them: settings become lines of grub.cfg."""
+import os
+import re
+
+import machine
+from settings import arguments, boot_name, cores, image, memory, number, one_of, pv, setting
+
+READY = b"exit or poweroff -f ends it\r\n"  # guest-tools/linux/init says so before the shell
+# The kernel tries every cipher it has when it starts: two thirds of what an emulator would do.
+ALWAYS = "console=ttyS0 cryptomgr.notests nopti"
+NAME_LENGTH = 15
+
+
+def vm_names(paravirt):
+    """A name for each VM, of what it is offered."""
+    names = []
+    for words in paravirt:
+        name = "linux" if len(paravirt) == 1 else f"linux-{words.replace(',', '-')}"
+        again = sum(re.fullmatch(re.escape(name) + r"(-\d+)?", other) is not None
+                    for other in names)
+        names.append((name + (f"-{again + 1}" if again else ""))[:NAME_LENGTH])
+    return names
+
+
+def plan(build):
+    """(grub.cfg, files, machine.Config without its ISO, names of VMs), or Wrong."""
+    kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/initrd")
+    vcpus, mem = number("VCPUS", 4, 1, 64), memory("128M")
+    cpus, highest = cores("0-1" if vcpus > 1 else "0")
+    paravirt = [pv(words) for words in setting("PV", "kvm").split()]
+    apic = one_of("APIC", "x2apic", ("xapic", "x2apic"))
+    guest, ramdisk = f"kernel-{boot_name(kernel)}", f"initrd-{boot_name(initrd)}"
+    files, modules, names = {guest: kernel, ramdisk: initrd}, [], vm_names(paravirt)
+    for name, words in zip(names, paravirt):
+        line = (f"vm name={name} vcpus={vcpus} cpus={cpus} mem={mem}M apic={apic} pv={words}"
+                " console=raw restart=reset"
+                + arguments("APPEND", f"{ALWAYS} tapvisor.name={name}"))
+        modules += [f"{guest} {line}", f"{ramdisk} initrd name={name}"]
+    size = sum(os.path.getsize(path) for path in files.values()) >> 20
+    config = machine.Config(iso="", cpus=highest + 1, mem=128 + len(names) * (mem + 2 * size),
+                            seconds=number("TIME", 3600, 1, 86400), quantum=5,
+                            ips=number("IPS", 20000000, 1000000, 1000000000))
+    if not setting("INITRD"):
+        config.ready = READY
+    lines = ["multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch tables=off",
+             "module2 /boot/root.elf root", "module2 /boot/monitor.elf monitor",
+             *(f"module2 /boot/{module}" for module in modules)]
+    body = "".join(f"\t{line}\n" for line in lines)
+    cfg = f"set timeout=0\nmenuentry \"linux\" {{\n{body}}}\n"
+    return cfg, files, config, names
