@@ -138,7 +138,7 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := $(addprefix tests/emu/,guests.t compare.t account.t ring3.t faults.t) # longest first
+LONG  := $(addprefix tests/emu/,guests.t linux.t compare.t account.t ring3.t faults.t) # longest first
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
@@ -179,11 +179,14 @@ clean: ## remove build/
 	$(Q)rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile guest-tools/linux/*.mk | \
+		expand -t 24
 	@echo
 	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds]'
+	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'
+	@echo '     [INITRD=path] [APPEND="..."] [MACHINE=...] [TIME=seconds]'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 

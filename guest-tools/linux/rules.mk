@@ -40,7 +40,8 @@ $(LINUX)/initrd: $(LINUX)/busybox $(addprefix $(LINUX_TOOLS)/,init profile initr
 		bin/profile=$(LINUX_TOOLS)/profile
 
 # Debian's files are made unless both are given.
-linux: all $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
+LINUX_WANTED := $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
+linux: all $(LINUX_WANTED) ## boot Debian's kernel, with its shell on the terminal
 	$(Q)tests/tools/linux --build $(B) --files $(LINUX)
 
 check-linux: all ## Linux guests: every row of tests/emu/linux.t, of which `check` has the first

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -42,15 +43,15 @@ TAKEN_UP = {
     "paravirtual yield": r"kvm-guest: setup PV sched yield",
     "kvm-clock": r"clocksource: Switched to clocksource kvm-clock",
 }
-# Instructions from power-on to the shell, all cores together, at a speed that any host has: what
-# 60 seconds are to a person, and what does not depend on who else uses the host.
-TICKS_MAX = 1_500_000_000
+# From power-on to the shell. 60 seconds are promised on two cores that have nothing else to do;
+# ticks do not depend on who else uses the host. Measured: 1,150,000,000.
+TICKS_MAX = 1_300_000_000
 
 
 def prepare():
     """The kernel and an initramfs with this test's script in it; why not, where not."""
-    done = subprocess.run(["make", "-s", "-C", TOP, "linux-files", "build/linux/vmlinuz"], text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(["make", "-s", "-C", TOP, "linux-files", "build/linux/vmlinuz"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         why = [line for line in done.stderr.split("\n") if line.startswith("fetch: ")]
         if not why:
@@ -79,8 +80,10 @@ class Guest:
         config.com2 = f"{self.place}/com2.txt"
         iso.make_fast(config.iso, cfg, BUILD, files, name)
         self.name, self.talk = name, Dialogue(config)
+        self.began = self.seconds = 0.0
 
     def __enter__(self):
+        self.began = time.monotonic()
         self.talk.__enter__()
         return self
 
@@ -94,6 +97,7 @@ class Guest:
 
     def shell(self):
         self.talk.expect(re.escape(SHELL.rstrip()), WAIT)
+        self.seconds = time.monotonic() - self.began
         self.talk.expect(PROMPT, WAIT)
         tap.ok(True, f"{self.name}: the shell is there")
 
@@ -159,14 +163,23 @@ def look(guest, cpus):
     return found
 
 
+def shell_ticks(guest):
+    """kvm-clock counts nanoseconds since power-on; Linux since it looked at it first."""
+    offset = re.search(r"kvm-clock: using sched offset of (\d+) cycles", guest.talk.text)
+    up = re.search(r"CPUs, up ([\d.]+) s;", guest.talk.text)
+    return int((int(offset.group(1)) / 1e9 + float(up.group(1))) * guest.talk.config.ips)
+
+
 def stock():
     with Guest("stock", PV="kvm") as guest:
         guest.shell()
-        tap.note(f"ticks and wall time at the shell: {guest.talk.text[-200:]}")
+        ticks = shell_ticks(guest)
+        tap.note(f"the shell was there after {guest.seconds:.1f} s, {ticks:,} ticks")
+        tap.ok(0 < ticks < TICKS_MAX, f"stock: it took less than {TICKS_MAX:,} ticks", str(ticks))
         for what, said in TAKEN_UP.items():
             tap.like(guest.talk.text, said, f"stock: Linux takes up {what}")
         found = look(guest, 4)
-        tap.ok(int(found["steal"].split()[-1]) > 0, "stock: four vCPUs on two cores: time is stolen",
+        tap.ok(int(found["steal"]) > 0, "stock: four vCPUs on two cores: time is stolen",
                found["steal"])
 
         began, exits = float(guest.run("cut -d' ' -f1 /proc/uptime").split()[-2]), guest.exits()
@@ -222,7 +235,7 @@ def reboot():
         guest.shell()
         look(guest, 1)
         guest.run("(cat /proc/kallsyms; cat /proc/kallsyms) > /dev/null &")
-        tap.like(guest.run("profile 5"), r"^ +\d+  (kallsyms|vsnprintf|format|number|string|update)",
+        tap.like(guest.run("profile 5"), r"^ +\d+  (kallsyms|vsnprintf|format|number|s_show)",
                  "reboot: a profile by the timer tick shows what the kernel was busy with")
         guest.talk.type("reboot -f\r")
         guest.shell()
