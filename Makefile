@@ -138,7 +138,8 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := $(addprefix tests/emu/,guests.t linux.t compare.t account.t ring3.t faults.t) # longest first
+LONG  := guests.t linux.t compare.t account.t ring3.t faults.t # longest first
+LONG  := $(addprefix tests/emu/,$(LONG))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
