@@ -3,7 +3,7 @@
 # Tools for Linux guests: tapstat, the module tapvisor.ko, the patched kernel. All of it lies under
 # build/linux; Debian's packages are fetched and unpacked, never installed.
 
-.PHONY: linux-module linux-patch linux-patched check-linux-patched
+.PHONY: linux-module linux-patch linux-patched check-linux-patched bench-linux
 
 # --- tapstat: for any Linux, so it brings its own libc ------------------------------------------
 
@@ -71,5 +71,49 @@ $(PATCHED)/vmlinux: $(PATCHED)/obj/.config $(LINUX_TOOLS)/unpack
 	$(Q)$(LINUX_TOOLS)/unpack $(PATCHED)/obj/vmlinux $@
 
 $(PATCHED)/module/tapvisor.ko: $(PATCHED)/vmlinux $(MODULE_SRCS)
-	$(KBUILD_PATCHED) modules_prepare
+	$(KBUILD_PATCHED) modules
 	$(call build_module,$(PATCHED)/obj,$(@D))
+
+# --- an initramfs with all of them, and with programs that people know --------------------------
+
+PROGRAMS := stress-ng hackbench cyclictest
+PROGRAM_PACKAGES := stress-ng rt-tests libc6 libnuma1 libegl1 libgles2 libglvnd0 libipsec-mb1 \
+	libjudydebian1 libapparmor1 libbsd0 libmd0 libcrypt1 libgbm1 libjpeg62-turbo libkmod2 \
+	libsctp1 libxxhash0 zlib1g libzstd1 liblzma5 libssl3 libdrm2 libwayland-server0 libexpat1 \
+	libffi8
+RC_SCRIPTS := $(wildcard $(LINUX_TOOLS)/rc.d/*)
+TOOLS_ITEMS := bin/busybox=$(LINUX)/busybox bin/sh@busybox init=$(LINUX_TOOLS)/init \
+	bin/tapstat=$(B)/tapstat \
+	$(foreach script,$(RC_SCRIPTS),etc/rc.d/$(notdir $(script))=$(script))
+TOOLS_FILES := $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs $(RC_SCRIPTS) \
+	$(B)/tapstat
+
+$(LINUX)/programs/.items: $(LINUX_TOOLS)/programs $(LINUX_TOOLS)/needed $(LINUX_TOOLS)/tools.mk
+	$(call say,FETCH,$(@D))
+	$(Q)$(LINUX_TOOLS)/programs $(@D) $(PROGRAM_PACKAGES)
+	$(Q)$(LINUX_TOOLS)/needed $(@D) $(PROGRAMS:%=usr/bin/%) >$@
+
+# for Debian's kernel and for the patched one: a module fits one kernel
+define tools_initrd
+$(1): $(2) $(LINUX)/programs/.items $(TOOLS_FILES)
+	$$(call say,CPIO,$$@)
+	$$(Q)$(LINUX_TOOLS)/initramfs $$@ $(TOOLS_ITEMS) lib/tapvisor.ko=$(2) \
+		$$$$(cat $(LINUX)/programs/.items)
+endef
+$(eval $(call tools_initrd,$(LINUX)/initrd-tools,$(LINUX)/module/tapvisor.ko))
+$(eval $(call tools_initrd,$(PATCHED)/initrd-tools,$(PATCHED)/module/tapvisor.ko))
+
+# --- for people ---------------------------------------------------------------------------------
+
+TOOLS := $(addprefix $(LINUX)/,vmlinux initrd-tools)
+PATCHED_TOOLS := $(addprefix $(PATCHED)/,vmlinux initrd-tools)
+
+linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel (a quarter of an hour) and boot it
+	$(Q)KERNEL=$(PATCHED)/vmlinux INITRD=$(PATCHED)/initrd-tools PV=$(or $(PV),kvm$(comma)tap) \
+		MEM=$(or $(MEM),256M) tests/tools/linux --build $(B) --files $(LINUX)
+
+check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, look at its counts
+	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched
+
+bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
+	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX)

@@ -211,13 +211,15 @@ static char message[256];
 
 static bool parsed(const char *a, const char *b, const char *c)
 {
-	char words[4][32] = { "tapstat", "", "", "" };
-	char *argv[5] = { words[0], words[1], words[2], words[3], NULL };
+	static char words[4][32] = { "tapstat" };
+	static char *argv[5];
 	int argc = 1 + (a != NULL) + (b != NULL) + (c != NULL);
 
 	snprintf(words[1], sizeof(words[1]), "%s", a == NULL ? "" : a);
 	snprintf(words[2], sizeof(words[2]), "%s", b == NULL ? "" : b);
 	snprintf(words[3], sizeof(words[3]), "%s", c == NULL ? "" : c);
+	for (int i = 0; i < 4; i++)
+		argv[i] = i < argc ? words[i] : NULL;
 	message[0] = '\0';
 	return options_parse(&options, argc, argv, message, sizeof(message));
 }
@@ -232,6 +234,11 @@ START_TEST(right_options)
 	ck_assert(parsed("--once", "--csv", NULL) && options.once && options.output == OUTPUT_CSV);
 	ck_assert(parsed("--count", "3", NULL) && options.count == 3);
 	ck_assert(parsed("-h", NULL, NULL) && options.help);
+	ck_assert(parsed("-o", "x", NULL) && strcmp(options.file, "x") == 0);
+	ck_assert(options.command == NULL);
+	ck_assert(parsed("--json", "--", "--once") && !options.once);
+	ck_assert_str_eq(options.command[0], "--once");
+	ck_assert_ptr_null(options.command[1]);
 }
 END_TEST
 
@@ -250,6 +257,8 @@ START_TEST(wrong_options)
 		{ { "-n", "0" }, "-n 0: a number from 1" },
 		{ { "--json", "--csv" }, "--json and --csv exclude each other" },
 		{ { "--once", "-n", "2" }, "--once and --count exclude each other" },
+		{ { "--once", "--", "ls" }, "--once and a command exclude each other" },
+		{ { "--" }, "--: no such option" },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -3,10 +3,13 @@
  * tapstat: exits by reason, IPIs by path, time, steal and blame of the virtual machine that this
  * runs in, beside what /proc/interrupts says of the same time.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "guest-tools/linux/tapstat/counts.h"
 #include "guest-tools/linux/tapstat/device.h"
@@ -17,6 +20,8 @@
 #define INTERRUPTS_SIZE 131072
 #define STATUS_USAGE    2
 #define STATUS_DEVICE   3
+
+#define STATUS_NO_COMMAND 127
 
 static void (*const show[OUTPUTS])(FILE *out, const struct report *report) = {
 	[OUTPUT_TEXT] = show_text,
@@ -72,6 +77,8 @@ static void take(struct counts *counts, const struct device *device, const struc
 	counts->ticks = tsc();
 }
 
+static FILE *output;
+
 static void once(const struct device *device, const struct options *options)
 {
 	const struct vcpu_counters *first = device->pages;
@@ -81,7 +88,7 @@ static void once(const struct device *device, const struct options *options)
 	take(&counts, device, options);
 	counts.ticks -= first->created;
 	report.seconds = (double)counts.ticks / device->tsc_khz / 1000;
-	show[options->output](stdout, &report);
+	show[options->output](output, &report);
 }
 
 static void repeat(const struct device *device, const struct options *options)
@@ -101,15 +108,49 @@ static void repeat(const struct device *device, const struct options *options)
 		to = seconds();
 		counts_difference(&difference, &now, &before);
 		report.seconds = options->output == OUTPUT_CSV ? to - start : to - from;
-		show[options->output](stdout, &report);
-		fflush(stdout);
+		show[options->output](output, &report);
+		fflush(output);
 		before = now;
 		from = to;
 	}
 }
 
+/* Exit status of the command, as shells tell it. */
+static int run(char *const *command)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(STATUS_NO_COMMAND);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return 1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int while_it_ran(const struct device *device, const struct options *options)
+{
+	struct counts before, now, difference;
+	struct report report = { device->vm, device->vcpus, false, true, 0, &difference };
+	double from = seconds();
+	int status;
+
+	take(&before, device, options);
+	status = run(options->command);
+	take(&now, device, options);
+	report.seconds = seconds() - from;
+	counts_difference(&difference, &now, &before);
+	show[options->output](output, &report);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
+	int status = 0;
+
 	char message[MESSAGE_SIZE];
 	struct options options;
 	struct device device;
@@ -130,11 +171,18 @@ int main(int argc, char **argv)
 	if (!read_interrupts(options.interrupts, irq))
 		fprintf(stderr, "tapstat: %s cannot be read; its rows will be 0\n",
 		        options.interrupts);
+	output = options.file == NULL ? stdout : fopen(options.file, "w");
+	if (output == NULL) {
+		fprintf(stderr, "tapstat: %s: %s\n", options.file, strerror(errno));
+		return STATUS_USAGE;
+	}
 	signal(SIGINT, end);
 	signal(SIGTERM, end);
-	if (options.once)
+	if (options.command != NULL)
+		status = while_it_ran(&device, &options);
+	else if (options.once)
 		once(&device, &options);
 	else
 		repeat(&device, &options);
-	return ferror(stdout) ? 1 : 0;
+	return fclose(output) != 0 ? 1 : status;
 }

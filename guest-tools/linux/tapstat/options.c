@@ -15,12 +15,14 @@ const char options_help[] =
 	"\n"
 	"  tapstat [-i SECONDS] [-n COUNT] [--json | --csv]   differences, each interval anew\n"
 	"  tapstat --once [--json | --csv]                    totals since the VM was made\n"
+	"  tapstat [--json | --csv] -- COMMAND [ARGUMENT...]  differences, while it ran\n"
 	"\n"
 	"  -i, --interval SECONDS  0.1 to 3600, 1 if not given\n"
 	"  -n, --count COUNT       ends after so many intervals\n"
 	"      --once              one report of totals\n"
 	"      --json              an object a line\n"
 	"      --csv               seconds,group,name,value\n"
+	"  -o, --output FILE       reports go there\n"
 	"      --device FILE       instead of /dev/tapvisor, which the module tapvisor.ko makes\n"
 	"      --interrupts FILE   instead of /proc/interrupts\n"
 	"  -h, --help              this\n";
@@ -63,6 +65,13 @@ static bool take_count(struct parser *p, const char *name, const char *value)
 	if (!number(p, name, value, 1, COUNT_MAX, &count))
 		return false;
 	p->options->count = (u32)count;
+	return true;
+}
+
+static bool take_file(struct parser *p, const char *name, const char *value)
+{
+	(void)name;
+	p->options->file = value;
 	return true;
 }
 
@@ -117,6 +126,7 @@ static const struct {
 	{ NULL, "--once", false, take_once },
 	{ NULL, "--json", false, take_output },
 	{ NULL, "--csv", false, take_output },
+	{ "-o", "--output", true, take_file },
 	{ NULL, "--device", true, take_device },
 	{ NULL, "--interrupts", true, take_interrupts },
 	{ "-h", "--help", false, take_help },
@@ -132,6 +142,20 @@ static int find(const char *word)
 	return -1;
 }
 
+/* What no single option can tell. */
+static bool fit(const struct options *options, char *message, size_t size)
+{
+	const char *both = options->once && options->count != 0        ? "--once and --count"
+	                   : options->once && options->command != NULL ? "--once and a command"
+	                   : options->count != 0 && options->command != NULL
+	                           ? "--count and a command"
+	                           : NULL;
+
+	if (both != NULL)
+		snprintf(message, size, "%s exclude each other", both);
+	return both == NULL;
+}
+
 bool options_parse(struct options *options, int argc, char *const *argv, char *message, size_t size)
 {
 	struct parser p = { options, message, size };
@@ -143,6 +167,10 @@ bool options_parse(struct options *options, int argc, char *const *argv, char *m
 		int row = find(argv[i]);
 		const char *name = argv[i], *value = NULL;
 
+		if (strcmp(name, "--") == 0 && i + 1 < argc) {
+			options->command = &argv[i + 1];
+			break;
+		}
 		if (row < 0) {
 			snprintf(message, size, "%s: no such option; --help lists them", name);
 			return false;
@@ -155,9 +183,5 @@ bool options_parse(struct options *options, int argc, char *const *argv, char *m
 		if (!known[row].take(&p, name, value))
 			return false;
 	}
-	if (options->once && options->count != 0) {
-		snprintf(message, size, "--once and --count exclude each other");
-		return false;
-	}
-	return true;
+	return fit(options, message, size);
 }

@@ -13,6 +13,8 @@ struct options {
 	u32 interval_ms; /* 100 .. 3,600,000 */
 	u32 count;       /* intervals; 0: until it is ended */
 	const char *device, *interrupts;
+	const char *file;     /* where reports go; NULL: standard output */
+	char *const *command; /* one report of what happened while it ran; NULL: none */
 };
 
 /* False: `message` says what is wrong and what would be right. */

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The tools inside of a Linux guest: Debian's kernel with tapvisor.ko, /dev/tapvisor, ipibench and
+tapstat. `linux-inside.t patched` boots the patched kernel instead, if it was built, and holds what
+it says of its hypercalls against what the hypervisor counted."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.abspath(f"{HERE}/../..")
+sys.path.insert(0, f"{HERE}/../tools")
+from tapvisor_test import BUILD, TEST, boot, skip_all, tap  # noqa: E402
+
+PATCHED = "patched" in sys.argv[1:]
+LINUX = f"{TOP}/build/linux"
+KERNEL = f"{LINUX}/patched" if PATCHED else LINUX
+PLACE = f"{BUILD}/emu/{TEST}"
+BENCH = "/sys/kernel/debug/tapvisor/ipibench"
+
+# Each step's output stands between its name and the next one's.
+STEPS = [
+    ("kernel", "dmesg | grep -iE 'tapvisor:|kvm-guest|APIC routing|IPI shorthand'"),
+    ("device", "ls -l /dev/tapvisor; (echo x >/dev/tapvisor) 2>&1; echo status $?"),
+    ("bench", f"echo all n=30 warmup=3 state=both >{BENCH}; echo status $?; cat {BENCH};"
+              f" cat {BENCH}.json >/dev/ttyS1"),
+    ("wrong", f"echo n=0 >{BENCH}; echo fast >{BENCH}; echo targets=4 >{BENCH}; dmesg | tail -n 3"),
+    ("options", "tapstat -i 0; echo status $?; tapstat --device /dev/null; echo status $?;"
+                " tapstat --device /nowhere; echo status $?"),
+    ("command", f"tapstat --csv -- sh -c 'echo broadcast n=200 warmup=0 >{BENCH}; exit 7';"
+                " echo status $?"),
+    ("interval", "tapstat -i 0.2 -n 1"),
+    ("patch", "cat /sys/kernel/debug/x86/tapvisor 2>&1"),
+    ("counts", "tapstat --once --csv"),
+    ("end", "poweroff -f"),
+]
+
+
+def prepare():
+    """The initramfs; what cannot be fetched is a reason to skip."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    needs = [f"build/linux{'/patched' * PATCHED}/{name}" for name in ("vmlinux",
+                                                                       "module/tapvisor.ko")]
+    if PATCHED and not all(os.path.exists(f"{TOP}/{name}") for name in needs):
+        skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
+    done = subprocess.run(["make", "-s", f"{BUILD}/tapstat", "build/linux/busybox", *needs],
+                          cwd=TOP, env=environment, capture_output=True, text=True, check=False)
+    unfetched = re.search(r"fetch: (the Debian package.*)", done.stdout + done.stderr)
+    if done.returncode and unfetched:
+        skip_all(unfetched.group(1))
+    if done.returncode:
+        print(f"Bail out! {(done.stdout + done.stderr)[-500:]!r}")
+        sys.exit(1)
+    os.makedirs(PLACE, exist_ok=True)
+    with open(f"{PLACE}/50-test", "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\nexec 2>&1\n")
+        f.writelines(f"echo; echo '== {name}'\n{command}\n" for name, command in STEPS)
+    os.chmod(f"{PLACE}/50-test", 0o755)
+    tools = f"{TOP}/guest-tools/linux"
+    subprocess.run([f"{tools}/initramfs", f"{PLACE}/initrd", f"bin/busybox={LINUX}/busybox",
+                    "bin/sh@busybox", f"init={tools}/init", f"bin/tapstat={BUILD}/tapstat",
+                    f"lib/tapvisor.ko={KERNEL}/module/tapvisor.ko",
+                    f"etc/rc.d/10-tapvisor={tools}/rc.d/10-tapvisor",
+                    f"etc/rc.d/50-test={PLACE}/50-test"], check=True)
+
+
+def steps(console):
+    """{step: its output}, without the VM's name before each line."""
+    text = re.sub(r"(?m)^\[linux\] ?", "", console.replace("\r", ""))
+    parts = re.split(r"(?m)^== (\w+)\n", text)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def csv(text):
+    """The last report in it: {(group, name): value}."""
+    found = re.findall(r"(?m)^[\d.]+,([\w-]+),([\w.-]+),(\d+)$", text)
+    return {(group, name): int(value) for group, name, value in found}
+
+
+def look_at_bench(run, out):
+    rows = run.lines("guest-linux-bench", vm="linux")
+    want = {("self", "spinning", 1)} | {
+        (op + kind, state, targets) for state in ("spinning", "halted") for kind in ("", "-send")
+        for op, targets in (("unicast", 1), ("set", 2), ("broadcast", 3))}
+    tap.is_({(row["op"], row["state"], row["targets"]) for row in rows}, want,
+            "ipibench: a row for each operation and state", out["bench"], run.telemetry_error)
+    tap.none([row for row in rows if not (row["n"] == 30 and 0 < row["min"] <= row["p50"]
+                                          <= row["p99"] <= row["max"])],
+             "ipibench: distributions are in order")
+    tap.none([row for row in rows if row["sender_exits_per_op"] is None
+              or row["sender_exits_per_op"] < 1], "ipibench: each operation took an exit at least")
+    of = {row["op"]: (row["path"], row["addressing"]) for row in rows if row["state"] == "halted"}
+    mask = "hypercall-tap" if PATCHED else "hypercall"
+    tap.is_(of, {"unicast": ("x2apic", "physical"), "unicast-send": ("x2apic", "physical"),
+                 "set": (mask, "bitmap"), "set-send": (mask, "bitmap"),
+                 "broadcast": ("x2apic", "shorthand"), "broadcast-send": ("x2apic", "shorthand")},
+            "ipibench: one CPU by the ICR, a set by one hypercall, all by a shorthand")
+    halted = [row for row in rows if row["state"] == "halted"]
+    tap.ok(sum(row["not_halted"] for row in halted) <= len(halted) * 3,
+           "ipibench: targets that were to be halted were, nine times of ten", *halted)
+
+
+def look_at_tapstat(out):
+    counts = csv(out["command"])
+    tap.like(out["command"], r"^status 7$", "tapstat: the command's status is its own")
+    broadcasts = counts.get(("ipis", "x2apic.targets"), 0)
+    # 200 broadcasts until the caller goes on and 200 until all have answered, to 3 CPUs each.
+    tap.ok(1200 <= broadcasts <= 1200 + 400, "tapstat: 400 broadcasts to 3 CPUs are 1,200 targets",
+           f"counted: {broadcasts}", out["command"])
+    calls = counts.get(("interrupts", "CAL"), 0)
+    tap.ok(1200 <= calls <= broadcasts, "tapstat: the guest's own CAL row agrees",
+           f"CAL {calls}, targets {broadcasts}")
+    tap.is_(sum(value for (group, _), value in counts.items() if group == "exits"),
+            counts.get(("all", "exits")), "tapstat: exits by reason add up")
+    steal = sum(value for (group, _), value in counts.items() if group == "blame")
+    tap.ok(abs(steal - counts.get(("all", "steal"), -1)) <= 0.05 * steal + 1000,
+           "tapstat: blame adds up to steal, as far as a glance can tell",
+           f"blame {steal}, steal {counts.get(('all', 'steal'))}")
+    for pattern in (r"^vm \d+, 4 vCPUs, 0\.\d+ s$", r"^exits +count", r"^  hlt +\d+ +\d+ +\d+\.\d%",
+                    r"^interrupts +guest: RES \d+ \+ CAL \d+ = \d+, of them TLB \d+; hypervisor:",
+                    r"^time +guest \d+\.\d% exit", r"^steal +\d+ ticks"):
+        tap.like(out["interval"], pattern, f"tapstat: a table has {pattern}", out["interval"])
+    for says in ("-i 0: a number from 0.1 to 3600 is expected\nstatus 2",
+                 "/dev/null is not what tapvisor.ko makes: .*\nstatus 3",
+                 "/nowhere: No such file or directory; it wants tapvisor.ko.*\nstatus 3"):
+        tap.like(out["options"], says, f"tapstat says: {says.splitlines()[0]}", out["options"])
+
+
+def look_at_device(out):
+    tap.like(out["device"], r"^cr--r--r--.*/dev/tapvisor", "/dev/tapvisor is read-only",
+             out["device"])
+    tap.like(out["device"], r"^status [1-9]", "and does not open for writing", out["device"])
+    for says in (r"n=0: a number from 1 to 100000", r"fast: there are self unicast set",
+                 r"targets=4: there are 3 others"):
+        tap.like(out["wrong"], says, f"ipibench says: {says}", out["wrong"])
+
+
+def look_at_patch(out):
+    """What the kernel counted, and the hypervisor a moment later."""
+    own = {name: int(total) for name, total in
+           re.findall(r"(?m)^([a-z]+-[a-z]+) +(\d+)", out["patch"])}
+    counts = csv(out["counts"])
+    tap.like(out["kernel"], r"tapvisor: CPUID base 0x40000100, features", "it is detected")
+    tap.like(out["kernel"], r"kvm-guest: ", "beside KVM's interface")
+    tap.like(out["kernel"], r"tapvisor: IPIs by hypercall", "it sends IPIs by hypercall")
+    sends, targets = (counts.get(("ipis", f"hypercall-tap.{name}"), 0)
+                      for name in ("sends", "targets"))
+    tap.ok(60 <= own.get("ipi-calls", 0) <= sends <= own["ipi-calls"] + 50,
+           "the hypervisor counted as many hypercalls as the kernel",
+           f"kernel {own}, hypervisor {sends}")
+    tap.ok(own.get("ipi-targets", 0) <= targets <= own["ipi-targets"] + 150,
+           "and as many targets", f"kernel {own}, hypervisor {targets}")
+    tap.is_(counts.get(("ipis", "hypercall.sends"), 0), 0, "none went by KVM's hypercall")
+    tap.is_(own.get("ipi-fallback"), 0, "and none was refused")
+
+
+prepare()
+pv = "kvm,tap" if PATCHED else "kvm"
+run = boot([f"vmlinux vm name=linux vcpus=4 cpus=0-3 mem=128M apic=x2apic pv={pv} counters=on --"
+            " console=ttyS0 cryptomgr.notests nopti", "initrd initrd name=linux"],
+           files={"vmlinux": f"{KERNEL}/vmlinux", "initrd": f"{PLACE}/initrd"}, cpus=4, mem=640,
+           quantum=5, ips=20000000, seconds=900)
+out = steps(run.console)
+tap.is_(sorted(set(name for name, _ in STEPS) - set(out)), [], "every step was taken",
+        run.explain())
+if set(name for name, _ in STEPS) <= set(out):
+    look_at_device(out)
+    look_at_bench(run, out)
+    look_at_tapstat(out)
+    if PATCHED:
+        look_at_patch(out)
+    else:
+        tap.like(out["kernel"], r"kvm-guest: setup PV IPIs", "Debian's kernel uses KVM's hypercall")
+end = run.vm_end("linux") or {}
+tap.is_(end.get("reason"), "power-off", "Linux switches itself off", run.explain())
+tap.is_([r["ok"] for r in run.lines("verdict")], [True], "the verdict is ok",
+        json.dumps(run.lines("verdict")))
+tap.done()
