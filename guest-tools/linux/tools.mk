@@ -115,5 +115,6 @@ linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel (a quarter of an
 check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, look at its counts
 	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched
 
-bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
+# The patched kernel takes part if it was built before.
+bench-linux: all $(TOOLS) $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS)) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
 	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX)
