@@ -138,8 +138,11 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := guests.t linux.t compare.t account.t ring3.t faults.t # longest first
+LONG  := guests.t compare.t account.t ring3.t faults.t # longest first
 LONG  := $(addprefix tests/emu/,$(LONG))
+# Boots of Debian's kernel are a part of their own: check-linux.
+LINUX := $(addprefix tests/emu/,linux.t linux-inside.t)
+EMUS  := $(filter-out $(LINUX),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
