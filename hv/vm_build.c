@@ -171,7 +171,9 @@ static void build_cpuid(struct vm *vm)
 		.xcr0 = vmx_xcr0_allowed(),
 		.kvm = (features & VM_PV_KVM) != 0,
 		.tap = tap,
-		.kvm_features = KVM_FEATURES,
+		/* Where the processor ends interrupts itself there is nothing to skip. */
+		.kvm_features = KVM_FEATURES &
+		                ~((features & VM_APICV) != 0 ? BIT32(KVM_FEATURE_PV_EOI) : 0),
 		.tap_features = (tap ? BIT32(TAP_FEATURE_SEND_IPI) : 0) |
 		                (counters ? BIT32(TAP_FEATURE_COUNTERS) : 0),
 		.counters = counters ? COUNTERS_GPA : 0,

@@ -116,5 +116,6 @@ check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, 
 	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched
 
 # The patched kernel takes part if it was built before.
-bench-linux: all $(TOOLS) $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS)) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
+bench-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
+bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
 	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX)
