@@ -293,7 +293,8 @@ static void test_timer(void)
 		interrupts_on_and_halt();
 	apic_write(APIC_LVT_TIMER, LVT_MASKED);
 	delay_ticks(COUNT_QUIET_TICKS);
-	tap_ok(skipped[0] + trapped[0] == taken[0] && skipped[0] >= 20,
+	/* Where the core is shared the next may come before an EOI, which then traps. */
+	tap_ok(skipped[0] + trapped[0] == taken[0] && skipped[0] > 0,
 	       "%s: the timer's EOIs are skipped, and HLT ends each time: %u", apic->name,
 	       taken[0]);
 }
