@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KVM's PV EOI: an EOI that nobody waits for takes no exit, any other does; no interrupt is lost or
- * comes twice, and the APIC's registers never tell the difference. The EOI is done as Linux does
- * it.
+ * KVM's PV EOI, done as Linux does: an EOI that nobody waits for takes no exit, any other does; no
+ * interrupt is lost or comes twice, and the APIC's registers never tell the difference.
  */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/args.h"
