@@ -69,7 +69,10 @@ u32 vapic_virtual_eoi(struct vapic *a, u8 vector, struct vapic_effects *fx)
 	return eoi_level(a, vector, VAPIC_OK, fx);
 }
 
-/* IRR is read without the mailbox: what is in there has not arrived. */
+/*
+ * IRR is read without the mailbox: what is in there has not arrived. ISR is what it is: the
+ * processor that ends interrupts itself is offered no PV EOI.
+ */
 u32 vapic_serves(u32 msr)
 {
 	u32 i = msr - MSR_X2APIC;
@@ -79,7 +82,7 @@ u32 vapic_serves(u32 msr)
 	if (i >= APIC_ROWS)
 		return 0;
 	if ((regs[i].access & MSR_R) && offset != APIC_ICR &&
-	    (regs[i].read == NULL || regs[i].read == read_irr))
+	    (regs[i].read == NULL || regs[i].read == read_irr || regs[i].read == read_isr))
 		serves |= VAPIC_SERVES_READ;
 	if (offset == APIC_TPR || offset == APIC_EOI || offset == APIC_SELF_IPI)
 		serves |= VAPIC_SERVES_WRITE;
