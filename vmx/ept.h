@@ -13,8 +13,8 @@
 #include "vmx/controls.h"
 
 struct ept {
-	hpa_t root;          /* raw 0: none */
-	bool has_2m, has_1g; /* page sizes that the processor takes (struct vmx_caps) */
+	hpa_t root;           /* raw 0: none */
+	unsigned int largest; /* level of the largest pages */
 };
 
 /* An empty tree; false: no frame left. */
@@ -23,7 +23,7 @@ MUST_USE bool ept_create(struct ept *ept, bool has_2m, bool has_1g);
 /*
  * Maps [gpa, gpa + len) to hpa upwards as write-back memory. All three are multiples of 4 KiB.
  * False: out of frames, or part of it is mapped; the tree then still is ept_destroy's to free.
- * rights: EPT_READ, EPT_WRITE, EPT_EXECUTE.
+ * rights: EPT_READ, and EPT_WRITE, EPT_EXECUTE or not.
  */
 MUST_USE bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights);
 

@@ -5,6 +5,7 @@
  */
 #define DIRECT_MAP 0x200000000000ull
 #include "hv/base/frames.c"
+#include "hv/base/table.c"
 #include "hv/base/paging.c"
 
 #include <check.h>
@@ -47,14 +48,14 @@ static void setup(void)
 static bool table_entry_is_right(u64 e, bool low)
 {
 	/* rights are the leaf's affair */
-	return (e & ~PTE_ADDRESS) == (PTE_PRESENT | PTE_WRITE | (low ? PTE_USER : 0));
+	return (e & ~TABLE_ADDRESS) == (PTE_PRESENT | PTE_WRITE | (low ? PTE_USER : 0));
 }
 
 static bool leaf_is_right(u64 e, unsigned int level, bool low)
 {
-	return level < LEVEL_TOP && ((e & PTE_WRITE) == 0 || (e & PTE_NX) != 0) && /* W^X */
+	return level < TABLE_TOP && ((e & PTE_WRITE) == 0 || (e & PTE_NX) != 0) && /* W^X */
 	       ((e & PTE_GLOBAL) != 0) == !low && (low || (e & PTE_USER) == 0) &&
-	       (e & PTE_ADDRESS & (level_size(level) - 1)) == 0;
+	       (e & TABLE_ADDRESS & (table_size(level) - 1)) == 0;
 }
 
 /* Looks at each entry below a table. */
@@ -66,15 +67,15 @@ static void check_tables(hpa_t table, unsigned int level, bool low)
 	for (unsigned int i = 0; i < 512; i++) {
 		u64 e = entries[i];
 
-		if (level == LEVEL_TOP)
+		if (level == TABLE_TOP)
 			low = i < 256;
 		if ((e & PTE_PRESENT) == 0) {
 			wrong += e != 0;
-		} else if (is_leaf(e, level)) {
+		} else if (table_is_leaf(e, level)) {
 			wrong += !leaf_is_right(e, level, low);
 		} else {
 			wrong += !table_entry_is_right(e, low);
-			check_tables(entry_table(e), level - 1, low);
+			check_tables(table_below(e), level - 1, low);
 		}
 	}
 	ck_assert_uint_eq(wrong, 0);
@@ -108,7 +109,7 @@ START_TEST(largest_pages_are_used)
 		ck_assert_uint_eq(m.left, m.size - rows[i].at % m.size);
 		ck_assert(!pt_translate(r, rows[i].va - 1, &m));
 		ck_assert(!pt_translate(r, rows[i].va + rows[i].len, &m));
-		check_tables(r, LEVEL_TOP, true);
+		check_tables(r, TABLE_TOP, true);
 		ck_assert(pt_unmap(r, rows[i].va, rows[i].len));
 		ck_assert(!pt_translate(r, rows[i].at, &m));
 		pt_destroy(r);
@@ -132,7 +133,7 @@ START_TEST(every_set_of_rights)
 			ck_assert_uint_eq(m.flags, flags);
 		ck_assert(!pt_map(root, STACK_AREA, HPA(0), PAGE_SIZE, PT_USER | flags));
 	}
-	check_tables(root, LEVEL_TOP, true);
+	check_tables(root, TABLE_TOP, true);
 	ck_assert(pt_map(root, GIB, HPA(0x200000), 2 * MIB, PT_SMALL));
 	ck_assert(pt_translate(root, GIB, &m));
 	ck_assert_uint_eq(m.size, PAGE_SIZE);
@@ -208,7 +209,7 @@ START_TEST(out_of_memory_at_every_point)
 
 			wrong += pt_translate(r, va, &m) != (done && inside);
 		}
-		check_tables(r, LEVEL_TOP, true);
+		check_tables(r, TABLE_TOP, true);
 		while (hoard.raw != 0) {
 			hpa_t next = *(hpa_t *)hpa_to_ptr(hoard);
 
@@ -243,7 +244,7 @@ static void check_model(void)
 		model[i].size = mapped ? m.size : 0;
 	}
 	ck_assert_uint_eq(wrong, 0);
-	check_tables(root, LEVEL_TOP, true);
+	check_tables(root, TABLE_TOP, true);
 }
 
 static bool model_empty(u32 first, u32 count)
