@@ -2,67 +2,58 @@
 /* What reading and writing each register does, beyond the bits. Rows of regs.c point here. */
 #include "vapic/regs.h"
 
-u32 read_apr(const struct vapic *a, u32 offset, u64 now)
+u32 read_apr(const struct vapic *a, const struct reg_io *io)
 {
-	(void)offset, (void)now;
+	(void)io;
 	return vapic_apr(a);
 }
 
-u32 read_ppr(const struct vapic *a, u32 offset, u64 now)
+u32 read_ppr(const struct vapic *a, const struct reg_io *io)
 {
-	(void)offset, (void)now;
+	(void)io;
 	return vapic_ppr(a);
 }
 
-u32 read_isr(const struct vapic *a, u32 offset, u64 now)
+u32 read_isr(const struct vapic *a, const struct reg_io *io)
 {
-	(void)now;
-	return isr_seen(a, (offset - APIC_ISR) / 16);
+	return isr_seen(a, (io->offset - APIC_ISR) / 16);
 }
 
 /* What is in the mailbox has arrived, as far as the guest can tell. */
-u32 read_irr(const struct vapic *a, u32 offset, u64 now)
+u32 read_irr(const struct vapic *a, const struct reg_io *io)
 {
-	u32 w = (offset - APIC_IRR) / 16;
+	u32 w = (io->offset - APIC_IRR) / 16;
 	u64 mail = atomic_load_relaxed(&a->mail.pir[w / 2]);
 
-	(void)now;
 	if (!apic_enabled(a))
 		mail = 0;
-	return a->reg[offset / 4] | (u32)(mail >> (w % 2 * 32));
+	return a->reg[io->offset / 4] | (u32)(mail >> (w % 2 * 32));
 }
 
-u32 read_tmcct(const struct vapic *a, u32 offset, u64 now)
+u32 write_tpr(struct vapic *a, const struct reg_io *io)
 {
-	(void)offset;
-	return timer_count(a, now);
-}
-
-u32 write_tpr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
-{
-	(void)now, (void)fx;
-	a->reg[offset / 4] = value;
+	a->reg[io->offset / 4] = io->value;
 	return a->irr_words != 0 ? VAPIC_SELF : VAPIC_OK;
 }
 
-u32 write_eoi(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_eoi(struct vapic *a, const struct reg_io *io)
 {
-	(void)offset, (void)value, (void)now;
-	return vapic_eoi(a, fx);
+	return vapic_eoi(a, io->fx);
 }
 
-u32 write_ldr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_ldr(struct vapic *a, const struct reg_io *io)
 {
-	(void)now, (void)fx;
-	a->reg[offset / 4] = value;
+	a->reg[io->offset / 4] = io->value;
 	route_publish(a);
 	return VAPIC_OK;
 }
 
 /* Bits 27:0 read as ones. */
-u32 write_dfr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_dfr(struct vapic *a, const struct reg_io *io)
 {
-	return write_ldr(a, offset, value | 0x0fffffff, now, fx);
+	a->reg[io->offset / 4] = io->value | 0x0fffffff;
+	route_publish(a);
+	return VAPIC_OK;
 }
 
 /*
@@ -70,14 +61,13 @@ u32 write_dfr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effe
  * see it is taken now, so that vapic_pull() may ignore all that it finds later. The state before is
  * what was published: the register may have been overwritten by the processor (vapic_apic_write).
  */
-u32 write_svr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_svr(struct vapic *a, const struct reg_io *io)
 {
 	bool enabled = (a->vm->route[a->index] & VAPIC_ROUTE_ENABLED) != 0;
 
-	(void)now, (void)fx;
-	a->reg[offset / 4] = value;
+	a->reg[io->offset / 4] = io->value;
 	route_publish(a);
-	if (enabled == ((value & APIC_SVR_ENABLE) != 0))
+	if (enabled == ((io->value & APIC_SVR_ENABLE) != 0))
 		return VAPIC_OK;
 	if (!enabled)
 		return VAPIC_MODE;
@@ -91,19 +81,17 @@ u32 write_svr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effe
 
 /* A write of anything shows what was logged since the last one, and lets the error entry fire
  * again. */
-u32 write_esr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_esr(struct vapic *a, const struct reg_io *io)
 {
-	(void)value, (void)now, (void)fx;
-	a->reg[offset / 4] = a->esr_log;
+	a->reg[io->offset / 4] = a->esr_log;
 	a->esr_log = 0;
 	a->esr_armed = 1;
 	return VAPIC_OK;
 }
 
-u32 write_icr_low(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_icr_low(struct vapic *a, const struct reg_io *io)
 {
-	(void)offset, (void)now;
-	return vapic_icr_write_low(a, value, fx);
+	return vapic_icr_write_low(a, io->value, io->fx);
 }
 
 /* While disabled the mask cannot be lifted. Remote IRR goes when the pin turns to edge. */
@@ -114,33 +102,18 @@ static u32 lvt_value(const struct vapic *a, u32 offset, u32 value)
 	return apic_enabled(a) ? value : value | APIC_LVT_MASKED;
 }
 
-u32 write_lvt(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_lvt(struct vapic *a, const struct reg_io *io)
 {
-	(void)now, (void)fx;
-	a->reg[offset / 4] = lvt_value(a, offset, value);
+	a->reg[io->offset / 4] = lvt_value(a, io->offset, io->value);
 	return VAPIC_OK;
 }
 
-u32 write_lvt_timer(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_lvt_timer(struct vapic *a, const struct reg_io *io)
 {
-	(void)now, (void)fx;
-	return timer_set_lvt(a, lvt_value(a, offset, value));
+	return timer_set_lvt(a, lvt_value(a, io->offset, io->value));
 }
 
-u32 write_tmict(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
+u32 write_self_ipi(struct vapic *a, const struct reg_io *io)
 {
-	(void)offset, (void)fx;
-	return timer_set_count(a, value, now);
-}
-
-u32 write_tdcr(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
-{
-	(void)offset, (void)fx;
-	return timer_set_divisor(a, value, now);
-}
-
-u32 write_self_ipi(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx)
-{
-	(void)offset, (void)now;
-	return vapic_self_ipi(a, value, fx);
+	return vapic_self_ipi(a, io->value, io->fx);
 }

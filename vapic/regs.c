@@ -70,15 +70,18 @@ u32 reg_writable(const struct vapic *a, const struct reg *r)
 
 u32 reg_read(const struct vapic *a, const struct reg *r, u32 offset, u64 now)
 {
-	return r->read != NULL ? r->read(a, offset, now) : a->reg[offset / 4];
+	const struct reg_io io = { .offset = offset, .now = now };
+
+	return r->read != NULL ? r->read(a, &io) : a->reg[offset / 4];
 }
 
 u32 reg_write(struct vapic *a, const struct reg *r, u32 offset, u32 value, u64 now,
               struct vapic_effects *fx)
 {
-	value &= reg_writable(a, r);
+	const struct reg_io io = { offset, value & reg_writable(a, r), now, fx };
+
 	if (r->write != NULL)
-		return r->write(a, offset, value, now, fx);
-	a->reg[offset / 4] = value;
+		return r->write(a, &io);
+	a->reg[offset / 4] = io.value;
 	return VAPIC_OK;
 }

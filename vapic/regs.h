@@ -17,13 +17,18 @@ enum reg_access {
 	MSR_W = 8, /* WRMSR works, else #GP */
 };
 
-/*
- * A write's side effect. The value is already cut down to the row's writable bits. Returns VAPIC_*
- * bits, GP never: all checks come before.
- */
-typedef u32 reg_write_fn(struct vapic *a, u32 offset, u32 value, u64 now, struct vapic_effects *fx);
+/* One access to a register. */
+struct reg_io {
+	u32 offset;
+	u32 value; /* write: already cut down to the row's writable bits */
+	u64 now;
+	struct vapic_effects *fx; /* write: what is to be done */
+};
+
+/* A write's side effect. Returns VAPIC_* bits, GP never: all checks come before. */
+typedef u32 reg_write_fn(struct vapic *a, const struct reg_io *io);
 /* A value that is computed instead of stored. */
-typedef u32 reg_read_fn(const struct vapic *a, u32 offset, u64 now);
+typedef u32 reg_read_fn(const struct vapic *a, const struct reg_io *io);
 
 struct reg {
 	const char *name; /* NULL: reserved */
@@ -51,9 +56,6 @@ reg_write_fn write_tpr, write_eoi, write_ldr, write_dfr, write_svr, write_esr, w
 reg_read_fn read_apr, read_ppr, read_isr, read_irr, read_tmcct;
 
 /* The timer's registers, in timer.c. The setters return VAPIC_* bits. */
-u32 timer_count(const struct vapic *a, u64 now);
-u32 timer_set_count(struct vapic *a, u32 count, u64 now);
-u32 timer_set_divisor(struct vapic *a, u32 dcr, u64 now);
 u32 timer_set_lvt(struct vapic *a, u32 entry);
 u64 timer_deadline_read(const struct vapic *a);
 u32 timer_deadline_write(struct vapic *a, u64 value);

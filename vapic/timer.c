@@ -38,7 +38,7 @@ static u64 ticks_left(const struct vapic *a, u64 now)
 	return a->timer_period - (now - a->timer_due) % a->timer_period;
 }
 
-u32 timer_count(const struct vapic *a, u64 now)
+static u32 count_left(const struct vapic *a, u64 now)
 {
 	u64 divisor = BIT(a->timer_shift);
 	u64 count = (ticks_left(a, now) >> a->timer_shift) +
@@ -48,26 +48,32 @@ u32 timer_count(const struct vapic *a, u64 now)
 	return (u32)MIN(count, (u64)a->reg[APIC_TMICT / 4]);
 }
 
-u32 timer_set_count(struct vapic *a, u32 count, u64 now)
+u32 read_tmcct(const struct vapic *a, const struct reg_io *io)
+{
+	return count_left(a, io->now);
+}
+
+u32 write_tmict(struct vapic *a, const struct reg_io *io)
 {
 	if (timer_mode(a) >= APIC_TIMER_DEADLINE) {
 		/* Ignored, and 0 it was; a processor that stores by itself has not ignored it. */
 		a->reg[APIC_TMICT / 4] = 0;
 		return VAPIC_OK;
 	}
-	a->reg[APIC_TMICT / 4] = count;
+	a->reg[APIC_TMICT / 4] = io->value;
 	timer_stop(a);
-	if (count != 0) {
-		a->timer_period = (u64)count << a->timer_shift;
-		a->timer_due = add_capped(now, a->timer_period);
+	if (io->value != 0) {
+		a->timer_period = (u64)io->value << a->timer_shift;
+		a->timer_due = add_capped(io->now, a->timer_period);
 	}
 	return VAPIC_TIMER;
 }
 
 /* The count goes on from where it is, at the new rate. An expiry not yet taken stays due. */
-u32 timer_set_divisor(struct vapic *a, u32 dcr, u64 now)
+u32 write_tdcr(struct vapic *a, const struct reg_io *io)
 {
-	u64 left = timer_count(a, now);
+	u64 left = count_left(a, io->now);
+	u32 dcr = io->value;
 
 	a->reg[APIC_TDCR / 4] = dcr;
 	/* Bits 3,1,0: 000 is 2, 001 is 4 ... 110 is 128, 111 is 1. */
@@ -75,8 +81,8 @@ u32 timer_set_divisor(struct vapic *a, u32 dcr, u64 now)
 	if (a->timer_period == 0 || timer_mode(a) >= APIC_TIMER_DEADLINE)
 		return VAPIC_OK;
 	a->timer_period = (u64)a->reg[APIC_TMICT / 4] << a->timer_shift;
-	if (now < a->timer_due)
-		a->timer_due = add_capped(now, left << a->timer_shift);
+	if (io->now < a->timer_due)
+		a->timer_due = add_capped(io->now, left << a->timer_shift);
 	return VAPIC_TIMER;
 }
 
