@@ -79,9 +79,7 @@ static void eoi_exits(const struct vcpu *vcpu)
 
 void apicv_resync(struct vcpu *vcpu)
 {
-	u32 offered = vapic_hand_over(vcpu->apic); /* and more: the whole status */
-
-	(void)offered;
+	(void)!vapic_hand_over(vcpu->apic); /* what is offered, and more: the whole status */
 	vmx_apicv_status(vapic_interrupt_status(vcpu->apic));
 	eoi_exits(vcpu);
 }

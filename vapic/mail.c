@@ -68,12 +68,9 @@ static NOINLINE u32 take_events(struct vapic *a)
 {
 	u32 events = atomic_swap(&a->mail.events, 0);
 
-	if (events & VAPIC_EV_ILLEGAL) {
-		/* SELF is implied: the caller of a pull looks at IRR next. */
-		u32 todo = esr_log(a, APIC_ESR_RECEIVE_ILLEGAL);
-
-		(void)todo;
-	}
+	/* SELF is implied: the caller of a pull looks at IRR next. */
+	if (events & VAPIC_EV_ILLEGAL)
+		(void)!esr_log(a, APIC_ESR_RECEIVE_ILLEGAL);
 	return events & ~(u32)VAPIC_EV_ILLEGAL;
 }
 

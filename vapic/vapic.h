@@ -297,13 +297,6 @@ static ALWAYS_INLINE u64 vapic_cr8(const struct vapic *a)
 	return a->reg[0x80 / 4] >> 4 & 0xf;
 }
 
-/*
- * Owner. VT-x's TPR threshold: the priority class below which TPR must fall for a pending vector to
- * become deliverable, 0 if TPR is not what holds it back. Always at most TPR[7:4], as VM entry
- * asks.
- */
-u32 vapic_tpr_threshold(const struct vapic *a) MUST_USE;
-
 enum vapic_mode {
 	VAPIC_DISABLED,
 	VAPIC_XAPIC,
@@ -338,7 +331,7 @@ u32 vapic_msr_write(struct vapic *a, u32 msr, u64 value, u64 now,
 /*
  * Owner. For VT-x's APIC virtualisation, where the processor itself changes TPR, PPR, ISR and IRR
  * in reg[], and stores other registers before it tells. While it does, the summaries of ISR and IRR
- * are stale: vapic_next, vapic_accept, vapic_eoi, vapic_eoi_skippable and vapic_tpr_threshold want
+ * are stale: vapic_next, vapic_accept, vapic_eoi and vapic_eoi_skippable want
  * vapic_adopt first. All else may be called at any time; what it adds to IRR, vapic_hand_over says.
  *
  * apic_write: an APIC-write exit. The register at `offset` holds what the guest wrote (the ICR of

@@ -26,15 +26,12 @@ bool vapic_vm_setup(struct vapic_vm *vm)
 
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp)
 {
-	u32 todo;
-
 	if (index >= vm->count || id >= vm->ids)
 		return false;
 	if (vm->apic[index] != NULL || vm->index[id] != VAPIC_NONE)
 		return false;
 	*a = (struct vapic){ .vm = vm, .index = index, .id = id };
-	todo = vapic_reset(a, bsp);
-	(void)todo;
+	(void)!vapic_reset(a, bsp);
 	vm->apic[index] = a;
 	vm->index[id] = (u16)index;
 	vm->scattered |= id != index;

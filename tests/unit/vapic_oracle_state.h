@@ -138,18 +138,6 @@ static UNUSED int o_next(const struct oapic *o)
 	return v;
 }
 
-static UNUSED u32 o_threshold(const struct oapic *o)
-{
-	struct oapic lower = *o;
-	int v = o_highest(o->irr);
-
-	/* Held back, and it would not be if TPR were 0? */
-	if (v < 0 || o_next(o) >= 0)
-		return 0;
-	lower.tpr = 0;
-	return o_next(&lower) >= 0 ? (u32)v / 16 : 0;
-}
-
 static UNUSED u32 o_error(struct oapic *o, u32 bit)
 {
 	o->errors |= bit;
