@@ -47,16 +47,10 @@ static void dump_segments(struct vcpu_dump *dump)
 
 static void dump_code(const struct vcpu *vcpu, struct vcpu_dump *dump)
 {
-	const struct walk_state state = {
-		.cr0 = vmcs_read(VMCS_GUEST_CR0),
-		.cr3 = dump->cr3,
-		.cr4 = vmcs_read(VMCS_GUEST_CR4),
-		.efer = dump->efer,
-		.physical_mask = vcpu->vm->physical_mask,
-	};
+	const struct walk_state state = guest_walk_state(vcpu);
 	struct insn_bytes bytes;
 
-	if (walk_fetch(&vcpu->vmx.memory, &state, dump->rip + dump->segment[1][1], &bytes)
+	if (walk_fetch(&vcpu->vmx.memory, &state, dump->rip + dump->segment[1][1], &bytes, NULL)
 	            .outcome == WALK_DONE)
 		memcpy(dump->code, bytes.byte, bytes.count);
 }

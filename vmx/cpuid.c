@@ -17,9 +17,10 @@ enum when {
 	IF_AVX512,
 };
 
-enum reg { EAX, EBX, ECX, EDX };
+enum reg { EAX, EBX, ECX, EDX, ALL };
 
-/* Bits of one register of one leaf: those that pass from the host, those that are set anyway. */
+/* Bits of one register of one leaf, or of all four: those that pass from the host, those that are
+ * set anyway. */
 struct mask {
 	u32 leaf;
 	u8 subleaf, reg, when;
@@ -50,10 +51,7 @@ static const struct mask masks[] = {
 	{ 1, 0, EDX, ALWAYS, BITS(8, 0) | B(11) | BITS(17, 12) | B(19) | BITS(27, 23), 0 },
 	{ 1, 0, EDX, IF_SMP, 0, B(28) },
 
-	{ 2, 0, EAX, ALWAYS, ~0u, 0 }, /* cache descriptors */
-	{ 2, 0, EBX, ALWAYS, ~0u, 0 },
-	{ 2, 0, ECX, ALWAYS, ~0u, 0 },
-	{ 2, 0, EDX, ALWAYS, ~0u, 0 },
+	{ 2, 0, ALL, ALWAYS, ~0u, 0 }, /* cache descriptors */
 
 	{ 6, 0, EAX, ALWAYS, 0, B(2) }, /* ARAT: the APIC timer never stops */
 
@@ -83,18 +81,9 @@ static const struct mask masks[] = {
 	{ 0x80000001, 0, ECX, ALWAYS, B(0) | B(5) | B(8), 0 },        /* LAHF LZCNT PREFETCHW */
 	{ 0x80000001, 0, EDX, ALWAYS, B(20) | B(26) | B(29), B(11) }, /* NX 1G LM; SYSCALL */
 	{ 0x80000001, 0, EDX, IF_RDTSCP, B(27), 0 },
-	{ 0x80000002, 0, EAX, ALWAYS, ~0u, 0 }, /* brand string */
-	{ 0x80000002, 0, EBX, ALWAYS, ~0u, 0 },
-	{ 0x80000002, 0, ECX, ALWAYS, ~0u, 0 },
-	{ 0x80000002, 0, EDX, ALWAYS, ~0u, 0 },
-	{ 0x80000003, 0, EAX, ALWAYS, ~0u, 0 },
-	{ 0x80000003, 0, EBX, ALWAYS, ~0u, 0 },
-	{ 0x80000003, 0, ECX, ALWAYS, ~0u, 0 },
-	{ 0x80000003, 0, EDX, ALWAYS, ~0u, 0 },
-	{ 0x80000004, 0, EAX, ALWAYS, ~0u, 0 },
-	{ 0x80000004, 0, EBX, ALWAYS, ~0u, 0 },
-	{ 0x80000004, 0, ECX, ALWAYS, ~0u, 0 },
-	{ 0x80000004, 0, EDX, ALWAYS, ~0u, 0 },
+	{ 0x80000002, 0, ALL, ALWAYS, ~0u, 0 }, /* brand string */
+	{ 0x80000003, 0, ALL, ALWAYS, ~0u, 0 },
+	{ 0x80000004, 0, ALL, ALWAYS, ~0u, 0 },
 	{ 0x80000006, 0, ECX, ALWAYS, ~0u, 0 },  /* L2 */
 	{ 0x80000007, 0, EDX, ALWAYS, B(8), 0 }, /* invariant TSC */
 };
@@ -165,8 +154,10 @@ static void apply_masks(struct cpuid_table *t, const struct cpuid_config *c)
 		if (!counts(m->when, c))
 			continue;
 		host = host_leaf(c, m->leaf, m->subleaf);
-		*reg_of(&row_of(t, m->leaf, m->subleaf)->value,
-		        m->reg) |= (*reg_of(&host, m->reg) & m->pass) | m->set;
+		for (unsigned int r = EAX; r < ALL; r++)
+			if (m->reg == r || m->reg == ALL)
+				*reg_of(&row_of(t, m->leaf, m->subleaf)->value,
+				        r) |= (*reg_of(&host, r) & m->pass) | m->set;
 	}
 }
 

@@ -66,12 +66,6 @@ struct cpuid_config {
 
 void cpuid_build(struct cpuid_table *table, const struct cpuid_config *config);
 
-/* The bits of CR4 that the guest may set. */
-static inline u64 cpuid_cr4_allowed(const struct cpuid_table *table)
-{
-	return table->cr4;
-}
-
 /*
  * The row for EAX, ECX. If row->patch is not 0, the value is to be copied and patched. Rows live as
  * long as the table.

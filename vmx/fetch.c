@@ -2,8 +2,6 @@
 /* pure: also compiled on the host */
 #include "vmx/fetch.h"
 
-#include "hv/base/bits.h"
-
 static ALWAYS_INLINE u64 load(const void *at)
 {
 	u64 value;
@@ -63,7 +61,7 @@ static NOINLINE const struct insn *fetch_anew(struct fetch_entry *e,
 	struct insn_bytes bytes;
 
 	e->code = NULL;
-	*walk = walk_fetch_traced(memory, s, linear, &bytes, &trace);
+	*walk = walk_fetch(memory, s, linear, &bytes, &trace);
 	if (walk->outcome != WALK_DONE || !insn_decode(&e->insn, &bytes, mode))
 		return NULL;
 	/* What may span pages, or has a fifth level, is not remembered. */

@@ -17,26 +17,15 @@ enum slot {
 };
 static_assert(SLOTS <= MSR_SLOTS, "struct msr_file is too small");
 
-#define GUEST(number, name)                                                                        \
+#define ROW(number, name, class, slot, writable, value)                                            \
 	{                                                                                          \
-		name, number, MSR_GUEST, 0, ~0ull, 0                                               \
+		name, number, class, slot, writable, value                                         \
 	}
-#define FIXED(number, name, value)                                                                 \
-	{                                                                                          \
-		name, number, MSR_FIXED, 0, 0, value                                               \
-	}
-#define IGNORED(number, name, value)                                                               \
-	{                                                                                          \
-		name, number, MSR_IGNORED, 0, ~0ull, value                                         \
-	}
-#define KEPT(number, name, slot, may, value)                                                       \
-	{                                                                                          \
-		name, number, MSR_KEPT, slot, may, value                                           \
-	}
-#define CALLER(number, name, may)                                                                  \
-	{                                                                                          \
-		name, number, MSR_CALLER, 0, may, 0                                                \
-	}
+#define GUEST(number, name)                  ROW(number, name, MSR_GUEST, 0, ~0ull, 0)
+#define FIXED(number, name, value)           ROW(number, name, MSR_FIXED, 0, 0, value)
+#define IGNORED(number, name, value)         ROW(number, name, MSR_IGNORED, 0, ~0ull, value)
+#define KEPT(number, name, slot, may, value) ROW(number, name, MSR_KEPT, slot, may, value)
+#define CALLER(number, name, may)            ROW(number, name, MSR_CALLER, 0, may, 0)
 
 /* Memory types are 3 bits wide; which of them are reserved is left to who believes in them. */
 #define MTRR_RANGE(n)                                                                              \

@@ -207,8 +207,8 @@ static bool append(const struct guest_memory *memory, gpa_t gpa, u32 n, struct i
 	return true;
 }
 
-struct walk walk_fetch_traced(const struct guest_memory *memory, const struct walk_state *s,
-                              u64 linear, struct insn_bytes *bytes, struct walk_trace *trace)
+struct walk walk_fetch(const struct guest_memory *memory, const struct walk_state *s, u64 linear,
+                       struct insn_bytes *bytes, struct walk_trace *trace)
 {
 	struct walk walk = walk_traced(memory, s, linear, WALK_FETCH, trace), second;
 	u32 left = (u32)(PAGE_SIZE - (linear & PAGE_MASK));
@@ -225,13 +225,7 @@ struct walk walk_fetch_traced(const struct guest_memory *memory, const struct wa
 	if (!(s->efer & EFER_LMA))
 		next &= 0xffffffff;
 	second = walk_translate(memory, s, next, WALK_FETCH);
-	if (second.outcome != WALK_DONE || !append(memory, second.gpa, INSN_MAX - left, bytes))
-		return walk; /* the first page's bytes may be enough */
+	/* Where that fails the first page's bytes may be enough. */
+	(void)(second.outcome == WALK_DONE && append(memory, second.gpa, INSN_MAX - left, bytes));
 	return walk;
-}
-
-struct walk walk_fetch(const struct guest_memory *memory, const struct walk_state *s, u64 linear,
-                       struct insn_bytes *bytes)
-{
-	return walk_fetch_traced(memory, s, linear, bytes, NULL);
 }

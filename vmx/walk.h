@@ -80,14 +80,10 @@ struct insn_bytes {
  * Fetches up to 15 bytes at `linear` (CS base added, cut to 32 bits outside 64-bit mode), over a
  * page boundary too. Where only the second page cannot be had, fewer bytes are there: an
  * instruction that fits in them is whole. Outcome and error are those of the first page;
- * WALK_UNREACHABLE also when the code lies outside guest memory.
+ * WALK_UNREACHABLE also when the code lies outside guest memory. The trace, NULL for none, is that
+ * of the first page.
  */
 MUST_USE struct walk walk_fetch(const struct guest_memory *memory, const struct walk_state *state,
-                                u64 linear, struct insn_bytes *bytes);
-
-/* The same; the trace is that of the first page. */
-MUST_USE struct walk walk_fetch_traced(const struct guest_memory *memory,
-                                       const struct walk_state *state, u64 linear,
-                                       struct insn_bytes *bytes, struct walk_trace *trace);
+                                u64 linear, struct insn_bytes *bytes, struct walk_trace *trace);
 
 #endif

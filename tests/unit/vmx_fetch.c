@@ -15,7 +15,7 @@ START_TEST(fetch_crosses_pages)
 	for (u32 left = 1; left <= 20; left++) {
 		u64 linear = PAGE_SIZE - left;
 
-		walk = walk_fetch(&memory, &long_mode, linear, &bytes);
+		walk = walk_fetch(&memory, &long_mode, linear, &bytes, NULL);
 		ck_assert_uint_eq(walk.outcome, WALK_DONE);
 		ck_assert_uint_eq(walk.gpa.raw, 0x6000 + linear);
 		ck_assert_uint_eq(bytes.count, 15);
@@ -36,19 +36,19 @@ START_TEST(fetch_ends_where_pages_end)
 	struct walk walk;
 
 	small_tables();
-	walk = walk_fetch(&memory, &long_mode, 0x1ffd, &bytes);
+	walk = walk_fetch(&memory, &long_mode, 0x1ffd, &bytes, NULL);
 	ck_assert(walk.outcome == WALK_DONE && bytes.count == 3);
-	walk = walk_fetch(&memory, &long_mode, 0x2000, &bytes);
+	walk = walk_fetch(&memory, &long_mode, 0x2000, &bytes, NULL);
 	ck_assert(walk.outcome == WALK_PAGE_FAULT && bytes.count == 0);
 	ck_assert_uint_eq(walk.error, 1u << 4);
-	walk = walk_fetch(&memory, &flat, sizeof(ram) - 4, &bytes);
+	walk = walk_fetch(&memory, &flat, sizeof(ram) - 4, &bytes, NULL);
 	ck_assert(walk.outcome == WALK_DONE && bytes.count == 4);
-	walk = walk_fetch(&memory, &flat, sizeof(ram), &bytes);
+	walk = walk_fetch(&memory, &flat, sizeof(ram), &bytes, NULL);
 	ck_assert(walk.outcome == WALK_UNREACHABLE && bytes.count == 0);
-	walk = walk_fetch(&memory, &flat, 0xfffffffe, &bytes);
+	walk = walk_fetch(&memory, &flat, 0xfffffffe, &bytes, NULL);
 	ck_assert_uint_eq(walk.outcome, WALK_UNREACHABLE);
 	put(0x4008, 1ul << 30 | 3); /* the second page's frame is not memory */
-	walk = walk_fetch(&memory, &long_mode, 0xffe, &bytes);
+	walk = walk_fetch(&memory, &long_mode, 0xffe, &bytes, NULL);
 	ck_assert(walk.outcome == WALK_DONE && bytes.count == 2);
 }
 END_TEST
@@ -64,7 +64,7 @@ static void same_as_plain(struct fetch_memory *remembered, const struct walk_sta
 	struct insn expected;
 	bool known;
 
-	plain = walk_fetch(&memory, s, linear, &bytes);
+	plain = walk_fetch(&memory, s, linear, &bytes, NULL);
 	known = plain.outcome == WALK_DONE && insn_decode(&expected, &bytes, mode);
 	ck_assert_msg((insn != NULL) == known, "linear %lx: %d, expected %d", linear, insn != NULL,
 	              known);
@@ -244,7 +244,7 @@ START_TEST(fetch_wraps_at_4g)
 	put(0x1018, 0x5001);
 	put(0x5ff8, 0x7003);
 	put(0x7ff8, 0xa003);
-	ck_assert_uint_eq(walk_fetch(&memory, &s, 0xfffffffd, &bytes).gpa.raw, 0xaffd);
+	ck_assert_uint_eq(walk_fetch(&memory, &s, 0xfffffffd, &bytes, NULL).gpa.raw, 0xaffd);
 	ck_assert_uint_eq(bytes.count, 15);
 	ck_assert(bytes.byte[2] == 0x00 && bytes.byte[3] == 0x00 && bytes.byte[4] == 0x01);
 }
