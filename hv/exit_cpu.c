@@ -69,7 +69,7 @@ static bool change_paging(struct vcpu *vcpu, u64 value)
 		return false;
 	if (!on && (vmcs_read32(VMCS_GUEST_CS_ACCESS) & ACCESS_L) != 0)
 		return false;
-	vmx_write_efer(&vcpu->vmx, on ? efer | EFER_LMA : efer & ~EFER_LMA);
+	vmx_write_efer(on ? efer | EFER_LMA : efer & ~EFER_LMA);
 	return true;
 }
 

@@ -69,14 +69,14 @@ static void move_tsc(struct vcpu *vcpu, u64 by)
 }
 
 /* LME only while paging is off; LMA is the processor's to set (SDM 3A 2.2.1). */
-static bool write_efer(struct vcpu *vcpu, u64 value)
+static bool write_efer(u64 value)
 {
 	u64 old = vmcs_read64(VMCS_GUEST_EFER);
 	bool paging = (vmx_read_cr0() & CR0_PG) != 0;
 
 	if (paging && ((old ^ value) & EFER_LME) != 0)
 		return false;
-	vmx_write_efer(&vcpu->vmx, (value & ~EFER_LMA) | (old & EFER_LMA));
+	vmx_write_efer((value & ~EFER_LMA) | (old & EFER_LMA));
 	if (((old ^ value) & EFER_NXE) != 0)
 		vmx_flush_vpid();
 	return true;
@@ -92,7 +92,7 @@ static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
 		move_tsc(vcpu, value - vcpu->tsc_offset);
 		return true;
 	case IA32_EFER:
-		return write_efer(vcpu, value);
+		return write_efer(value);
 	default:
 		return pv_msr_write(vcpu, msr, value);
 	}

@@ -269,7 +269,6 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 		.caps = machine_caps(),
 		.ept = vm->ept.root,
 		.vpid = (u16)(vm->id * MAX_VCPUS + vcpu->index + 1),
-		.tsc_offset = 0,
 		.msr_bitmap = vm->msr_bitmap,
 		.io_bitmaps = machine_io_bitmaps(),
 		.apic_page = (vm->config.features & VM_APIC_PAGE) != 0 ? vm->apic_page : HPA(0),

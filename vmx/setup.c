@@ -40,17 +40,10 @@ static void write_host(struct vmx_vcpu *vcpu, const struct vmx_host *host)
 	vmcs_write16(VMCS_HOST_SS, host->data);
 	vmcs_write16(VMCS_HOST_DS, host->data);
 	vmcs_write16(VMCS_HOST_ES, host->data);
-	vmcs_write16(VMCS_HOST_FS, 0);
-	vmcs_write16(VMCS_HOST_GS, 0);
 	vmcs_write16(VMCS_HOST_TR, host->tss);
-	vmcs_write(VMCS_HOST_FS_BASE, 0);
-	vmcs_write(VMCS_HOST_GS_BASE, 0);
 	vmcs_write(VMCS_HOST_TR_BASE, host->tss_base);
 	vmcs_write(VMCS_HOST_GDTR_BASE, host->gdt_base);
 	vmcs_write(VMCS_HOST_IDTR_BASE, idt_base());
-	vmcs_write32(VMCS_HOST_SYSENTER_CS, 0);
-	vmcs_write(VMCS_HOST_SYSENTER_ESP, 0);
-	vmcs_write(VMCS_HOST_SYSENTER_EIP, 0);
 	vmcs_write64(VMCS_HOST_EFER, rdmsr(IA32_EFER));
 	vmcs_write64(VMCS_HOST_PAT, rdmsr(IA32_PAT));
 	vmcs_write(VMCS_HOST_RSP, (u64)(uintptr_t)&vcpu->gpr[ARRAY_SIZE(vcpu->gpr)]);
@@ -87,16 +80,9 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write32(VMCS_EXIT_CONTROLS, exit);
 	vmcs_write32(VMCS_ENTRY_CONTROLS, caps->control[CONTROL_ENTRY]);
 	vmcs_write32(VMCS_EXCEPTION_BITMAP, TRAPPED_EXCEPTIONS);
-	vmcs_write32(VMCS_PAGE_FAULT_ERROR_MASK, 0);
-	vmcs_write32(VMCS_PAGE_FAULT_ERROR_MATCH, 0);
-	vmcs_write32(VMCS_CR3_TARGET_COUNT, 0);
-	vmcs_write32(VMCS_EXIT_MSR_STORE_COUNT, 0);
-	vmcs_write32(VMCS_EXIT_MSR_LOAD_COUNT, 0);
-	vmcs_write32(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
 	vmcs_write64(VMCS_MSR_BITMAP, config->msr_bitmap.raw);
 	vmcs_write64(VMCS_IO_BITMAP_A, config->io_bitmaps.raw);
 	vmcs_write64(VMCS_IO_BITMAP_B, config->io_bitmaps.raw + PAGE_SIZE);
-	vmcs_write64(VMCS_TSC_OFFSET, config->tsc_offset);
 	vmcs_write64(VMCS_EPTP, config->ept.raw | caps->eptp_flags);
 	if ((secondary & SECONDARY_VPID) != 0)
 		vmcs_write16(VMCS_VPID, config->vpid);
@@ -108,30 +94,41 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write32(VMCS_PREEMPTION_TIMER, ~0u);
 }
 
-/* What no start state (vmx/start.h) touches. */
-static void write_guest(void)
-{
-	vmcs_write64(VMCS_GUEST_DEBUGCTL, 0);
-	vmcs_write64(VMCS_GUEST_PAT, 0x0007040600070406ull);
-	vmcs_write32(VMCS_GUEST_SYSENTER_CS, 0);
-	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
-	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
-}
+/* What is 0 from the beginning; of the guest, what no start state (vmx/start.h) touches. */
+static const u16 zero_fields[] = {
+	VMCS_HOST_FS,
+	VMCS_HOST_GS,
+	VMCS_HOST_FS_BASE,
+	VMCS_HOST_GS_BASE,
+	VMCS_HOST_SYSENTER_CS,
+	VMCS_HOST_SYSENTER_ESP,
+	VMCS_HOST_SYSENTER_EIP,
+	VMCS_PAGE_FAULT_ERROR_MASK,
+	VMCS_PAGE_FAULT_ERROR_MATCH,
+	VMCS_CR3_TARGET_COUNT,
+	VMCS_EXIT_MSR_STORE_COUNT,
+	VMCS_EXIT_MSR_LOAD_COUNT,
+	VMCS_ENTRY_MSR_LOAD_COUNT,
+	VMCS_TSC_OFFSET,
+	VMCS_GUEST_DEBUGCTL,
+	VMCS_GUEST_SYSENTER_CS,
+	VMCS_GUEST_SYSENTER_ESP,
+	VMCS_GUEST_SYSENTER_EIP,
+};
 
 bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
                     const struct vmx_host *host)
 {
 	*(u32 *)hpa_to_ptr(vcpu->vmcs) = config->caps->revision;
 	vcpu->caps = config->caps;
-	vcpu->vpid = config->vpid;
-	vcpu->msr_bitmap = config->msr_bitmap;
-	vcpu->launched = 0;
 	vcpu->pending_interrupt = PENDING_INTERRUPT;
 	if (!vmcs_clear(vcpu->vmcs) || !vmcs_load(vcpu->vmcs))
 		return false;
 	write_controls(vcpu, config);
 	write_host(vcpu, host);
-	write_guest();
+	for (unsigned int i = 0; i < ARRAY_SIZE(zero_fields); i++)
+		vmcs_write_raw(zero_fields[i], 0);
+	vmcs_write64(VMCS_GUEST_PAT, 0x0007040600070406ull);
 	vmx_state_reset(&vcpu->state);
 	return true;
 }
@@ -167,11 +164,10 @@ void vmx_write_cr4(struct vmx_vcpu *vcpu, u64 value)
 	vmcs_write(VMCS_GUEST_CR4, vmx_caps_guest_cr4(vcpu->caps, value));
 }
 
-void vmx_write_efer(struct vmx_vcpu *vcpu, u64 value)
+void vmx_write_efer(u64 value)
 {
 	u32 entry = vmcs_read32(VMCS_ENTRY_CONTROLS) & ~ENTRY_GUEST_64;
 
-	(void)vcpu;
 	vmcs_write64(VMCS_GUEST_EFER, value);
 	vmcs_write32(VMCS_ENTRY_CONTROLS, (value & EFER_LMA) != 0 ? entry | ENTRY_GUEST_64 : entry);
 }

@@ -26,7 +26,6 @@ struct vmx_config {
 	const struct vmx_caps *caps;
 	hpa_t ept; /* root of the tree */
 	u16 vpid;  /* not 0; unique on the machine */
-	u64 tsc_offset;
 	hpa_t msr_bitmap;
 	hpa_t io_bitmaps; /* two frames in a row */
 	hpa_t apic_page;  /* raw 0: no "virtualise APIC accesses" */
@@ -47,7 +46,7 @@ void vmx_write_cr0(struct vmx_vcpu *vcpu, u64 value);
 void vmx_write_cr4(struct vmx_vcpu *vcpu, u64 value);
 
 /* EFER, with the entry control that must agree with its LMA bit. */
-void vmx_write_efer(struct vmx_vcpu *vcpu, u64 value);
+void vmx_write_efer(u64 value);
 
 /* Bits of CR0 that exit: VT-x holds them at 1, or entry leaves them alone. */
 #define GUEST_CR0_OWNED (CR0_NE | CR0_NW | CR0_CD)

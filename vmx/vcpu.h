@@ -50,10 +50,8 @@ struct vmx_vcpu {
 	u32 pending_interrupt; /* PENDING_INTERRUPT; PENDING_VIRTUAL if the processor delivers */
 	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
 	u32 apic;              /* enum vmx_apic */
-	u16 vpid;
-	bool timer_goes_on; /* the preemption timer keeps its count over exits */
+	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
 	hpa_t vmcs;
-	hpa_t msr_bitmap; /* the VM's */
 	const struct vmx_caps *caps;
 	struct guest_memory memory; /* of the VM: one run from gpa 0 */
 	struct vmx_guest_state state;
