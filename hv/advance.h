@@ -10,11 +10,11 @@
 static ALWAYS_INLINE void vcpu_advance_by(u64 length)
 {
 	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-	u32 shadows = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
 
 	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + length);
-	if (unlikely((interruptibility & shadows) != 0))
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~shadows);
+	if (unlikely((interruptibility & INTERRUPTIBILITY_SHADOWS) != 0))
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+		             interruptibility & ~INTERRUPTIBILITY_SHADOWS);
 }
 
 static ALWAYS_INLINE void vcpu_advance(void)

@@ -29,12 +29,6 @@ NORETURN void exit_hlt(struct vcpu *vcpu)
 	vcpu_run(vcpu);
 }
 
-static NORETURN void protection_fault(struct vcpu *vcpu)
-{
-	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-	vcpu_resume_guest(vcpu);
-}
-
 /* ---- control registers ---- */
 
 /* Paging in PAE mode begins: the processor takes the four PDPTEs from the VMCS at the next entry.
@@ -144,7 +138,7 @@ NORETURN void exit_cr_access(struct vcpu *vcpu)
 		break;
 	}
 	if (!done)
-		protection_fault(vcpu);
+		exit_protected(vcpu);
 	vcpu_advance();
 	vcpu_resume_guest(vcpu);
 }
@@ -155,7 +149,7 @@ NORETURN void exit_xsetbv(struct vcpu *vcpu)
 
 	/* The processor has checked CPL and CR4.OSXSAVE before it exits. */
 	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
-		protection_fault(vcpu);
+		exit_protected(vcpu);
 	xsetbv(0, value);
 	vcpu_advance();
 	vcpu_resume_guest(vcpu);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits for memory and ports. */
 #include "hv/apicv.h"
-#include "hv/base/bits.h"
 #include "hv/exits.h"
 #include "hv/guest.h"
 #include "hv/message.h"
@@ -20,17 +19,23 @@ static NORETURN void after_access(struct vcpu *vcpu)
 	vcpu_resume_guest(vcpu);
 }
 
+/* Ends the VM unless this is a plain access to data, which no event's delivery made. */
+static void insist(struct vcpu *vcpu, bool plain, u64 where)
+{
+	vmx_take_revectored(&vcpu->vmx);
+	if (plain && (vcpu->vmx.pending & PENDING_REVECTORED) == 0)
+		return;
+	vm_end(vcpu, END_UNREACHABLE, where);
+	vcpu_run(vcpu);
+}
+
 NORETURN void exit_ept_violation(struct vcpu *vcpu)
 {
 	struct ept_access access = ept_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 
-	vmx_take_revectored(&vcpu->vmx);
-	/* A fetch from nowhere, a page table that is nowhere, an event delivered to nowhere. */
-	if (access.fetch || !access.translated || (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
-		vm_end(vcpu, END_UNREACHABLE, gpa);
-		vcpu_run(vcpu);
-	}
+	/* Not a fetch from nowhere, nor a page table that is nowhere. */
+	insist(vcpu, !access.fetch && access.translated, gpa);
 	guest_mmio(vcpu, gpa);
 	after_access(vcpu);
 }
@@ -40,12 +45,7 @@ NORETURN void exit_apic_access(struct vcpu *vcpu)
 	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	struct apic_access access = apic_access_of(q);
 
-	vmx_take_revectored(&vcpu->vmx);
-	if (access.type > APIC_ACCESS_LINEAR_WRITE ||
-	    (vcpu->vmx.pending & PENDING_REVECTORED) != 0) {
-		vm_end(vcpu, END_UNREACHABLE, q);
-		vcpu_run(vcpu);
-	}
+	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, q);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
 	guest_mmio(vcpu, APIC_BASE_ADDRESS | access.offset);

@@ -27,8 +27,7 @@ static u64 guest_now(const struct vcpu *vcpu)
 static NORETURN void refuse(struct vcpu *vcpu)
 {
 	count(vcpu, EVENT_MSR_REFUSED);
-	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-	vcpu_resume_guest(vcpu);
+	exit_protected(vcpu);
 }
 
 /* ---- the APIC's ---- */

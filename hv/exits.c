@@ -5,10 +5,8 @@
 #include "hv/account.h"
 #include "hv/base/printk.h"
 #include "hv/cpu/crash.h"
-#include "hv/deliver.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
-#include "vmx/controls.h"
 #include "vmx/inject.h"
 #include "vmx/reasons.h"
 #include "vmx/vmcs.h"
@@ -21,15 +19,11 @@ static NORETURN void exit_triple_fault(struct vcpu *vcpu)
 	vcpu_run(vcpu);
 }
 
-static NORETURN void exit_interrupt_window(struct vcpu *vcpu)
+/* The guest can take an interrupt or an NMI now. Who of those still pending cannot opens its window
+ * again. */
+static NORETURN void exit_window(struct vcpu *vcpu)
 {
-	vmx_window_closed(&vcpu->vmx, PRIMARY_INTERRUPT_WINDOW);
-	vcpu_resume_guest(vcpu);
-}
-
-static NORETURN void exit_nmi_window(struct vcpu *vcpu)
-{
-	vmx_window_closed(&vcpu->vmx, PRIMARY_NMI_WINDOW);
+	vmx_windows_closed(&vcpu->vmx);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -40,7 +34,7 @@ static NORETURN void exit_undefined(struct vcpu *vcpu)
 	vcpu_resume_guest(vcpu);
 }
 
-static NORETURN void exit_protected(struct vcpu *vcpu)
+NORETURN void exit_protected(struct vcpu *vcpu)
 {
 	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
 	vcpu_resume_guest(vcpu);
@@ -61,77 +55,62 @@ static NORETURN void exit_preemption_timer(struct vcpu *vcpu)
 	vcpu_run(vcpu);
 }
 
-/* INIT is the host firmware's business; it stays pending, and we stay. */
-static NORETURN void exit_ignored(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	vcpu_resume_guest(vcpu);
-}
-
-/* A reason that nothing here asks for: the VM ends, with a dump. Entry failures (33, 34, 41) come
- * with bit 31 set, and so do not get here. */
-static NORETURN void exit_unknown(struct vcpu *vcpu)
-{
-	vm_end(vcpu, END_UNKNOWN_EXIT, vmcs_read32(VMCS_EXIT_REASON) & EXIT_REASON_BASIC);
-	vcpu_run(vcpu);
-}
-
 /* A range is all reasons from one to the other; those without a name are not assigned (SDM appendix
  * C). */
 const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_EXCEPTION_NMI] = exit_exception,
 	[VMX_EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
 	[VMX_EXIT_TRIPLE_FAULT] = exit_triple_fault,
-	[VMX_EXIT_INIT] = exit_ignored,
-	[VMX_EXIT_SIPI] = exit_ignored,
-	[VMX_EXIT_IO_SMI... VMX_EXIT_OTHER_SMI] = exit_unknown,
-	[VMX_EXIT_INTERRUPT_WINDOW] = exit_interrupt_window,
-	[VMX_EXIT_NMI_WINDOW] = exit_nmi_window,
-	[VMX_EXIT_TASK_SWITCH] = exit_unknown,
+	/* INIT is the host firmware's business; it stays pending, and we stay. */
+	[VMX_EXIT_INIT... VMX_EXIT_SIPI] = vcpu_resume_guest,
+	[VMX_EXIT_IO_SMI... VMX_EXIT_OTHER_SMI] = exit_refused,
+	[VMX_EXIT_INTERRUPT_WINDOW... VMX_EXIT_NMI_WINDOW] = exit_window,
+	[VMX_EXIT_TASK_SWITCH] = exit_refused,
 	[VMX_EXIT_CPUID] = exit_cpuid,
 	[VMX_EXIT_GETSEC] = exit_undefined,
 	[VMX_EXIT_HLT] = exit_hlt,
 	[VMX_EXIT_INVD] = exit_nothing_to_do,
-	[VMX_EXIT_INVLPG] = exit_unknown,
+	[VMX_EXIT_INVLPG] = exit_refused,
 	[VMX_EXIT_RDPMC] = exit_protected,
-	[VMX_EXIT_RDTSC] = exit_unknown,
+	[VMX_EXIT_RDTSC] = exit_refused,
 	[VMX_EXIT_RSM] = exit_undefined,
 	[VMX_EXIT_VMCALL] = exit_vmcall,
 	[VMX_EXIT_VMCLEAR... VMX_EXIT_VMXON] = exit_undefined,
 	[VMX_EXIT_CR_ACCESS] = exit_cr_access,
-	[VMX_EXIT_DR_ACCESS] = exit_unknown,
+	[VMX_EXIT_DR_ACCESS] = exit_refused,
 	[VMX_EXIT_IO] = exit_io,
 	[VMX_EXIT_RDMSR] = exit_rdmsr,
 	[VMX_EXIT_WRMSR] = exit_wrmsr,
-	[VMX_EXIT_BAD_GUEST_STATE... 35] = exit_unknown,
+	[VMX_EXIT_BAD_GUEST_STATE... 35] = exit_refused,
 	[VMX_EXIT_MWAIT] = exit_undefined,
-	[VMX_EXIT_MONITOR_TRAP... 38] = exit_unknown,
+	[VMX_EXIT_MONITOR_TRAP... 38] = exit_refused,
 	[VMX_EXIT_MONITOR] = exit_undefined,
 	[VMX_EXIT_PAUSE] = exit_nothing_to_do,
-	[VMX_EXIT_MACHINE_CHECK... VMX_EXIT_TPR_BELOW_THRESHOLD] = exit_unknown,
+	[VMX_EXIT_MACHINE_CHECK... VMX_EXIT_TPR_BELOW_THRESHOLD] = exit_refused,
 	[VMX_EXIT_APIC_ACCESS] = exit_apic_access,
 	[VMX_EXIT_VIRTUAL_EOI] = exit_virtual_eoi,
-	[VMX_EXIT_GDTR_IDTR... VMX_EXIT_LDTR_TR] = exit_unknown,
+	[VMX_EXIT_GDTR_IDTR... VMX_EXIT_LDTR_TR] = exit_refused,
 	[VMX_EXIT_EPT_VIOLATION] = exit_ept_violation,
-	[VMX_EXIT_EPT_MISCONFIGURATION] = exit_unknown,
+	[VMX_EXIT_EPT_MISCONFIGURATION] = exit_refused,
 	[VMX_EXIT_INVEPT] = exit_undefined,
-	[VMX_EXIT_RDTSCP] = exit_unknown,
+	[VMX_EXIT_RDTSCP] = exit_refused,
 	[VMX_EXIT_PREEMPTION_TIMER] = exit_preemption_timer,
 	[VMX_EXIT_INVVPID] = exit_undefined,
 	[VMX_EXIT_WBINVD] = exit_nothing_to_do,
 	[VMX_EXIT_XSETBV] = exit_xsetbv,
 	[VMX_EXIT_APIC_WRITE] = exit_apic_write,
-	[VMX_EXIT_RDRAND... VMX_EXIT_INVPCID] = exit_unknown,
+	[VMX_EXIT_RDRAND... VMX_EXIT_INVPCID] = exit_refused,
 	[VMX_EXIT_VMFUNC... VMX_EXIT_ENCLS] = exit_undefined,
-	[VMX_EXIT_RDSEED... VMX_EXIT_XRSTORS] = exit_unknown,
+	[VMX_EXIT_RDSEED... VMX_EXIT_XRSTORS] = exit_refused,
 	[VMX_EXIT_PCONFIG] = exit_undefined,
-	[VMX_EXIT_SPP] = exit_unknown,
+	[VMX_EXIT_SPP] = exit_refused,
 	[VMX_EXIT_UMWAIT... VMX_EXIT_TPAUSE] = exit_undefined,
-	[VMX_EXIT_LOADIWKEY... VMX_EXIT_WRMSRLIST] = exit_unknown,
+	[VMX_EXIT_LOADIWKEY... VMX_EXIT_WRMSRLIST] = exit_refused,
 };
 
 /* ---- dispatch ---- */
 
+/* A reason that nothing here asks for, or an entry that failed: the VM ends, with a dump. */
 NORETURN void exit_refused(struct vcpu *vcpu)
 {
 	u32 reason = vmcs_read32(VMCS_EXIT_REASON);

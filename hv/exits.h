@@ -14,8 +14,11 @@
 /* By basic exit reason. */
 extern const exit_handler exit_handlers[EXIT_REASONS];
 
-/* A reason that is in no table. */
+/* A reason that is in no table, or that nothing asked for. */
 NORETURN void exit_refused(struct vcpu *vcpu);
+
+/* #GP for what the guest did. */
+NORETURN void exit_protected(struct vcpu *vcpu);
 
 NORETURN void exit_cpuid(struct vcpu *vcpu);
 NORETURN void exit_hlt(struct vcpu *vcpu);

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmx/inject.h"
 
-#include "hv/base/x86.h"
-#include "vmx/controls.h"
 #include "vmx/vcpu.h"
-#include "vmx/vmcs.h"
 
 #define CONTRIBUTORY (BIT32(0) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13))
 #define WITH_ERROR                                                                                 \
 	(BIT32(8) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13) | BIT32(14) | BIT32(17))
-
-#define SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
 static u32 exception_info(u32 vector)
 {
@@ -90,57 +85,50 @@ static void window_open(struct vmx_vcpu *vcpu, u32 control)
 	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
 }
 
-void vmx_window_closed(struct vmx_vcpu *vcpu, u32 control)
+void vmx_windows_closed(struct vmx_vcpu *vcpu)
 {
-	vcpu->cpu_controls &= ~control;
+	vcpu->cpu_controls &= ~(PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW);
 	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
 }
 
-/* NMI and interrupt are held back by the shadows, NMIs by NMI blocking, interrupts by IF. */
-static bool nmi_blocked(u32 interruptibility)
+/* Both are held back by the shadows, NMIs by NMI blocking, interrupts by IF. */
+static bool nmi_blocked(void)
 {
-	return (interruptibility & (SHADOWS | INTERRUPTIBILITY_NMI)) != 0;
+	return (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) &
+	        (INTERRUPTIBILITY_SHADOWS | INTERRUPTIBILITY_NMI)) != 0;
 }
 
-static bool interrupt_blocked(u32 interruptibility)
+/* The first of what is pending that can go in now. */
+static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
 {
-	return (interruptibility & SHADOWS) != 0 || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
-}
-
-static enum vmx_injection inject_asynchronous(struct vmx_vcpu *vcpu, int vector)
-{
-	u32 interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-	enum vmx_injection done = INJECTED_NOTHING;
-
-	if ((vcpu->pending & PENDING_NMI) != 0 && !nmi_blocked(interruptibility)) {
-		vcpu->pending &= ~PENDING_NMI;
-		inject_now(2 | INTERRUPTION_NMI | INTERRUPTION_VALID, 0, 0);
-		done = INJECTED_NMI;
-	} else if (vector >= 0 && !interrupt_blocked(interruptibility)) {
-		inject_now((u32)vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID, 0, 0);
-		done = INJECTED_INTERRUPT;
+	if ((vcpu->pending & PENDING_REVECTORED) != 0) {
+		inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
+		vcpu->pending &= ~PENDING_REVECTORED;
+		return INJECTED_FAULT;
 	}
+	if ((vcpu->pending & PENDING_EXCEPTION) != 0) {
+		inject_now(vcpu->exception, vcpu->exception_error, 0);
+		vcpu->pending &= ~PENDING_EXCEPTION;
+		return INJECTED_FAULT;
+	}
+	if ((vcpu->pending & PENDING_NMI) != 0 && !nmi_blocked()) {
+		inject_now(2 | INTERRUPTION_NMI | INTERRUPTION_VALID, 0, 0);
+		vcpu->pending &= ~PENDING_NMI;
+		return INJECTED_NMI;
+	}
+	if (vector < 0 || vmx_interrupt_blocked())
+		return INJECTED_NOTHING;
+	vmx_write_interrupt((u8)vector);
+	return INJECTED_INTERRUPT;
+}
+
+enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector)
+{
+	enum vmx_injection done = inject_first(vcpu, vector);
+
 	if ((vcpu->pending & PENDING_NMI) != 0)
 		window_open(vcpu, PRIMARY_NMI_WINDOW);
 	if (vector >= 0 && done != INJECTED_INTERRUPT)
 		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
 	return done;
-}
-
-enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector)
-{
-	if ((vcpu->pending & PENDING_REVECTORED) != 0) {
-		inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
-		vcpu->pending &= ~PENDING_REVECTORED;
-	} else if ((vcpu->pending & PENDING_EXCEPTION) != 0) {
-		inject_now(vcpu->exception, vcpu->exception_error, 0);
-		vcpu->pending &= ~PENDING_EXCEPTION;
-	} else {
-		return inject_asynchronous(vcpu, vector);
-	}
-	if ((vcpu->pending & PENDING_NMI) != 0)
-		window_open(vcpu, PRIMARY_NMI_WINDOW);
-	if (vector >= 0)
-		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
-	return INJECTED_FAULT;
 }

@@ -50,9 +50,7 @@ MUST_USE enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector);
  */
 static ALWAYS_INLINE bool vmx_interrupt_blocked(void)
 {
-	u32 shadows = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
-
-	return (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & shadows) != 0 ||
+	return (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_SHADOWS) != 0 ||
 	       (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
 }
 
@@ -63,6 +61,6 @@ static ALWAYS_INLINE void vmx_write_interrupt(u8 vector)
 }
 
 /* The interrupt and NMI windows: exits when the guest can take one. */
-void vmx_window_closed(struct vmx_vcpu *vcpu, u32 control);
+void vmx_windows_closed(struct vmx_vcpu *vcpu);
 
 #endif
