@@ -102,8 +102,7 @@ void apicv_level(struct vm *vm)
 	for (u32 i = 0; i < vm->config.vcpus; i++) {
 		struct vcpu *vcpu = vm->vcpu[i];
 
-		atomic_or(&vcpu->requests, REQUEST_UNPOST);
-		sched_notify(vcpu);
+		sched_request(vcpu, REQUEST_UNPOST);
 		while (atomic_load(&vcpu->state) == RUN_POSTED)
 			cpu_pause();
 	}

@@ -18,10 +18,8 @@ static void wake_root(void)
 {
 	struct vm *host = vm_get(HOST_VM);
 
-	if (host == NULL)
-		return;
-	atomic_or(&host->vcpu[0]->requests, REQUEST_SIGNAL);
-	sched_notify(host->vcpu[0]);
+	if (host != NULL)
+		sched_request(host->vcpu[0], REQUEST_SIGNAL);
 }
 
 void events_push(const struct root_event *event)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits about the processor itself: halt, control registers, XCR0, exceptions, interrupts. */
 #include "hv/advance.h"
-#include "hv/account.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
 #include "hv/cpu/crash.h"
@@ -202,14 +201,12 @@ NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 	u32 vector = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO) & INTERRUPTION_VECTOR;
 
 	lapic_eoi();
-	if (vector == VECTOR_KICK) {
+	/* Most kicks say "look at your mailbox", which every entry does. */
+	if (vector == VECTOR_KICK && likely(atomic_load(&rq->woken) == NULL)) {
 		rq->counters.kicks_received++;
-		/* Most kicks say "look at your mailbox", which every entry does. */
-		if (likely(atomic_load(&rq->woken) == NULL))
-			vcpu_enter_guest(vcpu);
-		account_taken(vcpu, sched_take_wakes(rq), BLAME_KICK, rdtsc());
-	} else if (vector == VECTOR_TIMER) {
-		account_taken(vcpu, sched_timer_fired(rq, rdtsc()), BLAME_TIMER, rdtsc());
+		vcpu_enter_guest(vcpu);
 	}
+	if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
+		sched_interrupted(vcpu, vector);
 	vcpu_run(vcpu);
 }

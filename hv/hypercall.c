@@ -3,7 +3,6 @@
 #include "hv/advance.h"
 #include "hv/abi/hypercall.h"
 
-#include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
@@ -13,7 +12,6 @@
 #include "hv/sched.h"
 #include "hv/vm.h"
 #include "vmx/controls.h"
-#include "vmx/vmcs.h"
 
 struct arguments {
 	u64 a0, a1, a2, a3;
@@ -63,8 +61,7 @@ static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
 		vcpu->kicked = true;
 	if (target == NULL || target == vcpu)
 		return 0;
-	atomic_or(&target->requests, REQUEST_KICK);
-	sched_notify(target);
+	sched_request(target, REQUEST_KICK);
 	sched_favour(vcpu->rq, target);
 	vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 	return 0;

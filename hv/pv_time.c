@@ -67,12 +67,9 @@ void pv_tsc_written(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
-	for (u32 i = 0; i < vm->config.vcpus; i++) {
-		if (vm->vcpu[i] == vcpu || (vm->config.features & VM_PV_KVM) == 0)
-			continue;
-		atomic_or(&vm->vcpu[i]->requests, REQUEST_CLOCK);
-		sched_notify(vm->vcpu[i]);
-	}
+	for (u32 i = 0; i < vm->config.vcpus; i++)
+		if (vm->vcpu[i] != vcpu && (vm->config.features & VM_PV_KVM) != 0)
+			sched_request(vm->vcpu[i], REQUEST_CLOCK);
 	pv_clock_write(vcpu, 0);
 }
 

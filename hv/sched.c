@@ -169,6 +169,12 @@ bool sched_notify(struct vcpu *vcpu)
 	return true;
 }
 
+bool sched_request(struct vcpu *vcpu, u32 request)
+{
+	atomic_or(&vcpu->requests, request);
+	return sched_notify(vcpu);
+}
+
 void sched_add(struct vcpu *vcpu)
 {
 	vcpu->wake_at = VAPIC_NEVER;
@@ -176,7 +182,7 @@ void sched_add(struct vcpu *vcpu)
 	sched_notify(vcpu);
 }
 
-u32 sched_take_wakes(struct run_queue *rq)
+static u32 take_wakes(struct run_queue *rq)
 {
 	struct vcpu *vcpu = atomic_load_relaxed(&rq->woken) == NULL
 	                            ? NULL
@@ -203,20 +209,12 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now)
 	lapic_timer_arm(at > now ? at - now : 1);
 }
 
-/* It may have fired before its time (the counter's range is short): so it is not armed now. */
-u32 sched_timer_fired(struct run_queue *rq, u64 now)
-{
-	rq->counters.timer_interrupts++;
-	rq->timer_at = VAPIC_NEVER;
-	return sched_take_timers(rq, now);
-}
-
 static bool sleeps(const struct vcpu *vcpu)
 {
 	return atomic_load_relaxed(&vcpu->state) == RUN_BLOCKED;
 }
 
-u32 sched_take_timers(struct run_queue *rq, u64 now)
+static u32 take_timers(struct run_queue *rq, u64 now)
 {
 	u32 culprit = HOST_VM;
 	u64 next = VAPIC_NEVER;
@@ -235,6 +233,21 @@ u32 sched_take_timers(struct run_queue *rq, u64 now)
 	}
 	sched_arm_timer(rq, next, now);
 	return culprit;
+}
+
+void sched_interrupted(struct vcpu *vcpu, u64 vector)
+{
+	struct run_queue *rq = vcpu->rq;
+
+	if (vector != VECTOR_TIMER) {
+		rq->counters.kicks_received++;
+		account_taken(vcpu, take_wakes(rq), BLAME_KICK, rdtsc());
+		return;
+	}
+	/* It may have fired before its time (the counter's range is short): so it is not armed. */
+	rq->counters.timer_interrupts++;
+	rq->timer_at = VAPIC_NEVER;
+	account_taken(vcpu, take_timers(rq, rdtsc()), BLAME_TIMER, rdtsc());
 }
 
 /* ---- slices ---- */
@@ -307,8 +320,8 @@ static void pick(void *argument)
 	for (;;) {
 		u64 now = rdtsc();
 
-		sched_take_wakes(rq);
-		sched_take_timers(rq, now);
+		take_wakes(rq);
+		take_timers(rq, now);
 		next = choose(rq);
 		if (next != NULL)
 			break;

@@ -68,15 +68,15 @@ void sched_add(struct vcpu *vcpu);
  */
 bool sched_notify(struct vcpu *vcpu);
 
-/* A kick came: takes the wake stack; rq->stamp is recent. Returns whom the interruption served: a
- * VM's id, HOST_VM. */
-u32 sched_take_wakes(struct run_queue *rq);
+/* On any core: an order (REQUEST_*), which the vCPU takes before it enters its guest again. As
+ * sched_notify. */
+bool sched_request(struct vcpu *vcpu, u32 request);
 
-/* Wakes sleepers that are due and arms the host's timer for the next. As sched_take_wakes. */
-u32 sched_take_timers(struct run_queue *rq, u64 now);
-
-/* The host's timer fired: it is to be armed anew. As sched_take_wakes. */
-u32 sched_timer_fired(struct run_queue *rq, u64 now);
+/*
+ * A kick or the host's timer stopped `vcpu`: queues who was woken or is due, and books the time on
+ * whom the interruption served. rq->stamp is recent.
+ */
+void sched_interrupted(struct vcpu *vcpu, u64 vector);
 
 /* Whether the current vCPU should give way now. */
 MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);

@@ -16,7 +16,6 @@
 #include "hv/deliver.h"
 #include "hv/events.h"
 #include "hv/message.h"
-#include "hv/power.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
 #include "vapic/arch.h"
@@ -121,47 +120,22 @@ static s64 sys_vm_create(struct vcpu *caller, u64 a, u64 b)
 }
 
 /* The calls that name a VM. */
-static struct vm *named(u64 id)
+static s64 sys_vm(struct vcpu *caller, u64 id, u64 argument)
 {
-	return id == HOST_VM ? NULL : vm_get(id);
-}
+	struct vm *vm = id == HOST_VM ? NULL : vm_get(id);
 
-static s64 sys_vm_start(struct vcpu *caller, u64 id, u64 b)
-{
-	struct vm *vm = named(id);
-
-	(void)caller, (void)b;
-	return vm == NULL ? SYS_ENOENT : vm_start(vm);
-}
-
-static s64 sys_vm_destroy(struct vcpu *caller, u64 id, u64 b)
-{
-	struct vm *vm = named(id);
-
-	(void)caller, (void)b;
-	return vm == NULL ? SYS_ENOENT : vm_destroy(vm);
-}
-
-static s64 sys_vm_pause(struct vcpu *caller, u64 id, u64 paused)
-{
-	struct vm *vm = named(id);
-
-	(void)caller;
-	if (paused > 1)
-		return SYS_EINVAL;
-	return vm == NULL ? SYS_ENOENT : vm_pause(vm, paused != 0);
-}
-
-static s64 sys_vm_signal(struct vcpu *caller, u64 id, u64 b)
-{
-	struct vm *vm = named(id);
-
-	(void)caller, (void)b;
-	if (vm == NULL || atomic_load(&vm->state) != VM_RUNNING)
+	if (vm == NULL)
 		return SYS_ENOENT;
-	atomic_or(&vm->vcpu[0]->requests, REQUEST_SIGNAL);
-	sched_notify(vm->vcpu[0]);
-	return 0;
+	switch (caller->thread.regs.rax) {
+	case SYS_VM_START:
+		return vm_start(vm);
+	case SYS_VM_DESTROY:
+		return vm_destroy(vm);
+	case SYS_VM_PAUSE:
+		return argument > 1 ? SYS_EINVAL : vm_pause(vm, argument != 0);
+	default:
+		return vm_signal(vm);
+	}
 }
 
 static s64 query_state(u64 id)
@@ -192,7 +166,9 @@ static s64 sys_power(struct vcpu *caller, u64 action, u64 b)
 	(void)caller, (void)b;
 	if (action >= POWER_ACTIONS)
 		return SYS_EINVAL;
-	power(action == POWER_REBOOT);
+	if (action == POWER_REBOOT)
+		machine_reset();
+	machine_end();
 }
 
 static s64 sys_exit(struct vcpu *caller, u64 code, u64 b)
@@ -210,10 +186,10 @@ static const struct call calls[SYSCALLS] = {
 	[SYS_SLEEP] = { FOR_MONITOR | FOR_ROOT, sys_sleep },
 	[SYS_WAIT] = { FOR_ROOT, sys_wait },
 	[SYS_VM_CREATE] = { FOR_ROOT, sys_vm_create },
-	[SYS_VM_START] = { FOR_ROOT, sys_vm_start },
-	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm_destroy },
-	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm_pause },
-	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm_signal },
+	[SYS_VM_START] = { FOR_ROOT, sys_vm },
+	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm },
+	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm },
+	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm },
 	[SYS_QUERY] = { FOR_ROOT, sys_query },
 	[SYS_POWER] = { FOR_ROOT, sys_power },
 	[SYS_EXIT] = { FOR_MONITOR | FOR_ROOT, sys_exit },
@@ -248,32 +224,19 @@ static void syscall(struct vcpu *caller)
 
 /* ---- everything that ends ring 3 ---- */
 
-static void interrupted(struct vcpu *vcpu, u64 vector)
-{
-	struct run_queue *rq = vcpu->rq;
-	u32 culprit;
-
-	lapic_eoi();
-	if (vector != VECTOR_TIMER) {
-		rq->counters.kicks_received++;
-		culprit = sched_take_wakes(rq);
-	} else {
-		culprit = sched_timer_fired(rq, rdtsc());
-	}
-	account_taken(vcpu, culprit, vector == VECTOR_TIMER ? BLAME_TIMER : BLAME_KICK, rdtsc());
-}
-
 NORETURN void user_trap(struct user_regs *regs)
 {
 	struct vcpu *vcpu = vcpu_of_regs(regs);
 
 	account_leg(vcpu, TIME_MONITOR, rdtsc());
-	if (likely(regs->vector == VECTOR_SYSCALL))
+	if (likely(regs->vector == VECTOR_SYSCALL)) {
 		syscall(vcpu);
-	else if (regs->vector >= VECTOR_POSTED && regs->vector <= VECTOR_TIMER)
-		interrupted(vcpu, regs->vector);
-	else if (regs->vector < 32)
+	} else if (regs->vector >= VECTOR_POSTED && regs->vector <= VECTOR_TIMER) {
+		lapic_eoi();
+		sched_interrupted(vcpu, regs->vector);
+	} else if (regs->vector < 32) {
 		vm_end(vcpu, END_MONITOR_FAULT, regs->vector);
+	}
 	if (likely(!vcpu->thread.busy && vcpu->activity == ACTIVITY_RUN && !vcpu->paused))
 		vcpu_enter_guest(vcpu);
 	vcpu_run(vcpu);

@@ -4,10 +4,7 @@
 #include "hv/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
-#include "hv/base/frames.h"
-#include "hv/base/memory.h"
 #include "hv/base/printk.h"
-#include "hv/base/string.h"
 #include "hv/base/x86.h"
 #include "hv/cpu/core.h"
 #include "hv/cpu/crash.h"
@@ -16,7 +13,6 @@
 #include "hv/machine.h"
 #include "hv/sched.h"
 #include "hv/vm_build.h"
-#include "vmx/state.h"
 
 static struct vm vms[MAX_VMS];
 
@@ -136,29 +132,29 @@ s64 vm_start(struct vm *vm)
 /* Every vCPU gets the order; each one is looked at, so that it sees it soon. */
 static void request_all(struct vm *vm, u32 request)
 {
-	for (u32 i = 0; i < vm->config.vcpus; i++) {
-		atomic_or(&vm->vcpu[i]->requests, request);
-		sched_notify(vm->vcpu[i]);
-	}
+	for (u32 i = 0; i < vm->config.vcpus; i++)
+		sched_request(vm->vcpu[i], request);
 }
 
 /* True for the first who ends it: that one's reason stands. */
-static bool claim_end(struct vm *vm, enum vm_end why)
+static bool claim_end(struct vm *vm, enum vm_end why, u32 vcpu, u64 value)
 {
 	u32 expected = END_NONE;
 
-	return atomic_cas(&vm->ended, &expected, (u32)why);
+	if (!atomic_cas(&vm->ended, &expected, (u32)why))
+		return false;
+	vm->end = (struct root_event){
+		.kind = EVENT_VM_END, .vm = vm->id, .vcpu = vcpu, .stop = why, .value = value
+	};
+	return true;
 }
 
 void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value)
 {
 	struct vm *vm = vcpu->vm;
 
-	if (!claim_end(vm, why))
+	if (!claim_end(vm, why, vcpu->index, value))
 		return;
-	vm->end = (struct root_event){
-		.kind = EVENT_VM_END, .vm = vm->id, .vcpu = vcpu->index, .stop = why, .value = value
-	};
 	dump_vcpu(vcpu, &vm->end.dump);
 	vcpu->vmx.pending |= ATTEND_RUN;
 	atomic_store(&vcpu->state, (u32)RUN_HOST); /* no need to be kicked by itself */
@@ -194,17 +190,9 @@ void vm_vcpu_left(struct vcpu *vcpu)
 
 s64 vm_destroy(struct vm *vm)
 {
-	u32 state = atomic_load(&vm->state);
-
-	if (vm->id == HOST_VM)
-		return SYS_EINVAL;
-	if (state == VM_RUNNING) {
-		if (claim_end(vm, END_STOPPED)) {
-			vm->end = (struct root_event){ .kind = EVENT_VM_END,
-				                       .vm = vm->id,
-				                       .stop = END_STOPPED };
+	if (atomic_load(&vm->state) == VM_RUNNING) {
+		if (claim_end(vm, END_STOPPED, 0, 0))
 			request_all(vm, REQUEST_STOP);
-		}
 		return 0;
 	}
 	atomic_store(&vm->state, (u32)VM_NONE);
@@ -215,9 +203,17 @@ s64 vm_destroy(struct vm *vm)
 
 s64 vm_pause(struct vm *vm, bool paused)
 {
-	if (vm->id == HOST_VM || atomic_load(&vm->state) != VM_RUNNING)
+	if (atomic_load(&vm->state) != VM_RUNNING)
 		return SYS_EBUSY;
 	atomic_store(&vm->paused, (u32)paused);
 	request_all(vm, REQUEST_PAUSE);
+	return 0;
+}
+
+s64 vm_signal(struct vm *vm)
+{
+	if (atomic_load(&vm->state) != VM_RUNNING)
+		return SYS_ENOENT;
+	sched_request(vm->vcpu[0], REQUEST_SIGNAL);
 	return 0;
 }

@@ -62,9 +62,13 @@ MUST_USE s64 vm_create_host(const struct module *program);
 
 MUST_USE s64 vm_start(struct vm *vm);
 
-/* Running: stops it, EVENT_VM_END follows. Ended or never started: frees everything. */
+/*
+ * Not for VM 0. Destroy what runs: stops it, EVENT_VM_END follows; what has ended or was never
+ * started: frees everything. Signal: MSG_SIGNAL to its monitor.
+ */
 MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
+MUST_USE s64 vm_signal(struct vm *vm);
 
 /* The one place where a VM is made to end. Any core, on behalf of this vCPU, which ends with it. */
 void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value);

@@ -10,10 +10,13 @@
 #include "hv/cpu/mmu.h"
 #include "hv/cpu/symbols.h"
 #include "hv/cpu/user.h"
-#include "hv/cpu/vectors.h"
 
-#define EMULATOR_PORT   0x8900u /* Bochs ends when it reads this word there */
-#define BACKTRACE_LINES 24u
+#define EMULATOR_PORT    0x8900u /* Bochs ends when it reads this word there */
+#define BACKTRACE_LINES  24u
+#define RESET_PORT       0xcf9u
+#define RESET_FULL       0x06u
+#define KEYBOARD_COMMAND 0x64u
+#define KEYBOARD_RESET   0xfeu
 
 static bool poweroff;
 static struct core *crashed_core; /* atomic: the first core to crash owns the report */
@@ -29,11 +32,6 @@ void crash_set_poweroff(bool on)
 	poweroff = on;
 }
 
-__attribute__((weak)) void crash_extra(struct core *core)
-{
-	(void)core;
-}
-
 static NORETURN void park(void)
 {
 	for (;;) {
@@ -47,6 +45,14 @@ void machine_end(void)
 	console_drain();
 	for (const char *c = "Shutdown"; *c != '\0'; c++)
 		out8(EMULATOR_PORT, (u8)*c);
+	park();
+}
+
+void machine_reset(void)
+{
+	console_drain();
+	out8(RESET_PORT, RESET_FULL);
+	out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
 	park();
 }
 

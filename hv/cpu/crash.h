@@ -27,12 +27,15 @@ void crash_nmi(void);
 struct boot_info;
 void crash_set_symbols(const struct boot_info *info);
 
-/* Supplied by the microkernel, weak and empty here: prints that core's last exits by printk. */
+/* Supplied by the layer above: prints that core's last exits by printk. */
 void crash_extra(struct core *core);
 
 /* Ends the run in an emulator (Bochs port 0x8900, QEMU isa-debug-exit not used); halts elsewhere.
  */
 NORETURN void machine_end(void);
+
+/* By port 0xcf9, then the keyboard controller; halts where neither works. */
+NORETURN void machine_reset(void);
 
 /* Set from the command line: end the machine after a crash report. */
 void crash_set_poweroff(bool on);

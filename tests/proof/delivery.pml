@@ -27,7 +27,7 @@
  *   CLAIM_UNLOCKED  hv/sched.c, claim_sleeper: a load and a store instead of the exchange
  *   PUSH_UNLOCKED   hv/sched.c, push_woken: likewise
  *   NEXT_LATE       hv/sched.c, push_woken: wake_next is written after the exchange
- *   TAKE_UNLOCKED   hv/sched.c, sched_take_wakes: a load and a store instead of the swap
+ *   TAKE_UNLOCKED   hv/sched.c, take_wakes: a load and a store instead of the swap
  *   PUSH_SILENT     hv/sched.c, sched_notify: nobody kicks for a stack that was empty
  *   KICK_DROPPED    hv/exit_cpu.c, exit_external_interrupt: goes back without publish and look
  *   RESUME_AS_HOST  hv/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the short way after ring 3
@@ -255,7 +255,7 @@ inline sched_notify(me, own, target)
 	look = 0
 }
 
-inline sched_take_wakes(core, woken, head)
+inline take_wakes(core, woken, head)
 {
 	if
 	:: SEEN(core, WOKEN(core)) != 0 ->
@@ -406,8 +406,8 @@ proctype Core(byte c)
 	bool won;
 
 pick:	/* hv/sched.c */
-	sched_take_wakes(c, w, look);
-	if	/* sched_take_timers */
+	take_wakes(c, w, look);
+	if	/* take_timers */
 	:: timers > 0 ->
 		w = c;
 		if
@@ -465,7 +465,7 @@ vcpu_run:	/* hv/vcpu.c */
 		if
 		:: kicked[c] ->
 			kicked[c] = false;	/* `interrupted` in hv/syscall.c */
-			sched_take_wakes(c, w, look)
+			take_wakes(c, w, look)
 		:: true
 		fi;
 #ifdef RESUME_AS_HOST
@@ -523,7 +523,7 @@ end_guest:	/* in guest mode, for as long as it takes */
 			if
 			:: SEEN(c, WOKEN(c)) == 0 -> goto enter
 			:: else ->
-				sched_take_wakes(c, w, look);
+				take_wakes(c, w, look);
 				goto vcpu_run
 			fi
 #endif
