@@ -27,6 +27,27 @@ static void *enabled(struct vcpu *vcpu, u64 value, u64 size, u64 align)
 	return place(vcpu, value & ~(u64)PV_ENABLED, size, align);
 }
 
+/* Where what was written to an MSR is kept for reading; NULL: no MSR of ours. */
+static u64 *kept(struct vcpu *vcpu, u32 msr)
+{
+	if ((vcpu->vm->config.features & VM_PV_KVM) == 0)
+		return NULL;
+	switch (msr) {
+	case MSR_KVM_WALL_CLOCK_OLD:
+	case MSR_KVM_WALL_CLOCK:
+		return &vcpu->vm->wall_clock_msr;
+	case MSR_KVM_SYSTEM_TIME_OLD:
+	case MSR_KVM_SYSTEM_TIME:
+		return &vcpu->pv.clock_msr;
+	case MSR_KVM_STEAL_TIME:
+		return &vcpu->pv.steal_msr;
+	case MSR_KVM_PV_EOI:
+		return &vcpu->pv.eoi_msr;
+	default:
+		return NULL;
+	}
+}
+
 /* The one MSR that faults, as KVM's does, if its address names nothing. */
 static bool write_eoi_msr(struct vcpu *vcpu, u64 value)
 {
@@ -35,62 +56,36 @@ static bool write_eoi_msr(struct vcpu *vcpu, u64 value)
 	if (flag == NULL && (value & PV_ENABLED) != 0)
 		return false;
 	pv_eoi_use(vcpu, flag);
-	vcpu->pv.eoi_msr = value;
 	return true;
 }
 
 bool pv_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	struct pv *pv = &vcpu->pv;
+	u64 *at = kept(vcpu, msr);
 
-	if ((vcpu->vm->config.features & VM_PV_KVM) == 0)
+	if (at == NULL || (at == &pv->eoi_msr && !write_eoi_msr(vcpu, value)))
 		return false;
-	switch (msr) {
-	case MSR_KVM_WALL_CLOCK_OLD:
-	case MSR_KVM_WALL_CLOCK:
-		atomic_store(&vcpu->vm->wall_clock_msr, value);
+	atomic_store(at, value);
+	if (at == &vcpu->vm->wall_clock_msr) {
 		pv_wall_clock_write(place(vcpu, value, sizeof(struct pv_wall_clock), 4));
-		return true;
-	case MSR_KVM_SYSTEM_TIME_OLD:
-	case MSR_KVM_SYSTEM_TIME:
-		pv->clock_msr = value;
+	} else if (at == &pv->clock_msr) {
 		pv->clock = enabled(vcpu, value, sizeof(*pv->clock), 4);
 		pv_clock_write(vcpu, 0);
-		return true;
-	case MSR_KVM_STEAL_TIME:
-		pv->steal_msr = value;
+	} else if (at == &pv->steal_msr) {
 		pv->steal = enabled(vcpu, value, sizeof(*pv->steal), sizeof(*pv->steal));
 		pv_steal_begin(vcpu);
-		return true;
-	case MSR_KVM_PV_EOI:
-		return write_eoi_msr(vcpu, value);
-	default:
-		return false;
 	}
+	return true;
 }
 
 bool pv_msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-	if ((vcpu->vm->config.features & VM_PV_KVM) == 0)
-		return false;
-	switch (msr) {
-	case MSR_KVM_WALL_CLOCK_OLD:
-	case MSR_KVM_WALL_CLOCK:
-		*value = atomic_load(&vcpu->vm->wall_clock_msr);
-		return true;
-	case MSR_KVM_SYSTEM_TIME_OLD:
-	case MSR_KVM_SYSTEM_TIME:
-		*value = vcpu->pv.clock_msr;
-		return true;
-	case MSR_KVM_STEAL_TIME:
-		*value = vcpu->pv.steal_msr;
-		return true;
-	case MSR_KVM_PV_EOI:
-		*value = vcpu->pv.eoi_msr;
-		return true;
-	default:
-		return false;
-	}
+	const u64 *at = kept(vcpu, msr);
+
+	if (at != NULL)
+		*value = atomic_load(at);
+	return at != NULL;
 }
 
 void pv_reset(struct vcpu *vcpu)
