@@ -37,6 +37,15 @@ bool process_map(struct vm *vm, u64 va, hpa_t hpa, u64 len, u32 flags)
 	return pt_map(vm->root, va, hpa, align_up(len, PAGE_SIZE), flags | PT_USER);
 }
 
+bool process_map_counters(struct vm *vm, u64 va, const struct vm *of)
+{
+	for (u32 i = 0; i < of->config.vcpus; i++)
+		if (!process_map(vm, va + i * COUNTERS_STRIDE, ptr_to_hpa(of->vcpu[i]->counters),
+		                 COUNTERS_STRIDE, 0))
+			return false;
+	return true;
+}
+
 /* Zeroed memory of the VM's at va. NULL: none left. */
 static void *map_new(struct vm *vm, u64 va, u64 len, u32 flags)
 {

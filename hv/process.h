@@ -26,4 +26,7 @@ MUST_USE s64 process_create(struct vm *vm, const struct module *program);
 /* Maps frames of the VM or of a module; flags as pt_map. False: no memory. */
 MUST_USE bool process_map(struct vm *vm, u64 va, hpa_t hpa, u64 len, u32 flags);
 
+/* The counters of VM `of`, one vCPU's after the other's, in VM `vm`'s process: to read. */
+MUST_USE bool process_map_counters(struct vm *vm, u64 va, const struct vm *of);
+
 #endif

@@ -5,7 +5,6 @@
 #include "hv/base/bits.h"
 #include "hv/base/frames.h"
 #include "hv/base/memory.h"
-#include "hv/base/string.h"
 #include "hv/cpu/clock.h"
 #include "hv/cpu/mmu.h"
 #include "hv/machine.h"
@@ -59,6 +58,16 @@ static void fill_root_info(struct root_info *info, const struct vm *host)
 	}
 }
 
+static u64 console_at(const struct vm *vm)
+{
+	return USER_CONSOLE + vm->id * CONSOLE_STRIDE;
+}
+
+static u64 counters_at(const struct vm *vm)
+{
+	return USER_COUNTERS + vm->id * VM_COUNTERS_STRIDE;
+}
+
 bool root_map_host(struct vm *host)
 {
 	u64 size = align_up(sizeof(struct root_info), PAGE_SIZE);
@@ -71,31 +80,16 @@ bool root_map_host(struct vm *host)
 		if (!process_map(host, USER_CORES + i * PAGE_SIZE, kernel_hpa(run_queues[i].page),
 		                 PAGE_SIZE, 0))
 			return false;
-	return process_map(host, USER_COUNTERS, ptr_to_hpa(host->vcpu[0]->counters),
-	                   COUNTERS_STRIDE, 0);
-}
-
-static u64 console_at(const struct vm *vm)
-{
-	return USER_CONSOLE + vm->id * CONSOLE_STRIDE;
-}
-
-static u64 counters_at(const struct vm *vm)
-{
-	return USER_COUNTERS + vm->id * VM_COUNTERS_STRIDE;
+	return process_map_counters(host, counters_at(host), host);
 }
 
 bool root_map_vm(struct vm *vm)
 {
 	struct vm *host = vm_get(HOST_VM);
 
-	if (!process_map(host, console_at(vm), vm->console, sizeof(struct vm_console), PT_WRITE))
-		return false;
-	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (!process_map(host, counters_at(vm) + i * COUNTERS_STRIDE,
-		                 ptr_to_hpa(vm->vcpu[i]->counters), COUNTERS_STRIDE, 0))
-			return false;
-	return true;
+	return process_map(host, console_at(vm), vm->console, sizeof(struct vm_console),
+	                   PT_WRITE) &&
+	       process_map_counters(host, counters_at(vm), vm);
 }
 
 static void unmap(u64 va, u64 len)

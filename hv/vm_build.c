@@ -4,9 +4,7 @@
 #include "hv/abi/hypercall.h"
 #include "hv/apicv.h"
 #include "hv/base/bits.h"
-#include "hv/base/frames.h"
 #include "hv/base/memory.h"
-#include "hv/base/string.h"
 #include "hv/cpu/core.h"
 #include "hv/cpu/clock.h"
 #include "hv/cpu/crash.h"
@@ -190,26 +188,21 @@ static bool build_windows_of_monitor(struct vm *vm)
 	struct module image, initrd = { HPA(0), 0 };
 	struct process_info *info = vm_alloc(vm, frames_for(sizeof(*info)), 1);
 	void *console = vm_alloc(vm, frames_for(sizeof(struct vm_console)), 1);
-	bool ok = info != NULL && console != NULL &&
-	          machine_module(vm->config.image_module, &image);
 
-	if (!ok)
+	if (info == NULL || console == NULL || !machine_module(vm->config.image_module, &image) ||
+	    (vm->config.initrd_module != MODULE_NONE &&
+	     !machine_module(vm->config.initrd_module, &initrd)))
 		return false;
-	if (vm->config.initrd_module != MODULE_NONE)
-		ok = machine_module(vm->config.initrd_module, &initrd);
 	vm->console = ptr_to_hpa(console);
 	root_fill_info(info, vm);
 	info->image_size = image.size;
 	info->initrd_size = initrd.size;
-	ok = ok && process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
-	     process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
-	     process_map(vm, USER_IMAGE, image.start, image.size, 0) &&
-	     process_map(vm, USER_GUEST, vm->memory_at, vm->config.memory, PT_WRITE) &&
-	     (initrd.size == 0 || process_map(vm, USER_INITRD, initrd.start, initrd.size, 0));
-	for (u32 i = 0; ok && i < vm->config.vcpus; i++)
-		ok = process_map(vm, USER_COUNTERS + i * COUNTERS_STRIDE,
-		                 ptr_to_hpa(vm->vcpu[i]->counters), COUNTERS_STRIDE, 0);
-	return ok;
+	return process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
+	       process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
+	       process_map(vm, USER_IMAGE, image.start, image.size, 0) &&
+	       process_map(vm, USER_GUEST, vm->memory_at, vm->config.memory, PT_WRITE) &&
+	       (initrd.size == 0 || process_map(vm, USER_INITRD, initrd.start, initrd.size, 0)) &&
+	       process_map_counters(vm, USER_COUNTERS, vm);
 }
 
 static bool build_vcpus(struct vm *vm)
