@@ -16,8 +16,8 @@
 
 bool apicv_offered(enum apic_kind apic)
 {
-	return vmx_apicv_offered(machine_caps(), VMX_APIC_XAPIC) &&
-	       (apic == APIC_XAPIC || vmx_apicv_offered(machine_caps(), VMX_APIC_X2APIC));
+	return vmx_apicv_offered(&machine()->caps, VMX_APIC_XAPIC) &&
+	       (apic == APIC_XAPIC || vmx_apicv_offered(&machine()->caps, VMX_APIC_X2APIC));
 }
 
 static void open_x2apic(u8 *bitmap)

@@ -16,38 +16,20 @@
 static const struct vmx_source hardware = { .cpuid = cpuid_sub, .rdmsr = rdmsr };
 
 static struct vmx_raw first_core;
-static struct vmx_caps caps;
-static const struct boot_info *boot_info;
-static hpa_t io_bitmaps;
-static u64 features;
+static struct machine the_machine;
 
-const struct vmx_caps *machine_caps(void)
+const struct machine *machine(void)
 {
-	return &caps;
-}
-
-hpa_t machine_io_bitmaps(void)
-{
-	return io_bitmaps;
-}
-
-u64 machine_features(void)
-{
-	return features;
-}
-
-const struct boot_info *machine_boot_info(void)
-{
-	return boot_info;
+	return &the_machine;
 }
 
 bool machine_module(u32 index, struct module *out)
 {
 	const struct boot_module *m;
 
-	if (index >= boot_info->module_count)
+	if (index >= the_machine.boot->module_count)
 		return false;
-	m = &boot_info->modules[index];
+	m = &the_machine.boot->modules[index];
 	*out = (struct module){ m->start, m->end.raw - m->start.raw };
 	return true;
 }
@@ -87,7 +69,8 @@ static const struct {
  * hypervisor: so this asks for the name without one. */
 static bool is_bochs(void)
 {
-	return boot_info->rsdp_size > 15 && memcmp(&boot_info->rsdp[9], "BOCHS ", 6) == 0;
+	return the_machine.boot->rsdp_size > 15 &&
+	       memcmp(&the_machine.boot->rsdp[9], "BOCHS ", 6) == 0;
 }
 
 static bool is_nested(void)
@@ -98,27 +81,28 @@ static bool is_nested(void)
 static void find_features(void)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(feature_rows); i++)
-		if (vmx_caps_offers(&caps, feature_rows[i].control, feature_rows[i].bits))
-			features |= feature_rows[i].feature;
-	if ((caps.tertiary_allowed & TERTIARY_IPI_VIRTUALIZATION) != 0)
-		features |= MACHINE_IPIV;
+		if (vmx_caps_offers(&the_machine.caps, feature_rows[i].control,
+		                    feature_rows[i].bits))
+			the_machine.features |= feature_rows[i].feature;
+	if ((the_machine.caps.tertiary_allowed & TERTIARY_IPI_VIRTUALIZATION) != 0)
+		the_machine.features |= MACHINE_IPIV;
 	if (is_nested())
-		features |= MACHINE_NESTED;
+		the_machine.features |= MACHINE_NESTED;
 	else if (is_bochs())
-		features |= MACHINE_EMULATED;
+		the_machine.features |= MACHINE_EMULATED;
 }
 
 void machine_init(const struct boot_info *info)
 {
-	boot_info = info;
+	the_machine.boot = info;
 	vmx_caps_read(&first_core, &hardware);
 	require_vtx();
-	vmx_caps_build(&caps, &first_core);
+	vmx_caps_build(&the_machine.caps, &first_core);
 	find_features();
-	io_bitmaps = frames_alloc(2, 1);
-	if (io_bitmaps.raw == 0)
+	the_machine.io_bitmaps = frames_alloc(2, 1);
+	if (the_machine.io_bitmaps.raw == 0)
 		panic("no memory for the I/O bitmaps");
-	memset(hpa_to_ptr(io_bitmaps), 0xff, 2 * PAGE_SIZE);
+	memset(hpa_to_ptr(the_machine.io_bitmaps), 0xff, 2 * PAGE_SIZE);
 }
 
 void machine_start_core(void)
@@ -133,6 +117,6 @@ void machine_start_core(void)
 		panic("core %u differs from core 0 in %s: all cores must offer the same VT-x",
 		      this_core()->index, difference);
 	(void)vmx_xcr0_allowed();
-	if (region.raw == 0 || !vmx_core_start(&caps, region))
+	if (region.raw == 0 || !vmx_core_start(&the_machine.caps, region))
 		panic("VMXON failed on core %u", this_core()->index);
 }

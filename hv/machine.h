@@ -11,13 +11,17 @@
 #include "hv/process.h"
 #include "vmx/caps.h"
 
-const struct vmx_caps *machine_caps(void);
-hpa_t machine_io_bitmaps(void);
-u64 machine_features(void); /* MACHINE_* bits for root */
+struct machine {
+	struct vmx_caps caps;
+	const struct boot_info *boot;
+	hpa_t io_bitmaps; /* two frames in a row */
+	u64 features;     /* MACHINE_* bits for root */
+};
+
+const struct machine *machine(void);
 
 /* Module `index`; false: no such module. */
 MUST_USE bool machine_module(u32 index, struct module *out);
-const struct boot_info *machine_boot_info(void);
 
 /*
  * Boot, first core: reads this core's VT-x and prepares the rest. Names each thing that is missing

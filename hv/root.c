@@ -41,14 +41,14 @@ static u64 memory_total(const struct boot_info *boot)
 
 static void fill_root_info(struct root_info *info, const struct vm *host)
 {
-	const struct boot_info *boot = machine_boot_info();
+	const struct boot_info *boot = machine()->boot;
 
 	root_fill_info(&info->process, host);
 	info->cores = core_count();
 	info->modules = boot->module_count;
 	info->memory_total = memory_total(boot);
 	info->memory_free = frames_free_count() * PAGE_SIZE;
-	info->machine = machine_features();
+	info->machine = machine()->features;
 	copy_text(info->command_line, boot->cmdline, sizeof(info->command_line));
 	for (u32 i = 0; i < boot->module_count; i++) {
 		const struct boot_module *m = &boot->modules[i];

@@ -48,11 +48,11 @@ static bool features_offered(const struct vm_config *c)
 {
 	u32 offered = VM_PV_KVM | VM_PV_TAP | VM_COUNTERS;
 
-	if ((machine_features() & MACHINE_APIC_ACCESS) != 0)
+	if ((machine()->features & MACHINE_APIC_ACCESS) != 0)
 		offered |= VM_APIC_PAGE;
 	if (apicv_offered((enum apic_kind)c->apic))
 		offered |= VM_APICV;
-	if ((c->features & offered & VM_APICV) != 0 && (machine_features() & MACHINE_POSTED) != 0)
+	if ((c->features & offered & VM_APICV) != 0 && (machine()->features & MACHINE_POSTED) != 0)
 		offered |= VM_POSTED;
 	return (c->features & ~offered) == 0;
 }

@@ -118,7 +118,7 @@ static bool build_memory(struct vm *vm)
 
 bool vm_build_ept(struct vm *vm, struct ept *ept, bool apic_page)
 {
-	const struct vmx_caps *caps = machine_caps();
+	const struct vmx_caps *caps = &machine()->caps;
 
 	if (!ept_create(ept, caps->ept_2m, caps->ept_1g) ||
 	    !ept_map(ept, GPA(0), vm->memory_at, vm->config.memory, EPT_RIGHTS))
@@ -163,8 +163,8 @@ static void build_cpuid(struct vm *vm)
 		.host = cpuid_sub,
 		.vcpus = vm->config.vcpus,
 		.x2apic = vm->config.apic == APIC_X2APIC,
-		.rdtscp = vmx_caps_offers(machine_caps(), CONTROL_SECONDARY, SECONDARY_RDTSCP),
-		.invpcid = vmx_caps_offers(machine_caps(), CONTROL_SECONDARY, SECONDARY_INVPCID),
+		.rdtscp = vmx_caps_offers(&machine()->caps, CONTROL_SECONDARY, SECONDARY_RDTSCP),
+		.invpcid = vmx_caps_offers(&machine()->caps, CONTROL_SECONDARY, SECONDARY_INVPCID),
 		.tsc_hz = clock_get()->tsc_hz,
 		.xcr0 = vmx_xcr0_allowed(),
 		.kvm = (features & VM_PV_KVM) != 0,
@@ -259,11 +259,11 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 	struct vm *vm = vcpu->vm;
 	struct core *core = vcpu->rq->core;
 	const struct vmx_config config = {
-		.caps = machine_caps(),
+		.caps = &machine()->caps,
 		.ept = vm->ept.root,
 		.vpid = (u16)(vm->id * MAX_VCPUS + vcpu->index + 1),
 		.msr_bitmap = vm->msr_bitmap,
-		.io_bitmaps = machine_io_bitmaps(),
+		.io_bitmaps = machine()->io_bitmaps,
 		.apic_page = (vm->config.features & VM_APIC_PAGE) != 0 ? vm->apic_page : HPA(0),
 		.cr4_guest = vm->cpuid.cr4,
 	};
