@@ -2,7 +2,6 @@
 /* Exits of RDMSR, WRMSR and CPUID. The short way has taken the usual ones. */
 #include "hv/advance.h"
 #include "hv/base/atomic.h"
-#include "hv/base/bits.h"
 #include "hv/base/x86.h"
 #include "hv/deliver.h"
 #include "hv/exits.h"
@@ -14,10 +13,6 @@
 #include "vmx/setup.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
-
-#define X2APIC_FIRST 0x800u
-#define X2APIC_LAST  0x8ffu
-#define X2APIC_EOI   0x80bu
 
 static u64 guest_now(const struct vcpu *vcpu)
 {
@@ -34,7 +29,7 @@ static NORETURN void refuse(struct vcpu *vcpu)
 
 static bool is_apic(u32 msr)
 {
-	return (msr >= X2APIC_FIRST && msr <= X2APIC_LAST) || msr == IA32_APIC_BASE ||
+	return (msr >= MSR_X2APIC && msr < MSR_X2APIC_END) || msr == IA32_APIC_BASE ||
 	       msr == IA32_TSC_DEADLINE;
 }
 
@@ -45,7 +40,7 @@ static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 
 	if (unlikely((todo & VAPIC_GP) != 0))
 		refuse(vcpu);
-	if (msr == X2APIC_EOI)
+	if (msr == MSR_X2APIC_EOI)
 		count(vcpu, EVENT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_X2APIC, 0, todo, &fx);

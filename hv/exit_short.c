@@ -25,9 +25,6 @@
 #include "vmx/reasons.h"
 #include "vmx/vmcs.h"
 
-#define X2APIC_EOI 0x80bu
-#define X2APIC_ICR 0x830u
-
 /* NULL: done. Else who does the rest, which is all of it if this one could not begin. */
 typedef exit_handler (*short_exit)(struct vcpu *vcpu, u64 reason);
 
@@ -114,9 +111,9 @@ static exit_handler short_wrmsr(struct vcpu *vcpu, u64 reason)
 {
 	u32 msr = (u32)vcpu->vmx.gpr[RCX];
 
-	if (likely(msr == X2APIC_ICR))
+	if (likely(msr == MSR_X2APIC_ICR))
 		return write_icr(vcpu);
-	if (likely(msr == X2APIC_EOI))
+	if (likely(msr == MSR_X2APIC_EOI))
 		return write_eoi(vcpu);
 	return no_short_way(vcpu, reason);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The microkernel's own start, on every core; hv/boot has made the machine ready. */
 #include "hv/base/atomic.h"
-#include "hv/base/printk.h"
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
 #include "hv/boot/boot.h"
@@ -54,9 +53,8 @@ static void start_core(void)
 		cpu_pause();
 }
 
-NORETURN void hv_core_main(struct core *core)
+NORETURN void hv_core_main(void)
 {
-	(void)core;
 	while (atomic_load(&machine_ready) == 0)
 		cpu_pause();
 	start_core();

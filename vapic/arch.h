@@ -38,6 +38,7 @@
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC       0x800u
 #define MSR_X2APIC_END   0x900u
+#define MSR_X2APIC_EOI   0x80bu
 #define MSR_X2APIC_ICR   0x830u
 
 #define APIC_BASE_BSP     BIT(8)

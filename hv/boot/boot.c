@@ -22,11 +22,8 @@
 
 #define BOOT_MAPS 0x100000000ull /* what the boot tables reach: ACPI must lie there */
 
-#define PIC1_COMMAND 0x20u
-#define PIC1_DATA    0x21u
-#define PIC2_COMMAND 0xa0u
-#define PIC2_DATA    0xa1u
-#define PIC_INIT     0x11u
+#define PIC1 0x20u /* command; the data port follows */
+#define PIC2 0xa0u
 
 static struct boot_info boot_info;
 static struct acpi_info acpi_info;
@@ -71,16 +68,15 @@ static void boot_acpi(void)
 /* The legacy interrupt controllers: moved off the exceptions' vectors, all masked. */
 static void boot_silence_pic(void)
 {
-	out8(PIC1_COMMAND, PIC_INIT);
-	out8(PIC2_COMMAND, PIC_INIT);
-	out8(PIC1_DATA, 0x20);
-	out8(PIC2_DATA, 0x28);
-	out8(PIC1_DATA, 4);
-	out8(PIC2_DATA, 2);
-	out8(PIC1_DATA, 1);
-	out8(PIC2_DATA, 1);
-	out8(PIC1_DATA, 0xff);
-	out8(PIC2_DATA, 0xff);
+	/* ICW1 to ICW4, then the mask: the first's word, the second's. */
+	static const u8 words[][2] = {
+		{ 0x11, 0x11 }, { 0x20, 0x28 }, { 4, 2 }, { 1, 1 }, { 0xff, 0xff }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		out8(PIC1 + (i > 0), words[i][0]);
+		out8(PIC2 + (i > 0), words[i][1]);
+	}
 }
 
 static void boot_first_core(void)

@@ -5,8 +5,6 @@
 
 #include "hv/boot/boot_info.h"
 
-struct core;
-
 /*
  * On the first core, on its own stack, interrupts off, when every core is online. `info` stays.
  */
@@ -16,6 +14,6 @@ NORETURN void hv_main(const struct boot_info *info);
  * On every other core, likewise. These run at the same time as hv_main: who needs something that
  * hv_main prepares waits for it.
  */
-NORETURN void hv_core_main(struct core *core);
+NORETURN void hv_core_main(void);
 
 #endif

@@ -163,5 +163,5 @@ void smp_core_main(void)
 	atomic_store(&stamp_wanted, 2u); /* pairs with tsc_offset's load: stamp first */
 	while (atomic_load(&released) == 0)
 		cpu_pause();
-	hv_core_main(core);
+	hv_core_main();
 }
