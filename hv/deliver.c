@@ -6,7 +6,6 @@
 #include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
-#include "vapic/hot.h"
 
 static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
 {

@@ -4,11 +4,9 @@
  * the guest's instruction is over.
  */
 #include "hv/apicv.h"
-#include "hv/base/bits.h"
 #include "hv/deliver.h"
 #include "hv/exits.h"
 #include "hv/sched.h"
-#include "hv/vm.h"
 #include "vapic/arch.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"

@@ -3,17 +3,13 @@
 #include "hv/guest.h"
 
 #include "hv/base/bits.h"
-#include "hv/base/x86.h"
 #include "hv/deliver.h"
 #include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
 #include "vapic/hot.h"
-#include "vmx/controls.h"
 #include "vmx/decode.h"
 #include "vmx/inject.h"
-#include "vmx/setup.h"
-#include "vmx/vmcs.h"
 #include "vmx/fetch.h"
 
 #define APIC_PAGE (~0xfffull)
@@ -138,12 +134,6 @@ static u64 stored_value(const struct vcpu *vcpu, const struct insn *insn)
 
 /* ---- the APIC's page ---- */
 
-static u32 apic_read(struct vcpu *vcpu, u32 offset, u8 size, u64 *value)
-{
-	return vapic_mmio_read(vcpu->apic, offset, size, vcpu_guest_tsc(vcpu, vcpu->rq->stamp),
-	                       value);
-}
-
 /* The usual IPI, as in hv/exit_short.c. */
 static bool icr_to_few(struct vcpu *vcpu, u32 low)
 {
@@ -187,7 +177,8 @@ static void apic_access(struct vcpu *vcpu, const struct insn *insn, u32 offset)
 {
 	u64 rflags, value, result;
 
-	if (apic_read(vcpu, offset, insn->size, &value) != VAPIC_OK)
+	if (vapic_mmio_read(vcpu->apic, offset, insn->size, vcpu_guest_tsc(vcpu, vcpu->rq->stamp),
+	                    &value) != VAPIC_OK)
 		value = ~0ull;
 	if (insn->op == INSN_ALU_STORE || insn->op == INSN_ALU_IMM) {
 		rflags = vmcs_read(VMCS_GUEST_RFLAGS);

@@ -2,8 +2,6 @@
 /* pure: also compiled on the host */
 #include "hv/pv_scale.h"
 
-#include "hv/base/bits.h"
-
 #define NS_PER_SECOND 1000000000u
 
 struct pv_scale pv_scale(u64 hz)

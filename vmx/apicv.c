@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmx/apicv.h"
 
-#include "hv/base/bits.h"
 #include "vmx/controls.h"
 #include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
