@@ -12,17 +12,18 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tools")
-from guest_images import NO_NMIS, QUICK, run_rows  # noqa: E402
+from guest_images import QUICK, run_rows  # noqa: E402
 from tapvisor_test import boot, guest_passes, tap  # noqa: E402
 
 # What the APIC has to do with.
 APIC = ["apic_base", "apic_regs", "hlt", "ioapic", "physical", "self_ipi", "smp_start", "tpr"]
+ROUTES = ["broadcast", "cluster", "flat", "pv_eoi", "timer"]
 X2APIC, XAPIC = "apic=x2apic pv=kvm,tap counters=on apicv=on", "apic=xapic pv=kvm,tap apicv=on"
 rows = {
     "x2apic": (QUICK + ["wild_msr"], 11, 4, ["0-3"], X2APIC, {"cpus": 5, "quantum": 5}),
-    "xapic": (QUICK, 10, 4, ["0-3"], XAPIC, {"cpus": 5, "quantum": 5}),
+    "xapic": (APIC + ROUTES + ["nmi"], 7, 4, ["0-3"], XAPIC, {"cpus": 5, "quantum": 5}),
     "three in turns of 1": (APIC, 8, 3, ["0-2"], X2APIC, {"cpus": 3, "quantum": 1}),
-    "overcommit": (NO_NMIS, 10, 4, ["0-1"], X2APIC, {"cpus": 2, "quantum": 5}),
+    "overcommit": (APIC + ROUTES, 7, 4, ["0-1"], X2APIC, {"cpus": 2, "quantum": 5}),
     "xapic, overcommit": (APIC, 8, 2, ["0"], XAPIC + " apic-page=on", {"cpus": 1, "quantum": 1}),
     "one core": (APIC, 8, 1, ["0"], X2APIC, {"cpus": 1, "quantum": 1}),
 }
