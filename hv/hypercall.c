@@ -52,6 +52,13 @@ static struct vcpu *by_apic_id(const struct vcpu *vcpu, u64 id)
 	return index == VAPIC_NONE ? NULL : vcpu->vm->vcpu[index];
 }
 
+/* To one who waits for a core, as KVM does it; here it must be this core. */
+static void yield_to(struct vcpu *vcpu, struct vcpu *target)
+{
+	if (sched_favour(vcpu->rq, target))
+		vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
+}
+
 static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
 {
 	struct vcpu *target = by_apic_id(vcpu, arg->a1);
@@ -62,8 +69,7 @@ static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
 	if (target == NULL || target == vcpu)
 		return 0;
 	sched_request(target, REQUEST_KICK);
-	sched_favour(vcpu->rq, target);
-	vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
+	yield_to(vcpu, target);
 	return 0;
 }
 
@@ -73,8 +79,7 @@ static s64 kvm_yield(struct vcpu *vcpu, const struct arguments *arg)
 
 	count(vcpu, EVENT_YIELD);
 	if (target != NULL)
-		sched_favour(vcpu->rq, target);
-	vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
+		yield_to(vcpu, target);
 	return 0;
 }
 

@@ -209,11 +209,6 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now)
 	lapic_timer_arm(at > now ? at - now : 1);
 }
 
-static bool sleeps(const struct vcpu *vcpu)
-{
-	return atomic_load_relaxed(&vcpu->state) == RUN_BLOCKED;
-}
-
 static u32 take_timers(struct run_queue *rq, u64 now)
 {
 	u32 culprit = HOST_VM;
@@ -222,7 +217,7 @@ static u32 take_timers(struct run_queue *rq, u64 now)
 	if (now >= rq->timer_at)
 		rq->timer_at = VAPIC_NEVER;
 	for (struct vcpu *v = rq->members; v != NULL; v = v->member_next) {
-		if (!sleeps(v) || v->wake_at == VAPIC_NEVER)
+		if (atomic_load_relaxed(&v->state) != RUN_BLOCKED || v->wake_at == VAPIC_NEVER)
 			continue;
 		if (v->wake_at > now) {
 			next = MIN(next, v->wake_at);
@@ -274,10 +269,12 @@ bool sched_must_yield(struct run_queue *rq, u64 now)
 }
 
 /* A hint for the next choice alone, so that two who favour each other win nothing from others. */
-void sched_favour(struct run_queue *rq, struct vcpu *target)
+bool sched_favour(struct run_queue *rq, struct vcpu *target)
 {
-	if (target->rq == rq && target->ready)
-		rq->favoured = target;
+	if (target->rq != rq || !target->ready)
+		return false;
+	rq->favoured = target;
+	return true;
 }
 
 /* The favoured one, if it is no more than a slice ahead of whose turn it is. */

@@ -87,7 +87,8 @@ u64 sched_slice_end(const struct vcpu *vcpu);
 /* Arms the host's timer for `at` unless it fires earlier anyway. */
 void sched_arm_timer(struct run_queue *rq, u64 at, u64 now);
 
-/* Yield hypercalls: a ready target of this core goes first. */
-void sched_favour(struct run_queue *rq, struct vcpu *target);
+/* Yield hypercalls: a ready target of this core goes first. False: it is none, nothing to yield to.
+ */
+MUST_USE bool sched_favour(struct run_queue *rq, struct vcpu *target);
 
 #endif
