@@ -49,8 +49,7 @@ static NOINLINE exit_handler inject_and_go_back(struct vcpu *vcpu, u64 reason)
 {
 	int vector;
 
-	if (unlikely(vcpu->vmx.pending != PENDING_INTERRUPT) ||
-	    unlikely((vcpu->apart & PENDING_INTERRUPT) != 0) || unlikely(vmx_interrupt_blocked()))
+	if (unlikely(vcpu->vmx.pending != PENDING_INTERRUPT) || unlikely(vmx_interrupt_blocked()))
 		return attend_first(vcpu, reason);
 	vcpu->vmx.pending = 0;
 	vector = vapic_take(vcpu->apic);

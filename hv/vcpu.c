@@ -264,10 +264,9 @@ static NOINLINE NORETURN void attend_apart(struct vcpu *vcpu)
 static NORETURN void attend(struct vcpu *vcpu)
 {
 	u32 pending = vcpu->vmx.pending;
-	u32 apart = pending & vcpu->apart;
 
-	if (unlikely(apart != 0)) {
-		if (unlikely(apart != ATTEND_DEADLINE))
+	if (unlikely((pending & ATTEND_APART) != 0)) {
+		if (unlikely((pending & ATTEND_APART) != ATTEND_DEADLINE))
 			attend_apart(vcpu);
 		take_deadline(vcpu);
 	}

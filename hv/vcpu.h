@@ -47,7 +47,7 @@ enum run_state {
 #define ATTEND_RUN      BIT32(16) /* take vcpu_run: a message, a yield, another's turn */
 #define ATTEND_DEADLINE BIT32(17) /* the timer is to be set for `deadline` */
 #define ATTEND_LEGS     BIT32(18) /* exit_ticks is not 0 */
-#define ATTEND_EOI      BIT32(19) /* the guest may skip an EOI (PV EOI): has it? */
+#define ATTEND_EOI      BIT32(19) /* PV EOI: an offer stands, or may be made */
 #define ATTEND_YIELD    BIT32(20) /* with ATTEND_RUN: asked to let others run first */
 #define ATTEND_APART    (ATTEND_RUN | ATTEND_DEADLINE | ATTEND_EOI)
 
@@ -112,7 +112,6 @@ struct vcpu {
 	bool started;     /* MSG_START was answered */
 	bool prepared;    /* its VMCS is made */
 	bool paused;
-	u32 apart; /* bits of vmx.pending that are not the usual way: ATTEND_APART, or more */
 	struct pending_access access;
 
 	/* Scheduler, all times in TSC ticks. */

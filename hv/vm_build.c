@@ -50,7 +50,6 @@ static bool build_vcpu(struct vm *vm, u32 index)
 	vcpu->rq = queue_for(vm, index);
 	vcpu->exit = &vcpu->uncounted;
 	vcpu->activity = ACTIVITY_NONE;
-	vcpu->apart = ATTEND_APART;
 	vcpu->guest_state = RUN_GUEST;
 	vcpu->counters = vm_alloc(vm, frames_for(COUNTERS_STRIDE), 1);
 	vcpu->apic = vm_alloc(vm, frames_for(sizeof(*vcpu->apic)), 1);

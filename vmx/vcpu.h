@@ -47,7 +47,8 @@ struct vmx_vcpu {
 	u32 exception; /* a fault to inject at the next entry; entry-interruption format */
 	u32 exception_error;
 	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the short way */
-	u32 pending_interrupt; /* PENDING_INTERRUPT; PENDING_VIRTUAL if the processor delivers */
+	u32 pending_interrupt; /* PENDING_INTERRUPT and more; PENDING_VIRTUAL: the processor
+	                          delivers */
 	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
 	u32 apic;              /* enum vmx_apic */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
