@@ -18,12 +18,6 @@ struct arguments {
 	u32 word_bits; /* of the caller's mode: 64 or 32 */
 };
 
-struct hypercall {
-	u32 number;
-	u32 feature; /* VM_PV_*: without it the call is unknown */
-	s64 (*run)(struct vcpu *vcpu, const struct arguments *arg);
-};
-
 static s64 refuse(struct vcpu *vcpu, s64 error)
 {
 	count(vcpu, EVENT_HYPERCALL_REFUSED);
@@ -83,22 +77,32 @@ static s64 kvm_yield(struct vcpu *vcpu, const struct arguments *arg)
 	return 0;
 }
 
-/* Feeds the model as many words as it takes at once; a copy, since the guest's memory may change.
+/* Tapvisor's own targets, a copy, since the guest's memory may change. 0, or what to refuse with.
  */
+static s64 copy_bitmap(struct vcpu *vcpu, const struct arguments *arg, u64 *bitmap)
+{
+	const void *source;
+
+	if (arg->a1 < 1 || arg->a1 > TAP_BITMAP_WORDS || arg->a0 % sizeof(u64) != 0)
+		return -HC_EINVAL;
+	source = guest_pointer(vcpu, arg->a0, arg->a1 * sizeof(u64));
+	if (source == NULL)
+		return -HC_EFAULT;
+	memcpy(bitmap, source, arg->a1 * sizeof(u64));
+	return 0;
+}
+
+/* Feeds the model as many words as it takes at once. */
 static s64 tap_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
 {
 	u64 bitmap[TAP_BITMAP_WORDS];
 	struct vapic_effects fx;
-	const void *source;
+	s64 error = (arg->a3 & (BITS(19, 18) | BIT(11))) != 0 ? -HC_EINVAL
+	                                                      : copy_bitmap(vcpu, arg, bitmap);
 	u32 todo;
 
-	if (arg->a1 < 1 || arg->a1 > TAP_BITMAP_WORDS || arg->a0 % sizeof(u64) != 0 ||
-	    (arg->a3 & (BITS(19, 18) | BIT(11))) != 0)
-		return refuse(vcpu, -HC_EINVAL);
-	source = guest_pointer(vcpu, arg->a0, arg->a1 * sizeof(u64));
-	if (source == NULL)
-		return refuse(vcpu, -HC_EFAULT);
-	memcpy(bitmap, source, arg->a1 * sizeof(u64));
+	if (error != 0)
+		return refuse(vcpu, error);
 	todo = vapic_send_set(&vcpu->vm->bus, vcpu->apic, vapic_icr_xapic((u32)arg->a3, 0), bitmap,
 	                      (u32)arg->a1, arg->a2, &fx);
 	if ((todo & VAPIC_SENT) == 0)
@@ -107,20 +111,38 @@ static s64 tap_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
 	return fx.sent.posted + fx.sent.coalesced;
 }
 
-static const struct hypercall hypercalls[] = {
-	{ KVM_HC_SEND_IPI, VM_PV_KVM, kvm_send_ipi },
-	{ KVM_HC_KICK_CPU, VM_PV_KVM, kvm_kick },
-	{ KVM_HC_SCHED_YIELD, VM_PV_KVM, kvm_yield },
-	{ TAP_HC_SEND_IPI, VM_PV_TAP, tap_send_ipi },
-};
+/* Returns only what is refused. */
+static s64 tap_flush_tlb(struct vcpu *vcpu, const struct arguments *arg)
+{
+	u64 bitmap[TAP_BITMAP_WORDS];
+	struct vapic_set targets;
+	s64 error = copy_bitmap(vcpu, arg, bitmap);
 
+	if (error != 0)
+		return refuse(vcpu, error);
+	vapic_resolve(&vcpu->vm->bus, bitmap, (u32)arg->a1, arg->a2, &targets);
+	pv_flush_tlb(vcpu, &targets);
+}
+
+/* What is not offered is unknown; 0 is no call's number. */
 static s64 dispatch(struct vcpu *vcpu, u64 number, const struct arguments *arg)
 {
 	u32 features = vcpu->vm->config.features;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(hypercalls); i++)
-		if (hypercalls[i].number == number && (features & hypercalls[i].feature) != 0)
-			return hypercalls[i].run(vcpu, arg);
+	switch ((features & VM_PV_KVM) != 0 ? number : 0) {
+	case KVM_HC_SEND_IPI:
+		return kvm_send_ipi(vcpu, arg);
+	case KVM_HC_KICK_CPU:
+		return kvm_kick(vcpu, arg);
+	case KVM_HC_SCHED_YIELD:
+		return kvm_yield(vcpu, arg);
+	}
+	switch ((features & VM_PV_TAP) != 0 ? number : 0) {
+	case TAP_HC_SEND_IPI:
+		return tap_send_ipi(vcpu, arg);
+	case TAP_HC_FLUSH_TLB:
+		return tap_flush_tlb(vcpu, arg);
+	}
 	return refuse(vcpu, -HC_ENOSYS);
 }
 

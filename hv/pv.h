@@ -13,6 +13,7 @@
 #include "hv/abi/pv.h"
 #include "hv/base/types.h"
 #include "hv/pv_scale.h"
+#include "vapic/set.h"
 
 struct vcpu;
 
@@ -46,8 +47,14 @@ void pv_steal_begin(struct vcpu *vcpu);
 /* A vCPU with a steal page gives up its core. */
 void pv_leave(struct vcpu *vcpu);
 
+/* Drops what the vCPU's TLB holds, and counts it. Its VMCS is current. */
+void pv_flush_own(struct vcpu *vcpu);
+
 /* What of the requests taken is ours; the vCPU has its core, its VMCS is current. */
 void pv_take_requests(struct vcpu *vcpu, u32 requests);
+
+/* Hypercall FLUSH_TLB: ends the exit when no target can use a translation that it cached before. */
+NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets);
 
 /*
  * PV EOI (vapic/pv_eoi.h). After an exit: an EOI that the guest has skipped. Before an entry: may

@@ -12,7 +12,6 @@
 #include "hv/cpu/clock.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
-#include "vmx/vmcs.h"
 
 /*
  * An odd version says that what follows is half written. The stores of a structure are releases,
@@ -133,16 +132,16 @@ static void come_back(struct vcpu *vcpu)
 
 	if (steal == NULL)
 		return;
-	if ((atomic_swap(&steal->preempted, (u8)0) & PV_STEAL_FLUSH) != 0) {
-		vmx_flush_vpid();
-		count(vcpu, EVENT_PV_TLB_FLUSH);
-	}
+	if ((atomic_swap(&steal->preempted, (u8)0) & PV_STEAL_FLUSH) != 0)
+		pv_flush_own(vcpu);
 	if (stolen(vcpu) != vcpu->pv.stolen)
 		write_steal(vcpu, stolen(vcpu));
 }
 
 void pv_take_requests(struct vcpu *vcpu, u32 requests)
 {
+	if ((requests & REQUEST_FLUSH) != 0)
+		pv_flush_own(vcpu);
 	if ((requests & REQUEST_STEAL) != 0)
 		come_back(vcpu);
 	if ((requests & REQUEST_PAUSE) != 0 && !vcpu->paused)

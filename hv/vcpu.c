@@ -115,8 +115,6 @@ static void take_requests(struct vcpu *vcpu)
 		vcpu->kicked = true;
 	if ((requests & REQUEST_UNPOST) != 0)
 		apicv_post(vcpu, false);
-	if ((requests & REQUEST_FLUSH) != 0)
-		vmx_flush_vpid();
 	pv_take_requests(vcpu, requests);
 }
 

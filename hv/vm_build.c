@@ -171,7 +171,8 @@ static void build_cpuid(struct vm *vm)
 		/* Where the processor ends interrupts itself there is nothing to skip. */
 		.kvm_features = KVM_FEATURES &
 		                ~((features & VM_APICV) != 0 ? BIT32(KVM_FEATURE_PV_EOI) : 0),
-		.tap_features = (tap ? BIT32(TAP_FEATURE_SEND_IPI) : 0) |
+		.tap_features = (tap ? BIT32(TAP_FEATURE_SEND_IPI) | BIT32(TAP_FEATURE_FLUSH_TLB)
+		                     : 0) |
 		                (counters ? BIT32(TAP_FEATURE_COUNTERS) : 0),
 		.counters = counters ? COUNTERS_GPA : 0,
 		.counters_stride = COUNTERS_STRIDE,

@@ -4,9 +4,8 @@
 
 #define MINUS_EINVAL (-22)
 
-/* Word by word, for any base and any IDs. Returns how many IDs nobody has. */
-static u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
-                   struct vapic_set *set)
+u32 vapic_resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
+                  struct vapic_set *set)
 {
 	u32 unknown = 0;
 
@@ -28,7 +27,7 @@ static u32 resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 
 u32 vapic_send_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, const u64 *bitmap,
                    u32 words, u64 base, struct vapic_effects *fx)
 {
-	u32 unknown = resolve(vm, bitmap, MIN(words, VAPIC_SET_WORDS), base, &fx->wake);
+	u32 unknown = vapic_resolve(vm, bitmap, MIN(words, VAPIC_SET_WORDS), base, &fx->wake);
 
 	return send_to_set(vm, src, icr, unknown, fx);
 }
@@ -49,7 +48,7 @@ u32 vapic_kvm_send_ipi(struct vapic *src, u64 low, u64 high, u64 base, u64 icr, 
 		words = 1;
 	}
 	/* KVM takes the ID of bit 0 as 32 bits wide, whatever the register holds. */
-	unknown = resolve(src->vm, bitmap, words, (u32)base, &fx->wake);
+	unknown = vapic_resolve(src->vm, bitmap, words, (u32)base, &fx->wake);
 	todo = send_to_set(src->vm, src, vapic_icr_x2apic((u32)icr), unknown, fx);
 	*result = (s64)fx->sent.posted + fx->sent.coalesced;
 	return todo;

@@ -131,4 +131,13 @@ static inline u32 vapic_set_count(const struct vapic_set *s)
 #define set_for_each(i, s)                                                                         \
 	for ((i) = vapic_set_next((s), 0); (i) != VAPIC_NONE; (i) = vapic_set_next((s), (i) + 1))
 
+struct vapic_vm;
+
+/*
+ * Anyone. The set of the vCPUs with APIC IDs base + n for each set bit n of a bitmap of `words`
+ * words, words <= VAPIC_SET_WORDS. Returns how many IDs nobody has; no base overflows.
+ */
+u32 vapic_resolve(const struct vapic_vm *vm, const u64 *bitmap, u32 words, u64 base,
+                  struct vapic_set *set);
+
 #endif

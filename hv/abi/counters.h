@@ -92,7 +92,7 @@ enum vcpu_event {
 	EVENT_SYSCALL_REFUSED,
 	EVENT_SIGNAL, /* events that root or a device raised for the monitor */
 	EVENT_PV_EOI_SKIPPED,
-	EVENT_PV_TLB_FLUSH, /* flushed at entry instead of by an interrupt */
+	EVENT_PV_TLB_FLUSH, /* flushed at entry, asked for by another vCPU */
 	EVENT_NESTED_RETRY, /* instruction fetch raced with the guest's page tables: retried */
 	EVENT_LOST,         /* posted, but the APIC was disabled before the owner looked: ignored */
 	EVENT_VIRTUAL_INTERRUPT, /* entries that handed vectors to a processor that delivers */

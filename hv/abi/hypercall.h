@@ -51,7 +51,7 @@
  * a1 its length in 64-bit words (1..TAP_BITMAP_WORDS), a2 APIC ID of bit 0.
  */
 #define TAP_HC_SEND_IPI  0x54410000u /* a3: ICR low word. Result: vCPUs that accepted */
-#define TAP_HC_FLUSH_TLB 0x54410001u /* Result: vCPUs that were or will be flushed */
+#define TAP_HC_FLUSH_TLB 0x54410001u /* Result: vCPUs with those IDs; docs/abi.md */
 #define TAP_BITMAP_WORDS 16u         /* 1,024 vCPUs */
 
 /* Where a guest with counters=on finds them: guest-physical, read-only, COUNTERS_STRIDE apart. */

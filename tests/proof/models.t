@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Searches all states of the Spin models of delivery: right as they are, wrong without each of their
-# orders. Prints TAP.
+# Searches all states of the Spin models of delivery and FLUSH_TLB: right as they are, wrong without
+# each of their orders. Prints TAP.
 set -eu
 
 models=$(cd "$(dirname "$0")" && pwd)
@@ -78,5 +78,12 @@ for macro in POST_UNLOCKED REQUEST_LATE ENTER_UNFENCED ENTER_BLIND BLOCK_UNFENCE
 done
 for macro in HOST_FENCED KICK_WAITS; do
 	right delivery "$macro changes nothing" -D$macro
+done
+
+right flush "two callers at once, who also sleep: no old translation, no deadlock"
+right flush "one caller, two targets" -DVCPUS=3 -DCALLERS=1
+for macro in REQUEST_LATE ENTER_UNFENCED ENTER_BLIND WAKE_BLIND NO_WAIT NO_KICK WAIT_AS_GUEST \
+	TAKE_ONLY BY_STATE_ALONE; do
+	wrong flush $macro
 done
 echo "1..$n"
