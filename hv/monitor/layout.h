@@ -3,7 +3,8 @@
  * Where things lie in a guest's physical address space, and the map of it that guests are given.
  *
  *   0            memory; one page of it holds the boot information (bootinfo.h)
- *   0xa0000      reserved as on any PC; ACPI tables from 0xe0000 on, where guests scan for them
+ *   0xa0000      reserved as on any PC; ACPI tables from 0xe0000 on, where guests scan for them;
+ *                at 0xffff0 what a BIOS has there: code that resets the machine
  *   0x100000     memory up to the VM's size; the initrd lies behind the image
  *   0xfe000000   counters, read-only, for VMs with counters=on (hv/abi/hypercall.h)
  *   0xfec00000   IOAPIC
@@ -16,6 +17,7 @@
 
 #define LAYOUT_LOW_END    0xa0000ull
 #define LAYOUT_ACPI       0xe0000ull
+#define LAYOUT_RESET      0xffff0ull
 #define LAYOUT_HIGH       0x100000ull
 #define LAYOUT_IOAPIC     0xfec00000ull
 #define LAYOUT_LAPIC      0xfee00000ull

@@ -56,6 +56,30 @@ static enum image_error put_tables(const struct load_request *r, const struct im
 	return IMAGE_OK;
 }
 
+/*
+ * A processor's first instruction, and where guests jump to in real mode in order to reset. Linux
+ * does on a hardware-reduced ACPI machine, which it takes for one with EFI, if there is no EFI.
+ */
+static enum image_error put_reset_vector(const struct load_request *r, const struct image *image)
+{
+	static const u8 code[] = {
+		0xba,
+		ACPI_PORT_RESET & 0xff,
+		ACPI_PORT_RESET >> 8, /* mov dx, port */
+		0xb0,
+		ACPI_RESET_VALUE, /* mov al, value */
+		0xee,             /* out dx, al */
+		0xf4,             /* hlt */
+		0xeb,
+		0xfd, /* jmp to the hlt */
+	};
+
+	if (!image_covers(image, LAYOUT_RESET, sizeof(code)) &&
+	    !guest_write(&r->memory, LAYOUT_RESET, code, sizeof(code)))
+		return IMAGE_OUTSIDE_MEMORY;
+	return IMAGE_OK;
+}
+
 static enum image_error put_information(const struct load_request *r, const struct image *image,
                                         const struct boot_facts *facts, struct vcpu_start *start)
 {
@@ -85,7 +109,9 @@ enum image_error load_guest(const struct load_request *r, struct vcpu_start *sta
 		return error;
 	image_commit(&image, r->image, &r->memory);
 	*start = (struct vcpu_start){ .mode = START_PROTECTED, .rip = image.entry };
-	error = put_initrd(r, &image, &facts);
+	error = put_reset_vector(r, &image);
+	if (error == IMAGE_OK)
+		error = put_initrd(r, &image, &facts);
 	if (error == IMAGE_OK)
 		error = put_tables(r, &image, &facts);
 	if (error == IMAGE_OK)

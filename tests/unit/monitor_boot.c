@@ -265,6 +265,18 @@ START_TEST(acpi)
 }
 END_TEST
 
+/* A jump to where a BIOS begins resets, unless the image lies there. */
+START_TEST(reset_vector)
+{
+	setup();
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	/* mov dx, 0xcf9; mov al, 6; out dx, al; hlt; jmp $-1 */
+	ck_assert_mem_eq(memory + 0xffff0, "\xba\xf9\x0c\xb0\x06\xee\xf4\xeb\xfd", 9);
+	ck_assert_int_eq(load(0xfffe0, false), IMAGE_OK);
+	ck_assert_uint_ne(memory[0xffff0], 0xba);
+}
+END_TEST
+
 START_TEST(acpi_of_most_vcpus)
 {
 	u64 madt, x2;
@@ -312,5 +324,5 @@ START_TEST(writer_is_bounded)
 }
 END_TEST
 
-RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, acpi_of_most_vcpus, places,
-           writer_is_bounded)
+RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, acpi_of_most_vcpus,
+           reset_vector, places, writer_is_bounded)
