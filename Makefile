@@ -55,6 +55,7 @@ ROOT_SRCS    := $(call in,hv/root)
 KIT_SRCS     := $(call in,guest-tools/lib)
 IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
 TAPSTAT_SRCS := $(call in,guest-tools/linux/tapstat)
+WORKLOAD_SRCS := $(call in,guest-tools/linux/workloads)
 
 # Pure files of every ring are built for the host as well; those at the bottom serve ring 3 too.
 PURE_SRCS    := $(call pure_in,$(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) \
@@ -106,13 +107,13 @@ UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
 EMU_OBJS     := $(call object,guest,$(EMU_SRCS))
 ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
 		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS) \
-		$(call object,linux,$(TAPSTAT_SRCS))
+		$(call object,linux,$(TAPSTAT_SRCS) $(WORKLOAD_SRCS))
 
 GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS)) $(wildcard tests/unit/*.t)
 BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS) \
-	  $(B)/tapstat
+	  $(B)/tapstat $(B)/shootdown
 
 # --- targets for people ----------------------------------------------------------------------
 
@@ -139,11 +140,11 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := guests.t compare.t account.t ring3.t faults.t # longest first
+LONG  := guests.t linux.t compare.t account.t ring3.t faults.t # longest first
 LONG  := $(addprefix tests/emu/,$(LONG))
-# Boots of Debian's kernel are a part of their own: check-linux.
-LINUX := $(addprefix tests/emu/,linux.t linux-inside.t)
-EMUS  := $(filter-out $(LINUX),$(EMUS))
+# One boot of Debian's kernel is for every day (linux.t); the others are a part of their own:
+# check-linux, soak-linux.
+EMUS  := $(filter-out $(addprefix tests/emu/,linux-inside.t linux-soak.t),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator

@@ -44,5 +44,6 @@ LINUX_WANTED := $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
 linux: all $(LINUX_WANTED) ## boot Debian's kernel, with its shell on the terminal
 	$(Q)tests/tools/linux --build $(B) --files $(LINUX)
 
-check-linux: all ## Linux guests: every row of tests/emu/linux.t
+check-linux: all ## Linux guests: every row of linux.t, and the tools inside (10 minutes)
+	$(Q)$(PROVE) tests/emu/linux-inside.t
 	$(Q)$(PROVE) tests/emu/linux.t :: all

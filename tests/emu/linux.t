@@ -44,7 +44,7 @@ TAKEN_UP = {
     "kvm-clock": r"clocksource: Switched to clocksource kvm-clock",
 }
 # From power-on to the shell. 60 seconds are promised on two cores that have nothing else to do;
-# ticks do not depend on who else uses the host. Measured: 1,150,000,000.
+# ticks do not depend on who else uses the host. Measured: 1,190,000,000.
 TICKS_MAX = 1_300_000_000
 
 
@@ -154,6 +154,7 @@ def look(guest, cpus):
     tap.none([line for line in found["warnings"].strip().split("\n") if line
               and not any(re.match(may, line) for may, _ in MAY_WARN)],
              f"{name}: no warning that others' guests would not have")
+    tap.is_(found["crashes"].strip(), "", f"{name}: no program crashes")
     if cpus > 1:
         without = f"0-{cpus - 2}" if cpus > 2 else "0"
         tap.is_(found["hotplug"].split(), [without, f"0{last}", str(cpus - 1)],
@@ -211,8 +212,8 @@ def traps():
     """Nothing offered: flat logical xAPIC, whose ICR reaches any set of eight."""
     with Guest("traps", PV="none", APIC="xapic", VCPUS="8") as guest:
         guest.shell()
-        tap.like(guest.talk.text, "Switched APIC routing to (flat|physical flat)",
-                 "traps: the APIC driver is that of xAPIC")
+        tap.unlike(guest.talk.text, "Switched APIC routing to",
+                   "traps: the APIC driver stays the one for xAPIC and up to 8 CPUs, flat")
         tap.unlike(guest.talk.text, "Hypervisor detected", "traps: no hypervisor is seen")
         look(guest, 8)
         guest.power_off()
@@ -253,8 +254,9 @@ def bzimage():
 
 
 def two():
-    """One VM that traps and one with the hypercall, on the same two cores."""
-    with Guest("two", PV="none kvm", VCPUS="2") as guest:
+    """One VM that traps and one with the hypercall, on the same two cores. Four vCPUs each: with
+    two there is one target at most, for which Linux writes the ICR."""
+    with Guest("two", PV="none kvm") as guest:
         guest.shell()
         first = "linux-none"
         tap.like(guest.run("hostname"), first, f"two: {first} has the terminal")
@@ -265,13 +267,13 @@ def two():
             guest.talk.expect(r"\[linux-kvm\] .*ends it", WAIT)
         guest.talk.type("focus linux-kvm\r\r")
         guest.talk.expect(PROMPT, WAIT)
-        look(guest, 2)
+        look(guest, 4)
         tap.like(guest.run("hostname"), "linux-kvm", "two: linux-kvm answers behind ^T")
         guest.talk.type("poweroff -f\r")
         guest.talk.expect("vm linux-kvm switched itself off", WAIT)
         guest.talk.type(f"focus {first}\r\r")
         guest.talk.expect(PROMPT, WAIT)
-        tap.like(guest.run("nproc"), r"^2$", f"two: {first} goes on")
+        tap.like(guest.run("nproc"), r"^4$", f"two: {first} goes on")
         guest.talk.type("poweroff -f\r")
         guest.talk.thread.join(WAIT)
     records = guest.ended("power-off", "power-off")

@@ -17,6 +17,11 @@ section watchdogs
 cat /proc/sys/kernel/soft_watchdog /proc/sys/kernel/nmi_watchdog
 section warnings
 dmesg -r | grep '^<[0-4]>' | sed 's/^<\([0-9]\)>\[ *[0-9.]*\] /\1 /'
+section crashes
+for round in 1 2 3 4 5; do
+	dmesg | grep -v "round $round" | sed 's/a/b/' >/dev/null
+done
+dmesg | grep -E 'segfault|general protection|invalid opcode'
 section memory
 grep -E 'MemTotal|MemFree' /proc/meminfo
 
