@@ -13,6 +13,12 @@ $(B)/tapstat: $(TAPSTAT_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -static -o $@ $^
 
+# --- what makes Linux flush TLBs; the same ------------------------------------------------------
+
+$(B)/shootdown: $(call object,linux,$(WORKLOAD_SRCS))
+	$(call say,LINK,$@)
+	$(Q)$(CC) -static -pthread -o $@ $^
+
 # --- the module, for Debian's kernel ------------------------------------------------------------
 
 MODULE_SRCS := $(wildcard $(addprefix $(LINUX_TOOLS)/module/,Kbuild *.[ch] shim/hv/base/*.h)) \
@@ -83,10 +89,10 @@ PROGRAM_PACKAGES := stress-ng rt-tests libc6 libnuma1 libegl1 libgles2 libglvnd0
 	libffi8
 RC_SCRIPTS := $(wildcard $(LINUX_TOOLS)/rc.d/*)
 TOOLS_ITEMS := bin/busybox=$(LINUX)/busybox bin/sh@busybox init=$(LINUX_TOOLS)/init \
-	bin/tapstat=$(B)/tapstat \
+	bin/tapstat=$(B)/tapstat bin/shootdown=$(B)/shootdown \
 	$(foreach script,$(RC_SCRIPTS),etc/rc.d/$(notdir $(script))=$(script))
 TOOLS_FILES := $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs $(RC_SCRIPTS) \
-	$(B)/tapstat
+	$(B)/tapstat $(B)/shootdown
 
 $(LINUX)/programs/.items: $(LINUX_TOOLS)/programs $(LINUX_TOOLS)/needed $(LINUX_TOOLS)/tools.mk
 	$(call say,FETCH,$(@D))

@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
+import linux_vms  # noqa: E402
 from tapvisor_test import BUILD, TEST, boot, skip_all, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
@@ -32,6 +33,8 @@ STEPS = [
                 " tapstat --device /nowhere; echo status $?"),
     ("command", f"tapstat --csv -- sh -c 'echo broadcast n=200 warmup=0 >{BENCH}; exit 7';"
                 " echo status $?"),
+    ("shootdown", "tapstat --csv -- shootdown 0-2 300; echo status $?;"
+                  " shootdown 0; echo status $?"),
     ("interval", "tapstat -i 0.2 -n 1"),
     ("patch", "cat /sys/kernel/debug/x86/tapvisor 2>&1"),
     ("counts", "tapstat --once --csv"),
@@ -47,8 +50,9 @@ def prepare():
                                                                        "module/tapvisor.ko")]
     if PATCHED and not all(os.path.exists(f"{TOP}/{name}") for name in needs):
         skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
-    done = subprocess.run(["make", "-s", f"{BUILD}/tapstat", "build/linux/busybox", *needs],
-                          cwd=TOP, env=environment, capture_output=True, text=True, check=False)
+    needs += [f"{BUILD}/tapstat", f"{BUILD}/shootdown", "build/linux/busybox"]
+    done = subprocess.run(["make", "-s", *needs], cwd=TOP, env=environment, capture_output=True,
+                          text=True, check=False)
     unfetched = re.search(r"fetch: (the Debian package.*)", done.stdout + done.stderr)
     if done.returncode and unfetched:
         skip_all(unfetched.group(1))
@@ -63,6 +67,7 @@ def prepare():
     tools = f"{TOP}/guest-tools/linux"
     subprocess.run([f"{tools}/initramfs", f"{PLACE}/initrd", f"bin/busybox={LINUX}/busybox",
                     "bin/sh@busybox", f"init={tools}/init", f"bin/tapstat={BUILD}/tapstat",
+                    f"bin/shootdown={BUILD}/shootdown",
                     f"lib/tapvisor.ko={KERNEL}/module/tapvisor.ko",
                     f"etc/rc.d/10-tapvisor={tools}/rc.d/10-tapvisor",
                     f"etc/rc.d/50-test={PLACE}/50-test"], check=True)
@@ -130,6 +135,29 @@ def look_at_tapstat(out):
         tap.like(out["options"], says, f"tapstat says: {says.splitlines()[0]}", out["options"])
 
 
+def look_at_shootdown(out):
+    """300 times a page changes that two of the three other CPUs have in use."""
+    counts = csv(out["shootdown"])
+    tap.like(out["shootdown"], r"300 remappings seen by 2 CPUs, \d+ ticks each, 0 stale\nstatus 0$",
+             "shootdown: no CPU sees the page before", out["shootdown"])
+    tap.like(out["shootdown"], r"usage: shootdown .*\nstatus 2$", "shootdown: one CPU is too few")
+    interrupts = counts.get(("interrupts", "TLB"), 0)
+    if PATCHED:
+        vmcalls, flushes = (counts.get(key, 0) for key in (("exits", "vmcall"),
+                                                           ("events", "pv-tlb-flush")))
+        tap.ok(300 <= vmcalls <= 300 + 50, "shootdown: one hypercall for each change",
+               f"{vmcalls}")
+        tap.ok(600 <= flushes <= 600 + 100, "shootdown: the hypervisor flushes for both CPUs",
+               out["shootdown"])
+        tap.ok(interrupts <= 20, "shootdown: nobody is interrupted", f"TLB {interrupts}")
+        return
+    sends, targets = (counts.get(("ipis", f"hypercall.{name}"), 0) for name in ("sends", "targets"))
+    tap.ok(300 <= sends <= 300 + 50, "shootdown: one hypercall for each change", f"{sends}")
+    tap.ok(600 <= targets <= 600 + 100, "shootdown: two CPUs in each", f"{targets}")
+    tap.ok(600 <= interrupts <= 600 + 100, "shootdown: the guest's own TLB row agrees",
+           f"TLB {interrupts}")
+
+
 def look_at_device(out):
     tap.like(out["device"], r"^cr--r--r--.*/dev/tapvisor", "/dev/tapvisor is read-only",
              out["device"])
@@ -161,7 +189,7 @@ def look_at_patch(out):
 prepare()
 pv = "kvm,tap" if PATCHED else "kvm"
 run = boot([f"vmlinux vm name=linux vcpus=4 cpus=0-3 mem=128M apic=x2apic pv={pv} counters=on --"
-            " console=ttyS0 cryptomgr.notests nopti", "initrd initrd name=linux"],
+            f" {linux_vms.ALWAYS}", "initrd initrd name=linux"],
            files={"vmlinux": f"{KERNEL}/vmlinux", "initrd": f"{PLACE}/initrd"}, cpus=4, mem=640,
            quantum=5, ips=20000000, seconds=900)
 out = steps(run.console)
@@ -171,6 +199,7 @@ if set(name for name, _ in STEPS) <= set(out):
     look_at_device(out)
     look_at_bench(run, out)
     look_at_tapstat(out)
+    look_at_shootdown(out)
     if PATCHED:
         look_at_patch(out)
     else:

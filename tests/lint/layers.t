@@ -32,9 +32,10 @@ MAY = {
     "guest-tools/tests": ["guest-tools/tests", "guest-tools/lib", "hv/abi", *BITS],
     "guest-tools/linux/tapstat": ["guest-tools/linux/tapstat", "hv/abi", *BITS,
                                   "guest-tools/linux/module/tapvisor_ioctl.h"],
+    "guest-tools/linux/workloads": [],
 }
-# A program for Linux, with its libc.
-HOSTED = {"guest-tools/linux/tapstat"}
+# Programs for Linux, with its libc.
+HOSTED = {"guest-tools/linux/tapstat", "guest-tools/linux/workloads"}
 # Parts of Linux, with Linux's rules for includes.
 LINUX = ("guest-tools/linux/module/",)
 

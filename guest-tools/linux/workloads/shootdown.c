@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shootdown CPUS COUNT: one CPU maps another page where some others have one in use, COUNT times.
+ *
+ * CPUS is a list such as 0-2 or 0,3. The first remaps; on each other one a thread spins, so Linux
+ * has to flush the TLBs of exactly those, and of a process that runs on some CPUs only. After each
+ * remapping every thread looks at the page: one that still sees the page before has an old
+ * translation, which is what must never be. Status 1 if that came to pass, 2 for wrong arguments.
+ */
+#define _GNU_SOURCE /* sched_setaffinity, memfd_create */
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE         4096
+#define CPUS_MAX     1024
+#define COUNT_MAX    10000000
+#define STATUS_STALE 1
+#define STATUS_USAGE 2
+#define STATUS_LINUX 3
+
+struct watcher {
+	_Alignas(64) atomic_long seen; /* the last number it has looked at the page for */
+	pthread_t thread;
+	int cpu;
+	long stale;
+};
+
+static struct watcher watchers[CPUS_MAX];
+static atomic_long current; /* number of the remapping that is to be looked at; below 0: the end */
+static volatile long *page;
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(STATUS_LINUX);
+}
+
+static void go_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		fail("shootdown: sched_setaffinity");
+}
+
+/* The next of "0-2,5" at *text, or -1 at its end; -2: no list. */
+static int next_cpu(const char **text, int *last)
+{
+	char *end;
+	long cpu;
+
+	if (*last >= 0 && **text == '-') {
+		cpu = strtol(*text + 1, &end, 10);
+		if (end == *text + 1 || cpu <= *last || cpu >= CPUS_MAX)
+			return -2;
+		*last += 1;
+		if (*last == cpu)
+			*text = end;
+		return *last;
+	}
+	*text += *last >= 0 && **text == ',';
+	if (**text == '\0' && *last >= 0)
+		return -1;
+	cpu = strtol(*text, &end, 10);
+	if (end == *text || cpu < 0 || cpu >= CPUS_MAX)
+		return -2;
+	*text = end;
+	*last = (int)cpu;
+	return *last;
+}
+
+static void *watch(void *argument)
+{
+	struct watcher *me = argument;
+	long seen = 0, now;
+
+	go_to(me->cpu);
+	do {
+		now = atomic_load(&current);
+		if (now == seen)
+			continue;
+		me->stale += now > 0 && *page != now;
+		seen = now;
+		atomic_store(&me->seen, now);
+	} while (now >= 0);
+	return NULL;
+}
+
+static void announce(long number, long count)
+{
+	atomic_store(&current, number);
+	for (long i = 0; i < count; i++)
+		while (atomic_load(&watchers[i].seen) != number)
+			;
+}
+
+static unsigned long tsc(void)
+{
+	unsigned int low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (unsigned long)high << 32 | low;
+}
+
+/* Two pages in turn at the same place; the ticks of all mmap() together. */
+static unsigned long remap(long count, long others)
+{
+	int file = memfd_create("shootdown", 0);
+	char *alias, *around;
+	unsigned long ticks = 0, begin;
+
+	if (file < 0 || ftruncate(file, 2 * PAGE) != 0)
+		fail("shootdown: memfd_create");
+	alias = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	/* Neighbours keep Linux from freeing page tables, which would be a different flush. */
+	around = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (alias == MAP_FAILED || around == MAP_FAILED)
+		fail("shootdown: mmap");
+	memset(alias, 0, 2 * PAGE);
+	page = (volatile long *)(void *)(around + PAGE);
+	for (long number = 1; number <= count; number++) {
+		*(volatile long *)(void *)(alias + number % 2 * PAGE) = number;
+		begin = tsc();
+		if (mmap(around + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+		         file, number % 2 * PAGE) == MAP_FAILED)
+			fail("shootdown: mmap");
+		ticks += tsc() - begin;
+		announce(number, others);
+	}
+	return ticks;
+}
+
+int main(int argc, char **argv)
+{
+	long count = argc == 3 ? atol(argv[2]) : 0, others = 0, stale = 0;
+	const char *list = argc == 3 ? argv[1] : "";
+	int last = -1, first = next_cpu(&list, &last), cpu = -2;
+	unsigned long ticks;
+
+	for (; first >= 0 && others < CPUS_MAX && (cpu = next_cpu(&list, &last)) >= 0; others++)
+		watchers[others].cpu = cpu;
+	if (cpu != -1 || others == 0 || count < 1 || count > COUNT_MAX) {
+		fprintf(stderr, "usage: shootdown CPUS COUNT: two CPUs or more, such as 0-2\n");
+		return STATUS_USAGE;
+	}
+	/* A new program on that CPU: its mm has been on no other. */
+	go_to(first);
+	if (getenv("SHOOTDOWN") == NULL) {
+		setenv("SHOOTDOWN", "1", 1);
+		execv("/proc/self/exe", argv);
+		fail("shootdown: /proc/self/exe");
+	}
+	for (long i = 0; i < others; i++)
+		if (pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]) != 0)
+			fail("shootdown: pthread_create");
+	ticks = remap(count, others);
+	atomic_store(&current, -1);
+	for (long i = 0; i < others; i++) {
+		pthread_join(watchers[i].thread, NULL);
+		stale += watchers[i].stale;
+	}
+	printf("shootdown: %ld remappings seen by %ld CPUs, %lu ticks each, %ld stale\n", count,
+	       others, ticks / (unsigned long)count, stale);
+	return stale ? STATUS_STALE : 0;
+}
