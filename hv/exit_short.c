@@ -163,8 +163,8 @@ static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
 		few = tap_targets(vcpu);
 	}
 	if (unlikely(few == 0) || unlikely(!is_plain(gpr[RSI])) ||
-	    unlikely((vcpu->vm->config.features & feature) == 0) || unlikely(!guest_is_64_bit()) ||
-	    unlikely(guest_is_user()))
+	    unlikely((vcpu->vm->config.features & feature) == 0) ||
+	    unlikely(!guest_is_64_bit_kernel()))
 		return no_short_way(vcpu, reason);
 	gpr[RAX] = deliver_few(vcpu, path, few, (u8)gpr[RSI]);
 	vcpu_advance();

@@ -2,6 +2,7 @@
 #include "hv/advance.h"
 #include "hv/exits.h"
 
+#include "hv/abi/exit_names.h"
 #include "hv/account.h"
 #include "hv/base/printk.h"
 #include "hv/cpu/crash.h"
@@ -115,6 +116,8 @@ NORETURN void exit_refused(struct vcpu *vcpu)
 {
 	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
 
+	if (reason >= EXIT_REASONS) /* nobody's row: of the last exit, its entry was the end */
+		vcpu->exit = &vcpu->uncounted;
 	vm_end(vcpu,
 	       (reason & (u32)EXIT_REASON_ENTRY_FAILED) != 0 ? END_ENTRY_FAILED : END_UNKNOWN_EXIT,
 	       reason & EXIT_REASON_BASIC);
@@ -126,6 +129,7 @@ NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vmx, bool invalid)
 	struct vcpu *vcpu = vcpu_of(vmx);
 
 	account(vcpu, TIME_GUEST, rdtsc());
+	vcpu->exit = &vcpu->uncounted;
 	vm_end(vcpu, END_ENTRY_FAILED, invalid ? ~0ull : vmcs_read32(VMCS_INSTRUCTION_ERROR));
 	vcpu_run(vcpu);
 }
@@ -145,7 +149,7 @@ void crash_extra(struct core *core)
 		u64 word = c->trace[(c->trace_next + i) % TRACE_EXITS];
 
 		if (word != 0)
-			printk("  vm %u vcpu %u reason %u\n", TRACE_VM(word), TRACE_VCPU(word),
-			       TRACE_REASON(word));
+			printk("  vm %u vcpu %u reason %u, %s\n", TRACE_VM(word), TRACE_VCPU(word),
+			       TRACE_REASON(word), exit_reason_name(TRACE_REASON(word)));
 	}
 }

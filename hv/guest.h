@@ -36,6 +36,17 @@ static ALWAYS_INLINE bool guest_is_64_bit(void)
 	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
 }
 
+/*
+ * 64-bit mode and CPL 0, by one read less: a code segment that does not conform has the CPL as its
+ * DPL. False says nothing.
+ */
+static ALWAYS_INLINE bool guest_is_64_bit_kernel(void)
+{
+	return (vmcs_read32(VMCS_GUEST_CS_ACCESS) & (ACCESS_L | ACCESS_DPL | ACCESS_CONFORMS)) ==
+	               ACCESS_L &&
+	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
+}
+
 static ALWAYS_INLINE bool guest_is_user(void)
 {
 	return (vmcs_read32(VMCS_GUEST_SS_ACCESS) & ACCESS_DPL) != 0;

@@ -381,6 +381,7 @@ NORETURN void sched_leave(struct vcpu *vcpu)
 	struct vcpu **link = &rq->members;
 
 	put(rq, vcpu);
+	account_exit(vcpu, vcpu->exit, vcpu->exit_ticks, rq->stamp); /* the one it ended in */
 	if (rq->favoured == vcpu)
 		rq->favoured = NULL;
 	while (*link != vcpu)

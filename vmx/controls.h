@@ -152,6 +152,7 @@
 
 /* Segment access rights (table 25-2): the descriptor's bits 55:52 and 47:40, and "unusable". */
 #define ACCESS_TYPE     BITS(3, 0)
+#define ACCESS_CONFORMS BIT32(2) /* of a code segment: it runs with its caller's privilege */
 #define ACCESS_S        BIT32(4)
 #define ACCESS_DPL      BITS(6, 5)
 #define ACCESS_P        BIT32(7)

@@ -82,6 +82,11 @@ static void print_system(const struct vcpu_dump *d, struct out *out)
 #define ENTRY_FAILURE BIT(31) /* of the exit reason: SDM volume 3, section 25.9.1 */
 #define EVENT_VALID   BIT(31) /* of vectoring and entry information */
 
+/* Basic exit reasons that come with a guest-physical address. Of others the VMCS has what an
+ * earlier exit has left (SDM 28.2.1). */
+#define EPT_VIOLATION        48
+#define EPT_MISCONFIGURATION 49
+
 static void print_event(const char *name, u64 info, struct out *out)
 {
 	if ((info & EVENT_VALID) != 0)
@@ -99,8 +104,9 @@ static void print_exit(const struct vcpu_dump *d, struct out *out)
 	          (d->exit_reason & ENTRY_FAILURE) != 0 ? ", entry failed" : "",
 	          ull(d->qualification));
 	dump_qualification(reason, d->qualification, out);
-	out_print(out, "\n  gpa    %016llx  linear %016llx  length %llu\n", ull(d->gpa),
-	          ull(d->gla), ull(d->instruction_length));
+	if (reason == EPT_VIOLATION || reason == EPT_MISCONFIGURATION)
+		out_print(out, "\n  gpa    %016llx  linear %016llx", ull(d->gpa), ull(d->gla));
+	out_print(out, "\n  length %llu\n", ull(d->instruction_length));
 	out_print(out, "  interruptibility %llx  activity %llu", ull(d->interruptibility),
 	          ull(d->activity));
 	if (d->instruction_error != 0)

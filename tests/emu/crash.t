@@ -20,9 +20,9 @@ def address(symbol):
     return re.search(rf"^(\S+) \w {symbol}$", names.stdout, re.M).group(1)
 
 
-def crash(*settings):
+def crash(*settings, where="hv_main", body=BODY):
     """Boots, stops at a function, changes registers, goes on."""
-    commands = [f"lb 0x{address('hv_main')}", "c", *(f"set {s}" for s in settings), "c"]
+    commands = [f"lb 0x{address(where)}", "c", *(f"set {s}" for s in settings), "c"]
 
     def execute_debugger(command, *rest):
         with open(command[-1], "w", encoding="ascii") as f:
@@ -30,7 +30,7 @@ def crash(*settings):
         return execute(command, *rest)
 
     machine.execute = execute_debugger
-    run = start(BODY, None, cpus=4, seconds=60)
+    run = start(body, None, cpus=4, seconds=60)
     tap.is_(run.ended, "shutdown", f"{settings[0]}: crash=poweroff ends the machine", run.explain())
     return run.console[run.console.find("cores: 4"):]
 
@@ -60,6 +60,14 @@ tap.like(report, r" cr2 ffffc00000000f", "CR2 lies in the guard page", report)
 
 report = crash("rsp = 0x0000900000000000")
 tap.like(report, r"^CRASH on core 0 .*: #(DF|SS)", "no stack at all: still a report", report)
+
+report = crash("rdi = 0x10", where="vm_end", body=[
+    *BODY, "module2 /boot/monitor.elf monitor", "module2 /boot/root.elf root",
+    "module2 /boot/triple_fault.elf vm name=a cpus=0"])
+trace = re.findall(r"^  vm \d+ vcpu \d+ reason (\d+), ([a-z-]+)$", report, re.M)
+tap.like(report, r"^CRASH on core 0 .*: #PF", "a crash while a VM runs", report)
+tap.is_(len(trace), 32, "the core's last exits are told", report)
+tap.is_(trace[-1:], [("2", "triple-fault")], "the last of them is the last, with its name", report)
 
 report = crash("rax = 0x10")
 tap.unlike(report, "^CRASH", "no crash, no report")

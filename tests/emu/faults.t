@@ -27,6 +27,8 @@ ROWS = [
     ("wild_memory how=stack", "unreachable", None),
     ("wild_memory how=odd", "instruction", None),
 ]
+LAST_EXITS = {"triple_fault": "triple-fault", "triple_fault cpu=1": "triple-fault",
+              "task_switch": "task-switch"}
 GOOD = [
     "ipibench.elf vm name=near vcpus=2 cpus=0-1 mem=8M pv=kvm counters=on -- self set n=50",
     "ipibench.elf vm name=far vcpus=2 cpus=2-3 mem=8M pv=kvm counters=on -- self set cpuid n=50",
@@ -74,6 +76,10 @@ def look_at(run, index, words, reason, value):
                  text)
     others = run.lines("vm-end", vm=vm)
     tap.is_(len(others), 1, f"{words}: ends once")
+    if words in LAST_EXITS:
+        rows = run.lines("exit", vm=vm, reason=LAST_EXITS[words])
+        tap.is_([r["count"] for r in rows], [1], f"{words}: the exit that it ends in is counted")
+        tap.unlike(text, "gpa ", f"{words}: no address that an earlier exit has left", text)
 
 
 before = good(boot(GOOD, cpus=4, seconds=180), "nobody goes wrong")
