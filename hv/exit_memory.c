@@ -20,7 +20,7 @@ static NORETURN void after_access(struct vcpu *vcpu)
 }
 
 /* Ends the VM unless this is a plain access to data, which no event's delivery made. */
-static void insist(struct vcpu *vcpu, bool plain, u64 where)
+static ALWAYS_INLINE void insist(struct vcpu *vcpu, bool plain, u64 where)
 {
 	vmx_take_revectored(&vcpu->vmx);
 	if (plain && (vcpu->vmx.pending & PENDING_REVECTORED) == 0)
