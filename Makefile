@@ -143,8 +143,9 @@ EMUS  := $(wildcard tests/emu/*.t)
 LONG  := guests.t linux.t compare.t account.t ring3.t faults.t # longest first
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are a part of their own:
-# check-linux, soak-linux.
-EMUS  := $(filter-out $(addprefix tests/emu/,linux-inside.t linux-soak.t),$(EMUS))
+# check-linux, check-linux-patched, soak-linux.
+LINUX_EMUS := $(addprefix tests/emu/linux-,inside.t switches.t soak.t)
+EMUS  := $(filter-out $(LINUX_EMUS),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
