@@ -193,7 +193,8 @@ help: ## this list
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds]'
 	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'
-	@echo '     [INITRD=path] [APPEND="..."] [MACHINE=...] [TIME=seconds]'
+	@echo '     [INITRD=path] [APPEND="..."] [MACHINE=...] [IPS=20000000] [TIME=seconds]'
+	@echo 'bench-linux takes [WORKLOADS=all] [PV="none x2apic kvm tap"] and most of that'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
