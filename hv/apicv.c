@@ -52,7 +52,10 @@ bool apicv_build(struct vm *vm)
 
 void apicv_prepare(struct vcpu *vcpu)
 {
-	vmx_apicv_prepare(&vcpu->vmx, &vcpu->vm->apicv, ptr_to_hpa(vcpu->apic->reg));
+	vmx_tpr_shadow(&vcpu->vmx, (vcpu->vm->config.features & VM_APIC_PAGE) == 0);
+	if ((vcpu->vm->config.features & VM_APICV) == 0)
+		return;
+	vmx_apicv_prepare(&vcpu->vmx, &vcpu->vm->apicv);
 	if ((vcpu->vm->config.features & VM_POSTED) != 0)
 		vmx_posted_prepare(ptr_to_hpa(&vcpu->apic->mail), VECTOR_POSTED);
 }
@@ -112,12 +115,15 @@ void apicv_level(struct vm *vm)
 void apicv_switch(struct vcpu *vcpu)
 {
 	u32 *pending = &vcpu->vmx.pending;
-	enum vmx_apic how;
+	u32 features = vcpu->vm->config.features;
+	enum vmx_apic how = wanted(vcpu);
 
-	if ((vcpu->vm->config.features & VM_APICV) == 0)
-		return;
-	how = wanted(vcpu);
-	if (how == vcpu->vmx.apic)
+	*pending |= vcpu->vmx.pending_interrupt; /* the threshold anew: TPR may be 0 now */
+	if ((features & VM_APICV) == 0)
+		/* Away from its usual place the page is no APIC's, and its TPR must not be served.
+		 */
+		vmx_tpr_shadow(&vcpu->vmx, (features & VM_APIC_PAGE) == 0 || how == VMX_APIC_XAPIC);
+	if ((features & VM_APICV) == 0 || how == vcpu->vmx.apic)
 		return;
 	vapic_adopt(vcpu->apic);
 	vmx_apicv_set(&vcpu->vmx, &vcpu->vm->apicv, how);

@@ -18,10 +18,10 @@ MUST_USE bool apicv_offered(enum apic_kind apic);
 /* Building a VM with VM_APICV: bitmap, access page, its EPT. False: out of memory. */
 MUST_USE bool apicv_build(struct vm *vm);
 
-/* On its core, after the VMCS was made. */
+/* On its core, after the VMCS was made; any VM. */
 void apicv_prepare(struct vcpu *vcpu);
 
-/* After VAPIC_MODE: who serves from now on? The VMCS is current. */
+/* After VAPIC_MODE: who serves from now on, TPR shadow included? The VMCS is current. */
 void apicv_switch(struct vcpu *vcpu);
 
 /*

@@ -51,12 +51,12 @@ static NOINLINE exit_handler inject_and_go_back(struct vcpu *vcpu, u64 reason)
 
 	if (unlikely(vcpu->vmx.pending != PENDING_INTERRUPT) || unlikely(vmx_interrupt_blocked()))
 		return attend_first(vcpu, reason);
-	vcpu->vmx.pending = 0;
 	vector = vapic_take(vcpu->apic);
-	if (likely(vector >= 0)) {
-		vmx_write_interrupt((u8)vector);
-		count(vcpu, EVENT_INJECT_INTERRUPT);
-	}
+	if (unlikely(vector < 0)) /* held back: by TPR, then it wants a threshold */
+		return attend_first(vcpu, reason);
+	vcpu->vmx.pending = 0;
+	vmx_write_interrupt((u8)vector);
+	count(vcpu, EVENT_INJECT_INTERRUPT);
 	account_exit(vcpu, &vcpu->counters->exit[reason], 0, rdtsc());
 	return NULL;
 }

@@ -28,6 +28,13 @@ static NORETURN void exit_window(struct vcpu *vcpu)
 	vcpu_resume_guest(vcpu);
 }
 
+/* TPR has fallen below the class of an interrupt that it held back: time to look again. */
+static NORETURN void exit_tpr_threshold(struct vcpu *vcpu)
+{
+	vcpu->vmx.pending |= PENDING_INTERRUPT;
+	vcpu_resume_guest(vcpu);
+}
+
 /* Instructions that this guest's processor does not have. */
 static NORETURN void exit_undefined(struct vcpu *vcpu)
 {
@@ -87,7 +94,8 @@ const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_MONITOR_TRAP... 38] = exit_refused,
 	[VMX_EXIT_MONITOR] = exit_undefined,
 	[VMX_EXIT_PAUSE] = exit_nothing_to_do,
-	[VMX_EXIT_MACHINE_CHECK... VMX_EXIT_TPR_BELOW_THRESHOLD] = exit_refused,
+	[VMX_EXIT_MACHINE_CHECK... 42] = exit_refused,
+	[VMX_EXIT_TPR_BELOW_THRESHOLD] = exit_tpr_threshold,
 	[VMX_EXIT_APIC_ACCESS] = exit_apic_access,
 	[VMX_EXIT_VIRTUAL_EOI] = exit_virtual_eoi,
 	[VMX_EXIT_GDTR_IDTR... VMX_EXIT_LDTR_TR] = exit_refused,

@@ -10,6 +10,7 @@
 #include "hv/sched.h"
 #include "hv/syscall.h"
 #include "hv/vm.h"
+#include "vmx/apicv.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
@@ -138,11 +139,21 @@ static void take_time(struct vcpu *vcpu, u64 now)
 
 /* ---- into the guest ---- */
 
+/* The interrupt to inject, or -1. What TPR alone holds back exits when CR8 lets it come. */
+static int next_interrupt(struct vcpu *vcpu)
+{
+	int vector = vapic_next(vcpu->apic);
+
+	if (unlikely(vector < 0) || unlikely(vcpu->vmx.tpr_threshold != 0))
+		vmx_tpr_threshold(&vcpu->vmx, vector < 0 ? vapic_held_class(vcpu->apic) : 0);
+	return vector;
+}
+
 /* What goes in at this entry. */
 static void inject(struct vcpu *vcpu)
 {
 	u32 *pending = &vcpu->vmx.pending;
-	int vector = (*pending & PENDING_INTERRUPT) != 0 ? vapic_next(vcpu->apic) : -1;
+	int vector = (*pending & PENDING_INTERRUPT) != 0 ? next_interrupt(vcpu) : -1;
 
 	if ((*pending & PENDING_VIRTUAL) != 0)
 		apicv_hand_over(vcpu);

@@ -265,6 +265,7 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 		.msr_bitmap = vm->msr_bitmap,
 		.io_bitmaps = machine()->io_bitmaps,
 		.apic_page = (vm->config.features & VM_APIC_PAGE) != 0 ? vm->apic_page : HPA(0),
+		.virtual_apic = ptr_to_hpa(vcpu->apic->reg),
 		.cr4_guest = vm->cpuid.cr4,
 	};
 	const struct vmx_host host = {
@@ -279,8 +280,7 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 
 	if (!vmx_vcpu_setup(&vcpu->vmx, &config, &host))
 		panic("VM %u vCPU %u: the VMCS was refused", vm->id, vcpu->index);
-	if ((vm->config.features & VM_APICV) != 0)
-		apicv_prepare(vcpu);
+	apicv_prepare(vcpu);
 	vcpu_stop_timer(vcpu);
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();

@@ -64,6 +64,14 @@ int vapic_next(const struct vapic *a)
 	return (u32)v >> 4 > MAX(tpr(a), isr_top(a)) >> 4 ? v : -1;
 }
 
+u32 vapic_held_class(const struct vapic *a)
+{
+	int v = vector_highest(a, APIC_IRR, a->irr_words);
+	u32 class = v < 0 ? 0 : (u32)v >> 4;
+
+	return class > isr_top(a) >> 4 && class <= tpr(a) >> 4 ? class : 0;
+}
+
 void vapic_accept(struct vapic *a, u8 vector)
 {
 	u32 *irr = &a->reg[vector_word(APIC_IRR, vector)];

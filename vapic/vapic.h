@@ -274,6 +274,12 @@ struct vapic_mailed vapic_pull(struct vapic *a) MUST_USE;
 int vapic_next(const struct vapic *a) MUST_USE;
 
 /*
+ * Owner. The priority class of the interrupt that TPR alone holds back, or 0: TPR's class falling
+ * below it lets that interrupt come, which is VT-x's TPR threshold. An EOI asks anew.
+ */
+u32 vapic_held_class(const struct vapic *a) MUST_USE;
+
+/*
  * Owner. The CPU takes this vector (from vapic_next): IRR to ISR. Call it when the injection is
  * written for VM entry; should delivery be cut short, VT-x hands the vector back as IDT-vectoring
  * information and it is injected again from there, not from here.

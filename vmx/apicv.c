@@ -14,19 +14,39 @@ static const u32 secondary[VMX_APICS] = {
 };
 #define SECONDARY_APIC (SERVED | SECONDARY_APIC_ACCESSES | SECONDARY_X2APIC_MODE)
 
-bool vmx_apicv_offered(const struct vmx_caps *caps, enum vmx_apic how)
+bool vmx_has_tpr_shadow(const struct vmx_caps *caps)
 {
-	return vmx_caps_offers(caps, CONTROL_PRIMARY, PRIMARY_TPR_SHADOW) &&
-	       vmx_caps_offers(caps, CONTROL_SECONDARY, secondary[how]);
+	return vmx_caps_offers(caps, CONTROL_PRIMARY, PRIMARY_TPR_SHADOW);
 }
 
-void vmx_apicv_prepare(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, hpa_t virtual_page)
+void vmx_tpr_shadow(struct vmx_vcpu *vcpu, bool on)
+{
+	if (!vmx_has_tpr_shadow(vcpu->caps))
+		return;
+	vmx_tpr_threshold(vcpu, 0);
+	vcpu->cpu_controls &= ~(PRIMARY_TPR_SHADOW | CR8_EXITS);
+	vcpu->cpu_controls |= on ? PRIMARY_TPR_SHADOW : CR8_EXITS;
+	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
+}
+
+void vmx_tpr_threshold(struct vmx_vcpu *vcpu, u32 class)
+{
+	if (class == vcpu->tpr_threshold || !vmx_has_tpr_shadow(vcpu->caps))
+		return;
+	vcpu->tpr_threshold = class;
+	vmcs_write32(VMCS_TPR_THRESHOLD, class);
+}
+
+bool vmx_apicv_offered(const struct vmx_caps *caps, enum vmx_apic how)
+{
+	return vmx_has_tpr_shadow(caps) && vmx_caps_offers(caps, CONTROL_SECONDARY, secondary[how]);
+}
+
+void vmx_apicv_prepare(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm)
 {
 	static const u32 nothing[32];
 
-	vmcs_write64(VMCS_VIRTUAL_APIC_ADDRESS, virtual_page.raw);
 	vmcs_write64(VMCS_APIC_ACCESS_ADDRESS, vm->access_page.raw);
-	vmcs_write32(VMCS_TPR_THRESHOLD, 0);
 	vmx_apicv_eoi_exits(nothing);
 	vmx_apicv_status(0);
 	vmx_apicv_set(vcpu, vm, VMX_APIC_TRAPPED);
@@ -40,9 +60,7 @@ void vmx_apicv_set(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, enum vmx_a
 	if (!served && vm->trapped_access)
 		controls |= SECONDARY_APIC_ACCESSES;
 	vmcs_write32(VMCS_SECONDARY_CONTROLS, controls | secondary[how]);
-	vcpu->cpu_controls &= ~(PRIMARY_TPR_SHADOW | CR8_EXITS);
-	vcpu->cpu_controls |= served ? PRIMARY_TPR_SHADOW : CR8_EXITS;
-	vmcs_write32(VMCS_PRIMARY_CONTROLS, vcpu->cpu_controls);
+	vmx_tpr_shadow(vcpu, served || !vm->trapped_access);
 	vmcs_write64(VMCS_EPTP, vm->ept[how].raw | vcpu->caps->eptp_flags);
 	vmcs_write64(VMCS_MSR_BITMAP, vm->msr_bitmap[how].raw);
 	vcpu->apic = how;

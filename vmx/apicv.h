@@ -33,13 +33,25 @@ struct vmx_apicv {
 void vmx_posted_prepare(hpa_t descriptor, u8 vector);
 void vmx_posted_set(struct vmx_vcpu *vcpu, bool on);
 
+/*
+ * The TPR shadow: MOV to and from CR8 reach the TPR in the virtual-APIC page without an exit, and,
+ * where accesses to the APIC-access page exit as such, loads and stores of that page's TPR too.
+ * A move or store that makes TPR's class less than the threshold exits:
+ * VMX_EXIT_TPR_BELOW_THRESHOLD. An entry with the threshold above TPR's class fails (SDM
+ * 3C 27.2.1.1) or exits at once: whoever lowers TPR sets the threshold anew. Both do nothing on a
+ * processor that lacks it: there CR8 exits.
+ */
+MUST_USE bool vmx_has_tpr_shadow(const struct vmx_caps *caps);
+void vmx_tpr_shadow(struct vmx_vcpu *vcpu, bool on); /* and the threshold 0 */
+void vmx_tpr_threshold(struct vmx_vcpu *vcpu, u32 class);
+
 /* What VMX_APIC_XAPIC and VMX_APIC_X2APIC need is there. */
 MUST_USE bool vmx_apicv_offered(const struct vmx_caps *caps, enum vmx_apic how);
 
-/* A new VMCS: addresses, and VMX_APIC_TRAPPED. virtual_page: 4 KiB in the APIC page's layout. */
-void vmx_apicv_prepare(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, hpa_t virtual_page);
+/* A new VMCS, after vmx_vcpu_setup: the other addresses, and VMX_APIC_TRAPPED. */
+void vmx_apicv_prepare(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm);
 
-/* Changes who serves. CR8 exits, or not, with it. */
+/* Changes who serves; the TPR shadow stays off where a trapped page would be served by it. */
 void vmx_apicv_set(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, enum vmx_apic how);
 
 /* A vector came into the virtual-APIC page's IRR: RVI becomes at least that. */

@@ -3,6 +3,7 @@
 
 #include "hv/base/memory.h"
 #include "hv/base/x86.h"
+#include "vmx/apicv.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/state.h"
@@ -86,6 +87,10 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write64(VMCS_EPTP, config->ept.raw | caps->eptp_flags);
 	if ((secondary & SECONDARY_VPID) != 0)
 		vmcs_write16(VMCS_VPID, config->vpid);
+	if (vmx_has_tpr_shadow(caps)) {
+		vmcs_write64(VMCS_VIRTUAL_APIC_ADDRESS, config->virtual_apic.raw);
+		vmcs_write32(VMCS_TPR_THRESHOLD, 0);
+	}
 	if ((secondary & SECONDARY_XSAVES) != 0)
 		vmcs_write64(VMCS_XSS_EXITING_BITMAP, 0);
 	vmcs_write(VMCS_CR0_MASK, GUEST_CR0_OWNED | caps->guest_cr0_set);

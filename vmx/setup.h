@@ -27,9 +27,10 @@ struct vmx_config {
 	hpa_t ept; /* root of the tree */
 	u16 vpid;  /* not 0; unique on the machine */
 	hpa_t msr_bitmap;
-	hpa_t io_bitmaps; /* two frames in a row */
-	hpa_t apic_page;  /* raw 0: no "virtualise APIC accesses" */
-	u64 cr4_guest;    /* CR4 bits that the guest's CPUID offers */
+	hpa_t io_bitmaps;   /* two frames in a row */
+	hpa_t apic_page;    /* raw 0: no "virtualise APIC accesses" */
+	hpa_t virtual_apic; /* the model's registers: 4 KiB in the APIC page's layout */
+	u64 cr4_guest;      /* CR4 bits that the guest's CPUID offers */
 };
 
 /*

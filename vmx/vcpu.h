@@ -51,6 +51,7 @@ struct vmx_vcpu {
 	                          delivers */
 	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
 	u32 apic;              /* enum vmx_apic */
+	u32 tpr_threshold;     /* copy of the VMCS's word; vmx/apicv.h */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
 	hpa_t vmcs;
 	const struct vmx_caps *caps;

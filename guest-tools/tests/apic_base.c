@@ -96,6 +96,15 @@ static void read_x2apic_id(void *arg)
 	*(u64 *)arg = rdmsr(x2apic_msr(APIC_ID));
 }
 
+/* The APIC is disabled: CR8 stays, the page is memory's. */
+static void test_cr8_alone(void)
+{
+	write_cr8(5);
+	tap_is(read_cr8(), 5, "CR8 works when disabled");
+	tap_ok((xapic_read(APIC_TPR) & 0xff) != 0x50, "and the page has no TPR then");
+	write_cr8(0);
+}
+
 static void test_enabled(u32 id)
 {
 	u64 value;
@@ -113,12 +122,14 @@ static void test_enabled(u32 id)
 	tap_is(x2apic_ops.read(APIC_SVR), SVR_ENABLE | 0x3f, "SVR survives the change to x2APIC");
 	tap_is(x2apic_ops.read(APIC_TPR), 0x20, "TPR too");
 	tap_is(x2apic_ops.read(APIC_LVT_ERROR), 0x55, "LVT too");
+	tap_ok(xapic_read(APIC_TPR) != 0x20, "the page is not the APIC's in x2APIC mode");
 	test_transition(X2APIC, X2APIC);
 	test_transition(X2APIC, XAPIC);
 	test_transition(X2APIC, INVALID);
 	test_transition(X2APIC, DISABLED);
 	tap_is((u64)trap_call(read_x2apic_id, &value), VECTOR_GP, "and #GP when disabled");
 	tap_is(cpuid(1, 0).edx >> 9 & 1, 0, "CPUID shows no APIC when disabled");
+	test_cr8_alone();
 }
 
 static void test_disabled(u32 id)
@@ -137,6 +148,8 @@ int guest_main(void)
 
 	if (!apic_has_x2apic()) {
 		tap_skip("APIC base", "the processor has no x2APIC");
+		wrmsr(MSR_APIC_BASE, base_with(DISABLED));
+		test_cr8_alone();
 		return tap_done();
 	}
 	if (apic == &x2apic_ops)

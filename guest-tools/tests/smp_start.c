@@ -146,6 +146,43 @@ static void test_sleeper(void)
 		cpus[i].online = true;
 }
 
+static void hold_for_good(void *arg)
+{
+	write_cr8(9);
+	interrupts_on();
+	apic_send(0, ICR_SELF | VECTOR_TEST);
+	atomic_store((bool *)arg, true);
+	for (;;)
+		cpu_relax();
+}
+
+static void look_at_irr(void *arg)
+{
+	*(bool *)arg = apic_vector_is_set(APIC_IRR, VECTOR_TEST);
+}
+
+/* What waits below the TPR is gone with it: neither the CPU nor who runs it may stumble over that.
+ */
+static void test_held(void)
+{
+	bool flag = false;
+
+	smp_post(1, hold_for_good, &flag);
+	while (!atomic_load(&flag))
+		cpu_relax();
+	delay_ticks(SETTLE);
+	begin();
+	smp_init_sipi(cpu_ids[1]);
+	smp_wait_online(2, PATIENCE);
+	tap_is(cpus[1].starts - starts_before[1], 1,
+	       "%s: a CPU whose TPR holds an interrupt back begins anew", apic->name);
+	smp_post(1, look_at_irr, &flag);
+	smp_wait(1);
+	tap_is(flag, false, "%s: and nothing of it is left", apic->name);
+	for (u32 i = 2; i < cpu_ids_count; i++)
+		cpus[i].online = true;
+}
+
 static void test_result(void)
 {
 	u64 base = cpus[1].apic_base;
@@ -170,6 +207,7 @@ static void test_mode(void)
 	test_ways();
 	test_order();
 	test_sleeper();
+	test_held();
 	test_result();
 }
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Task priority: what it holds back, CR8 as its upper half, PPR, and IPIs that wait for it. */
+/*
+ * Task priority: what it holds back, CR8 as its upper half, PPR, and IPIs that wait for it. A VM
+ * with counters=on sees as well what moving to and from CR8 costs in exits.
+ */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/count.h"
+#include "guest-tools/lib/counters.h"
 #include "guest-tools/lib/guest.h"
 #include "guest-tools/lib/interrupt.h"
 #include "guest-tools/lib/tap.h"
@@ -60,6 +64,24 @@ static void test_cr8(void)
 	tap_is(apic_read(APIC_TPR), 0, "%s: CR8 clears TPR's lower half", apic->name);
 }
 
+/* SDM volume 3A, "Local APIC State After It Has Been Software Disabled": IRR and TPR stay. */
+static void test_disabled(bool again)
+{
+	u32 svr = apic_read(APIC_SVR);
+
+	write_cr8(6);
+	apic_send(0, ICR_SELF | VECTOR_6);
+	apic_write(APIC_SVR, svr & ~SVR_ENABLE);
+	if (again)
+		apic_write(APIC_SVR, svr);
+	held(VECTOR_6, again ? "held back while the APIC is disabled by SVR and enabled again"
+	                     : "held back while the APIC is disabled by SVR");
+	write_cr8(5);
+	count_expect(VECTOR_6, 1, "and comes when CR8 falls, all the same");
+	apic_write(APIC_SVR, svr);
+	write_cr8(0);
+}
+
 static void test_ppr(void)
 {
 	interrupt_handle(VECTOR_6, on_look);
@@ -75,6 +97,112 @@ static void test_ppr(void)
 	apic_write(APIC_TPR, 0);
 	count_vector(VECTOR_6);
 }
+
+/* ---- exits of CR8 ---- */
+
+#define ROUNDS 40u
+
+/* SDM volume 3, appendix C. */
+#define EXIT_CR_ACCESS     28
+#define EXIT_TPR_THRESHOLD 43
+
+struct cr8_counts {
+	u64 moves, thresholds, eois;
+};
+
+static struct cr8_counts cr8_counts(const struct vcpu_counters *c)
+{
+	return (struct cr8_counts){ c->exit[EXIT_CR_ACCESS].count,
+		                    c->exit[EXIT_TPR_THRESHOLD].count, c->event[EVENT_EOI] };
+}
+
+static struct cr8_counts cr8_since(const struct vcpu_counters *c, struct cr8_counts before)
+{
+	struct cr8_counts now = cr8_counts(c);
+
+	return (struct cr8_counts){ now.moves - before.moves, now.thresholds - before.thresholds,
+		                    now.eois - before.eois };
+}
+
+/*
+ * Four moves a round. The interrupt is sent when TPR holds it back; or before, while IF is 0, and
+ * TPR rises with no exit. It comes with the last move.
+ */
+static void let_come(bool early)
+{
+	u64 read = 0, too_soon = 0;
+
+	count_reset();
+	for (u32 n = 0; n < ROUNDS; n++) {
+		if (early) {
+			interrupts_off();
+			apic_send(0, ICR_SELF | VECTOR_4);
+			apic_wait_vector(APIC_IRR, VECTOR_4, true, COUNT_LATE_TICKS);
+		}
+		write_cr8(6);
+		if (early)
+			interrupts_on();
+		else
+			apic_send(0, ICR_SELF | VECTOR_4);
+		read += read_cr8();
+		write_cr8(4);
+		too_soon += count_of(0, VECTOR_4) != n;
+		write_cr8(3);
+		count_wait(0, VECTOR_4, n + 1);
+	}
+	tap_is(read, ROUNDS * 6, "%s: CR8 reads as it was written, time after time", apic->name);
+	tap_is(too_soon, 0, "%s: what it holds back does not come too soon", apic->name);
+	tap_is(count_of(0, VECTOR_4), ROUNDS, "%s: and comes as often%s", apic->name,
+	       early ? ", sent before TPR rose" : "");
+	count_reset();
+}
+
+static void exits_while_held(const struct vcpu_counters *c, bool early)
+{
+	struct cr8_counts n = cr8_counts(c);
+
+	let_come(early);
+	n = cr8_since(c, n);
+	tap_is(n.moves, 0, "%s: no move to or from CR8 exits", apic->name);
+	/* A processor that ends interrupts by itself delivers them, too. */
+	tap_is(n.thresholds, n.eois == 0 ? 0 : ROUNDS,
+	       "%s: TPR falling below the threshold exits, once for each held back", apic->name);
+}
+
+static void exits_while_free(const struct vcpu_counters *c)
+{
+	struct cr8_counts n = cr8_counts(c);
+
+	for (u32 i = 0; i < ROUNDS; i++)
+		write_cr8(i % 16);
+	write_cr8(0);
+	n = cr8_since(c, n);
+	tap_is(n.moves + n.thresholds, 0, "%s: nothing held back, no exit at all", apic->name);
+}
+
+static void test_exits(void)
+{
+	const struct vcpu_counters *c = counters_of(0);
+	struct cr8_counts n;
+
+	if (c == NULL) {
+		let_come(false);
+		let_come(true);
+		tap_skip("exits of CR8", "counters are for a VM of Tapvisor that asks for them");
+		return;
+	}
+	n = cr8_counts(c);
+	write_cr8(0);
+	if (cr8_since(c, n).moves != 0) {
+		tap_skip("exits of CR8", "this processor has no TPR shadow");
+		return;
+	}
+	exits_while_held(c, false);
+	exits_while_held(c, true);
+	exits_while_free(c);
+}
+
+/* ---- IPIs ---- */
 
 static void send_both(void *arg)
 {
@@ -105,7 +233,10 @@ static void test_mode(void)
 	interrupts_on();
 	test_mask();
 	test_cr8();
+	test_disabled(false);
+	test_disabled(true);
 	test_ppr();
+	test_exits();
 	if (cpu_ids_count > 1)
 		test_remote();
 	else

@@ -138,6 +138,19 @@ static UNUSED int o_next(const struct oapic *o)
 	return v;
 }
 
+/* What CR8 must fall below, and nothing else happen: the highest value that still holds it, + 1. */
+static UNUSED u32 o_held(const struct oapic *o)
+{
+	struct oapic lower = *o;
+	u32 class = 16;
+
+	if (o_highest(o->irr) < 0 || o_next(o) >= 0)
+		return 0;
+	while (class > 0 && o_next(&lower) < 0)
+		lower.tpr = --class * 16;
+	return o_next(&lower) >= 0 ? class + 1 : 0;
+}
+
 static UNUSED u32 o_error(struct oapic *o, u32 bit)
 {
 	o->errors |= bit;

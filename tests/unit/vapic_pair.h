@@ -162,6 +162,7 @@ static UNUSED void world_check(struct world *w, u32 i)
 	WORLD_CHECK(vapic_timer_deadline(a) == o_deadline(o), "vCPU %u deadline", i);
 	WORLD_CHECK(vapic_ppr(a) == o_ppr(o) && vapic_apr(a) == o_apr(o), "vCPU %u PPR or APR", i);
 	WORLD_CHECK(vapic_next(a) == o_next(o), "vCPU %u next %d %d", i, vapic_next(a), o_next(o));
+	WORLD_CHECK(vapic_held_class(a) == o_held(o), "vCPU %u held %u", i, vapic_held_class(a));
 	WORLD_CHECK(vapic_cr8(a) == o->tpr / 16, "vCPU %u CR8", i);
 	WORLD_CHECK(vapic_eoi_skippable(a) == skippable, "vCPU %u EOI skippable", i);
 	WORLD_CHECK(vapic_pending(a) == (o->on || o_any_event(o)), "vCPU %u pending", i);

@@ -10,14 +10,16 @@ static void check_one(struct vapic *a, u32 tpr, u32 isr, u32 irr)
 	u32 task = tpr / 16, service = isr / 16, request = irr / 16;
 	u32 ppr = service > task ? service * 16 : tpr;
 	bool taken = irr >= 16 && request > task && request > service;
+	u32 held = irr >= 16 && !taken && request > service ? request : 0;
 	u32 highest = task > service ? task : service;
 	u32 apr = task >= request && task > service ? tpr
 	                                            : (request > highest ? request : highest) * 16;
 
 	a->reg[0x80 / 4] = tpr;
-	if (vapic_ppr(a) != ppr || vapic_next(a) != (taken ? (int)irr : -1) || vapic_apr(a) != apr)
-		ck_abort_msg("TPR %#x ISR %#x IRR %#x: PPR %#x next %d APR %#x", tpr, isr, irr,
-		             vapic_ppr(a), vapic_next(a), vapic_apr(a));
+	if (vapic_ppr(a) != ppr || vapic_next(a) != (taken ? (int)irr : -1) ||
+	    vapic_apr(a) != apr || vapic_held_class(a) != held)
+		ck_abort_msg("TPR %#x ISR %#x IRR %#x: PPR %#x next %d APR %#x held %u", tpr, isr,
+		             irr, vapic_ppr(a), vapic_next(a), vapic_apr(a), vapic_held_class(a));
 }
 
 static void put(struct vapic *a, u32 base, u8 *words, u32 vector)
