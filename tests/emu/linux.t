@@ -41,6 +41,7 @@ TAKEN_UP = {
     "paravirtual IPIs": r"kvm-guest: setup PV IPIs",
     "paravirtual TLB flush": r"kvm-guest: KVM setup pv remote TLB flush",
     "paravirtual yield": r"kvm-guest: setup PV sched yield",
+    "paravirtual spinlocks": r"kvm-guest: PV spinlocks enabled",
     "kvm-clock": r"clocksource: Switched to clocksource kvm-clock",
 }
 # From power-on to the shell. 60 seconds are promised on two cores that have nothing else to do;
@@ -203,6 +204,9 @@ def stock():
         tap.ok(True, "stock: a break on the serial line and h: SysRq's help")
         guest.power_off()
     records = guest.ended("power-off")
+    events = [record for record in records if record["type"] == "events"]
+    tap.ok(events and events[0]["pv-eoi-skipped"] > 1000, "stock: EOIs went without an exit",
+           str(events))
     paths = {record["path"]: record for record in records if record["type"] == "ipi"}
     tap.ok(paths.get("hypercall", {}).get("sends", 0) > 0, "stock: IPIs went by hypercall",
            str(paths))
