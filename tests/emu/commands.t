@@ -25,6 +25,10 @@ menuentry "compare" {
 menuentry "bare: ipibench" {
 	multiboot2 /boot/ipibench.elf self pingpong n=20
 }
+menuentry "not built" {
+	multiboot2 /boot/tapvisor
+	module2 /boot/nowhere.elf root
+}
 """
 
 
@@ -126,6 +130,29 @@ fake_build([BENCH])
 got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg")
 tap.is_(got, 1, "run: status 1 without a verdict", out, err)
 tap.like(out, "verdict: missing", "run: and says so")
+tap.unlike(out, "Exits by VM", "run: no empty table of exits", out)
+fake_build([{"type": "machine"}, {"type": "verdict", "ok": False}])
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg")
+tap.unlike(out, "What one IPI|Exits by VM|Blame", "run: no tables where Tapvisor came to nothing",
+           out)
+tap.like(out, "no figures were reported\n\nverdict: failed", "run: and says so", out)
+
+# run: an entry without Tapvisor; what other entries name need not be there
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="1")
+tap.is_(got, 0, "run: an image on the bare machine alone", out, err)
+tap.like(out, r"in +native +native +native$", "run: its table has native columns", out)
+tap.unlike(out + err, "verdict|beside it", "run: without a verdict, for there is no Tapvisor")
+with open(f"{PLACE}/run/telemetry.jsonl", encoding="utf-8") as f:
+    tap.is_({json.loads(line)["path"] for line in f}, {"native"}, "run: native lines alone")
+with open(f"{PLACE}/grub.cfg", encoding="utf-8") as f:
+    line = next(i for i, text in enumerate(f, 1) if "nowhere" in text)
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="2")
+tap.is_(got, 2, "run: what the chosen entry names must be there")
+tap.like(err, f"grub.cfg:{line}: /boot/nowhere.elf is not built", "run: and says which", err)
+done = subprocess.run([f"{TOOLS}/mkiso", "--grub-cfg", f"{PLACE}/grub.cfg", "--build", PLACE,
+                       "--output", f"{PLACE}/all.iso"], capture_output=True, text=True, check=False)
+tap.like(done.stderr, f"{line}: /boot/nowhere.elf is not built", "iso: needs the files of all",
+         done.stderr)
 for wrong, says in (({"ENTRY": "no such"}, r"ENTRY=no such: .*\n  0  compare\n  1  bare"),
                     ({"CPUS": "65"}, "CPUS=65: a number from 1 to 64")):
     got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", **wrong)

@@ -99,7 +99,3 @@ def with_default(cfg, entry):
     """cfg with this entry (title or number) chosen at once, without a menu."""
     cfg = re.sub(r"^\s*set\s+(timeout|default)=.*\n", "", cfg, flags=re.M)
     return f'set timeout=0\nset default="{entry}"\n' + cfg
-
-
-def titles(cfg):
-    return re.findall(r"^\s*menuentry\s+[\"']([^\"']*)[\"']", cfg, re.M)

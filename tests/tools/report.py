@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Print what a telemetry file says as three tables: the cost of an IPI, exits, blame.
+"""Print what a telemetry file says as three tables: the cost of an IPI, exits, blame. A table that
+nothing was reported for is left out.
 
 Exit status: 0 if the file's last verdict is ok, 1 if not, 2 if the file cannot be used.
 """
@@ -89,10 +90,9 @@ def bench_rows(benches):
 
 
 def cost_table(records):
-    benches = [record for record in records if record["type"] == "bench"]
-    if not benches:
-        return ["no benchmark reported anything"]
-    value = {(r["op"], r["targets"], bench_column(r)): r for r in benches}
+    # Distributions cannot be added: of a VM that was made anew its last life's counts.
+    value = {(r["op"], r["targets"], bench_column(r)): r for r in records if r["type"] == "bench"}
+    benches = list(value.values())
     columns = sorted({bench_column(r) for r in benches if r["op"] in IPI_OPS}, key=column_order)
     ipis, others = bench_rows(benches)
     rows = [["operation", "targets", ""] + [c[0] for c in columns],
@@ -144,10 +144,28 @@ def hist_median(hist):
     return "-"
 
 
+def add_lists(a, b):
+    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+    return [v + (shorter[i] if i < len(shorter) else 0) for i, v in enumerate(longer)]
+
+
+def exit_rows(records):
+    """The exit lines, one for each VM and reason: a VM that was made anew has several."""
+    rows = {}
+    for r in records:
+        if r["type"] != "exit" or not r["count"]:
+            continue
+        key = (r["vm"], r["reason"])
+        sum_ = rows.get(key)
+        rows[key] = dict(r) if sum_ is None else dict(
+            r, count=sum_["count"] + r["count"], ticks=sum_["ticks"] + r["ticks"],
+            min=min(sum_["min"], r["min"]), max=max(sum_["max"], r["max"]),
+            hist=add_lists(sum_["hist"], r["hist"]))
+    return list(rows.values())
+
+
 def exits_table(records):
-    exits = [record for record in records if record["type"] == "exit" and record["count"]]
-    if not exits:
-        return ["no VM reported an exit"]
+    exits = exit_rows(records)
     rows = [["VM", "reason", "count", "ticks", "share", "min", "median in", "max"], None]
     for vm in dict.fromkeys(record["vm"] for record in exits):
         mine = sorted((r for r in exits if r["vm"] == vm), key=lambda r: -r["ticks"])
@@ -194,21 +212,37 @@ def verdict(records):
     return found[-1] if found else None
 
 
-def render(records, machine="", colour=False):
+def has_figures(records):
+    """Is there anything to make a table of?"""
+    return any(record["type"] in ("bench", "exit", "blame") for record in records)
+
+
+def sections(records, machine):
+    """(title, note, lines) of what there are figures for."""
+    types = {record["type"] for record in records}
+    if "bench" in types:
+        yield ("What one IPI costs, by path and number of targets",
+               UNITS.get(machine, UNITS[""]), cost_table(records) + COST_LEGEND)
+    if "exit" in types:
+        yield "Exits by VM and reason", "ticks from exit to entry", exits_table(records)
+    if "exit" in types or "blame" in types:
+        yield ("Blame: time that a VM was ready to run and could not, by who had the core",
+               "ticks; cause guest: it ran; exit, monitor: work for it; kick, timer: its"
+               " interrupts", blame_table(records))
+
+
+def render(records, machine="", colour=False, verdict_due=True):
     paint = Paint(colour)
-    unit = UNITS.get(machine, UNITS[""])
     lines = []
-    for title, note, body in (
-            ("What one IPI costs, by path and number of targets",
-             f"{unit}", cost_table(records) + COST_LEGEND),
-            ("Exits by VM and reason", "ticks from exit to entry", exits_table(records)),
-            ("Blame: time that a VM was ready to run and could not, by who had the core",
-             "ticks; cause guest: it ran; exit, monitor: work for it; kick, timer: its interrupts",
-             blame_table(records))):
+    for title, note, body in sections(records, machine):
         lines += [paint(BOLD, title), paint(DIM, f"({note})"), *body, ""]
     good = verdict(records)
-    lines.append({True: paint(GREEN, "verdict: ok"), False: paint(RED, "verdict: failed"),
-                  None: paint(RED, "verdict: missing, the run did not come to its end")}[good])
+    if not lines:
+        lines = ["no figures were reported", ""]
+    if verdict_due:
+        lines.append({
+            True: paint(GREEN, "verdict: ok"), False: paint(RED, "verdict: failed"),
+            None: paint(RED, "verdict: missing, the run did not come to its end")}[good])
     return "\n".join(lines)
 
 

@@ -77,6 +77,28 @@ tap.like(text, r"^v +701,234 +5 +701,239$", "blame: a row adds up to the steal t
 tap.like(text, r"^v +a +700,000 +1,234 +-$", "blame: by cause")
 tap.like(text, r"^verdict: ok$", "verdict")
 tap.unlike(text, "\033", "no colour unless asked for")
+
+# A VM that was made anew has its lines once for each life.
+LIFE = {"type": "exit", "vm": "d", "reason": "io", "count": 63, "ticks": 6300, "min": 90,
+        "max": 400, "hist": [0, 0, 0, 0, 0, 0, 63]}
+lives = report.render([LIFE, dict(LIFE, min=80, hist=[0, 0, 0, 63]), dict(LIFE, max=401),
+                       bench("d", "local", "cpuid", 0, 128), bench("d", "local", "cpuid", 0, 129)])
+tap.like(lives, r"^d +io +189 +18,900 +100\.0% +80 +64\.\.127 +401$", "exits: lives are added up")
+tap.is_(lives.count(" io "), 1, "exits: in one row")
+tap.like(lives, r"^ +all +189 +18,900$", "exits: and in the sum")
+tap.is_(lives.count("cpuid"), 1, "other operations: one row, of the last life")
+tap.like(lives, r"^cpuid +d +local +200 +119 +129 ", "other operations: the last life's figures")
+tap.like(lives, "no VM waited for another", "exits without blame: nobody waited")
+
+little = report.render([{"type": "machine"}, {"type": "verdict", "ok": False}])
+tap.unlike(little, "Exits by|What one IPI|Blame", "no empty tables")
+tap.like(little, "no figures were reported(.|\n)*verdict: failed", "but the verdict")
+alone = report.render(SAMPLE[:1], verdict_due=False)
+tap.like(alone, r"^unicast +1 +median +207$", "the bare machine's table alone")
+tap.unlike(alone, "verdict|Exits by|Blame", "without Tapvisor's tables and its verdict")
+tap.is_(report.has_figures([{"type": "machine"}]), False, "a machine line is no figure")
+tap.is_(report.has_figures(SAMPLE), True, "a bench line is one")
+
 tap.is_(report.hist_median([3, 0, 0]), "0..1", "bucket 0 begins at 0")
 tap.like(report.render([]), "verdict: missing", "an empty run has no verdict")
 
