@@ -124,14 +124,18 @@ all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
 iso: $(B)/tapvisor.iso ## one hybrid ISO for BIOS and UEFI from grub.cfg
 
+# The names of all variables on the command line: make itself passes over those that nobody reads.
+GIVEN = $(strip $(foreach name,$(.VARIABLES), \
+	$(if $(filter command,$(firstword $(origin $(name)))),--given $(name))))
+
 run: all ## boot the default entry and print what an IPI costs (ENTRY= MACHINE= CPUS=)
-	$(Q)tests/tools/run --build $(B)
+	$(Q)tests/tools/run --build $(B) $(GIVEN)
 
 shell: all ## boot the default entry, Tapvisor's prompt on the terminal (ENTRY= ...)
-	$(Q)tests/tools/run --shell --build $(B)
+	$(Q)tests/tools/run --shell --build $(B) $(GIVEN)
 
 boot: all ## boot IMAGE=path as a guest, its serial port on the terminal
-	$(Q)tests/tools/boot --build $(B)
+	$(Q)tests/tools/boot --build $(B) $(GIVEN)
 
 # libcheck programs print TAP when this variable says so.
 PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --exec '' --timer \
@@ -188,7 +192,7 @@ help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile guest-tools/linux/*.mk | \
 		expand -t 24
 	@echo
-	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=32M] [APIC=xapic|x2apic]'
+	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=64M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds]'
 	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'

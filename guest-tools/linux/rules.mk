@@ -42,7 +42,7 @@ $(LINUX)/initrd: $(LINUX)/busybox $(addprefix $(LINUX_TOOLS)/,init profile initr
 # Debian's files are made unless both are given.
 LINUX_WANTED := $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
 linux: all $(LINUX_WANTED) ## boot Debian's kernel, with its shell on the terminal
-	$(Q)tests/tools/linux --build $(B) --files $(LINUX)
+	$(Q)tests/tools/linux --build $(B) --files $(LINUX) $(GIVEN)
 
 check-linux: all ## Linux guests: every row of linux.t, and the tools inside (10 minutes)
 	$(Q)$(PROVE) tests/emu/linux-inside.t

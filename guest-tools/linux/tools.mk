@@ -116,7 +116,7 @@ PATCHED_TOOLS := $(addprefix $(PATCHED)/,vmlinux initrd-tools)
 
 linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel (a quarter of an hour) and boot it
 	$(Q)KERNEL=$(PATCHED)/vmlinux INITRD=$(PATCHED)/initrd-tools PV=$(or $(PV),kvm$(comma)tap) \
-		MEM=$(or $(MEM),256M) tests/tools/linux --build $(B) --files $(LINUX)
+		MEM=$(or $(MEM),256M) tests/tools/linux --build $(B) --files $(LINUX) $(GIVEN)
 
 check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, look at its counts
 	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched

@@ -87,7 +87,8 @@ GOOD = {"IMAGE": f"{PLACE}/ipibench.elf"}
 for wrong, says in (
         ({"IMAGE": ""}, "IMAGE= is missing"),
         ({"IMAGE": "/nowhere"}, "IMAGE=/nowhere: there is no such file"),
-        ({"IMAGE": "/dev/null"}, "IMAGE=/dev/null: there is no such file"),
+        ({"IMAGE": "/dev/null"}, "IMAGE=/dev/null: that is no regular file"),
+        ({"IMAGE": "/etc"}, "IMAGE=/etc: that is a directory"),
         ({"INITRD": "/nowhere"}, "INITRD=/nowhere: there is no such file"),
         ({"VCPUS": "0"}, "VCPUS=0: a number from 1 to 256"),
         ({"VCPUS": "two"}, "VCPUS=two: a number from 1 to 256"),
@@ -95,6 +96,10 @@ for wrong, says in (
         ({"MEM": "1K"}, "MEM=1K: 2M to 3G"),
         ({"CPUS": "3-1"}, "CPUS=3-1: `3-1` is no range within 0-63"),
         ({"CPUS": "0,x"}, "CPUS=0,x: cores such as"),
+        ({"CPUS": "0,0"}, "CPUS=0,0: core 0 is in it twice"),
+        ({"CPUS": "2,0-3"}, "CPUS=2,0-3: core 2 is in it twice"),
+        ({"PV": "kvm,kvm"}, "PV=kvm,kvm: kvm is in it twice"),
+        ({"PV": "none,none"}, "PV=none,none: there are none, kvm"),
         ({"APIC": "x3"}, "APIC=x3: there are xapic, x2apic"),
         ({"PV": "kvm,xen"}, "PV=kvm,xen: there are none, kvm, tap"),
         ({"ARGS": "it's"}, "ARGS: the character \"'\""),
@@ -108,6 +113,25 @@ got, out, err = call("boot", "--plan", VCPUS="2", PV="kvm,tap", ARGS="a=$b {x}",
 tap.like(out, r"tapvisor .* tables=off batch$", "boot: no tables behind the guest's text", out)
 tap.like(out, r"ipibench.elf vm name=guest vcpus=2 cpus=0-1 mem=64M apic=x2apic pv=kvm,tap"
               r" console=raw -- 'a=\$b' '\{x\}'", "boot: the VM's line", out, err)
+
+# A variable that nobody reads, on make's command line. The tool is told their names; that make
+# tells it, and which, is seen by what it would run.
+for tool, args, given, says in (
+        ("boot", [], "VCPU", "VCPU=: there is no such setting; VCPUS= is meant?"),
+        ("boot", [], "image", "image=: there is no such setting; IMAGE= is meant?"),
+        ("boot", [], "FOO", "FOO=: there is no such setting; there are IMAGE INITRD VCPUS"),
+        ("run", [], "VCPUS", "VCPUS=: there is no such setting; CPUS= is meant?"),
+        ("run", ["--shell"], "ENTRIES", "ENTRIES=: there is no such setting; ENTRY= is meant?"),
+        ("linux", [], "ARGS", "ARGS=: there is no such setting; there are KERNEL INITRD")):
+    got, out, err = call(tool, "--given", "CC", "--given", given, *args)
+    tap.ok(got == 2 and says in err, f"{tool}: {says}", err)
+for target, command in (("boot", "boot"), ("run", "run"), ("shell", "run"), ("linux", "linux")):
+    done = subprocess.run(["make", "-C", f"{HERE}/../..", "-n", target, "FOO=a b", "KERNEL=k",
+                           "INITRD=i"], capture_output=True, text=True, check=False)
+    line = next((x for x in done.stdout.split("\n") if f"tests/tools/{command} " in x), "")
+    tap.like(line, r"--given FOO\b.*", f"make {target}: tells what is on its command line",
+             done.stdout[-300:], done.stderr)
+    tap.unlike(line, "MAKE|SHELL|given Q", f"make {target}: and no more")
 
 # run: the bare machine's figures beside the hypervisor's
 BENCH = {"type": "bench", "vm": "a", "path": "x2apic", "op": "unicast", "targets": 1, "n": 9,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Settings from the environment, as `make boot` and `make linux` take them: checked, and what is
 wrong with one is said together with what would be right."""
+import difflib
 import os
 import re
 
@@ -9,6 +10,25 @@ ARGS_LENGTH = 1023       # hv/abi/limits.h: ARGS_LEN less the NUL
 
 class Wrong(Exception):
     pass
+
+
+# What the build itself listens to, so that it may stand on the command line of any target.
+BUILD_VARIABLES = ("CC", "V", "JOBS", "LD", "AR", "OBJCOPY", "NASM", "SHELL")
+
+
+def add_given(parser):
+    parser.add_argument("--given", action="append", default=[], metavar="NAME",
+                        help="a variable on make's command line: one that is not known is told")
+
+
+def check_given(given, known):
+    """What make would pass over in silence: a variable that nobody reads."""
+    for name in given:
+        if name in known + BUILD_VARIABLES:
+            continue
+        near = difflib.get_close_matches(name.upper(), known, 1, 0.6)
+        raise Wrong(f"{name}=: there is no such setting; "
+                    + (f"{near[0]}= is meant?" if near else f"there are {' '.join(known)}"))
 
 
 def setting(name, fallback=""):
@@ -20,8 +40,11 @@ def image(name, fallback=""):
     path = setting(name, fallback)
     if not path:
         return ""
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise Wrong(f"{name}={path}: there is no such file")
+    if not os.path.isfile(path):
+        what = "a directory" if os.path.isdir(path) else "no regular file"
+        raise Wrong(f"{name}={path}: that is {what}")
     if os.path.getsize(path) == 0:
         raise Wrong(f"{name}={path}: the file is empty")
     return path
@@ -49,7 +72,7 @@ def memory(fallback):
 def cores(fallback):
     """The text of CPUS and the highest core in it."""
     text = setting("CPUS", fallback)
-    highest = -1
+    seen = set()
     for part in text.split(","):
         match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", part)
         if not match:
@@ -57,8 +80,11 @@ def cores(fallback):
         first, last = int(match.group(1)), int(match.group(2) or match.group(1))
         if first > last or last > 63:
             raise Wrong(f"CPUS={text}: `{part}` is no range within 0-63")
-        highest = max(highest, last)
-    return text, highest
+        part_cores = set(range(first, last + 1))
+        if seen & part_cores:
+            raise Wrong(f"CPUS={text}: core {min(seen & part_cores)} is in it twice")
+        seen |= part_cores
+    return text, max(seen)
 
 
 def one_of(name, fallback, words):
@@ -72,6 +98,9 @@ def pv(text):
     parts = text.split(",")
     if text != "none" and not all(part in ("kvm", "tap") for part in parts):
         raise Wrong(f"PV={text}: there are none, kvm, tap and kvm,tap")
+    for part in parts:
+        if parts.count(part) > 1:
+            raise Wrong(f"PV={text}: {part} is in it twice")
     return text
 
 
