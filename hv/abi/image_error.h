@@ -19,6 +19,8 @@ enum image_error {
 	IMAGE_NO_ROOM,
 	IMAGE_INITRD,
 	IMAGE_BZIMAGE,
+	IMAGE_OVERLAP,
+	IMAGE_TOO_HIGH,
 	IMAGE_ERRORS
 };
 
@@ -27,7 +29,7 @@ static inline const char *image_error_text(u64 error)
 	static const char *const texts[IMAGE_ERRORS] = {
 		[IMAGE_OK] = "no error",
 		[IMAGE_UNKNOWN] =
-			"the image is neither Multiboot 1 or 2, nor an ELF with a PVH note, nor a bzImage",
+			"the image has no Multiboot header, and is no ELF with a PVH note and no bzImage",
 		[IMAGE_TRUNCATED] = "a header points behind the end of the image",
 		[IMAGE_ELF] = "the ELF header is malformed, or not that of an executable",
 		[IMAGE_NOT_X86] = "the ELF is for another processor",
@@ -39,6 +41,8 @@ static inline const char *image_error_text(u64 error)
 		[IMAGE_NO_ROOM] = "the image covers the places where boot information goes",
 		[IMAGE_INITRD] = "the initrd does not fit into the VM's memory: raise mem=",
 		[IMAGE_BZIMAGE] = "the bzImage's header is malformed, or it has no 64-bit entry",
+		[IMAGE_OVERLAP] = "two segments lie in the same place",
+		[IMAGE_TOO_HIGH] = "a segment ends above 3 GiB, more than any mem= can give",
 	};
 	return error < IMAGE_ERRORS ? texts[error] : "unknown";
 }

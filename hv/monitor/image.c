@@ -2,7 +2,9 @@
 /* pure: also compiled on the host */
 #include "hv/monitor/image.h"
 
+#include "hv/abi/limits.h"
 #include "hv/base/bits.h"
+#include "hv/base/format.h"
 
 /* In this order, as `qemu -kernel` and GRUB would decide for a file that offers several. */
 static enum image_error (*const formats[])(struct view, struct image *) = {
@@ -59,22 +61,50 @@ u64 image_end(const struct image *image)
 	return end;
 }
 
-static enum image_error check(const struct image *image, u64 file_size, u64 memory_size)
+static enum image_error check_segment(const struct image_segment *s, u64 file_size, u64 memory_size)
 {
 	const struct view file = { NULL, file_size };
-	const struct guest_memory memory = { NULL, memory_size };
+	const struct guest_memory memory = { NULL, memory_size }, largest = { NULL, VM_MEMORY_MAX };
 
+	if (!view_has(file, s->offset, s->file_size))
+		return IMAGE_TRUNCATED;
+	if (s->file_size > s->memory_size)
+		return IMAGE_ELF;
+	if (!guest_has(&largest, s->gpa, s->memory_size))
+		return IMAGE_TOO_HIGH;
+	return guest_has(&memory, s->gpa, s->memory_size) ? IMAGE_OK : IMAGE_OUTSIDE_MEMORY;
+}
+
+/* Loaded one after the other, the second would take the place of the first. Each lies in memory. */
+static enum image_error check_overlap(struct image *image, u32 index)
+{
+	const struct image_segment *s = &image->segment[index];
+
+	for (u32 i = 0; i < index; i++) {
+		if (touches(&image->segment[i], s->gpa, s->memory_size)) {
+			image->at_fault[0] = image->segment[i];
+			image->at_fault[1] = *s;
+			return IMAGE_OVERLAP;
+		}
+	}
+	return IMAGE_OK;
+}
+
+static enum image_error check(struct image *image, u64 file_size, u64 memory_size)
+{
 	if (image->segments == 0)
 		return IMAGE_SEGMENTS_BAD;
 	for (u32 i = 0; i < image->segments; i++) {
 		const struct image_segment *s = &image->segment[i];
+		enum image_error error = check_segment(s, file_size, memory_size);
 
-		if (!view_has(file, s->offset, s->file_size))
-			return IMAGE_TRUNCATED;
-		if (s->file_size > s->memory_size)
-			return IMAGE_ELF;
-		if (!guest_has(&memory, s->gpa, s->memory_size))
-			return IMAGE_OUTSIDE_MEMORY;
+		if (error != IMAGE_OK) {
+			image->at_fault[0] = *s;
+			return error;
+		}
+		error = check_overlap(image, i);
+		if (error != IMAGE_OK)
+			return error;
 	}
 	if (image->entry > UINT32_MAX || !image_covers(image, image->entry, 1))
 		return IMAGE_ENTRY;
@@ -90,6 +120,28 @@ enum image_error image_decode(struct view file, u64 memory_size, struct image *i
 		error = formats[i](file, image);
 	}
 	return error == IMAGE_OK ? check(image, file.size, memory_size) : error;
+}
+
+static size_t print_range(char *out, size_t size, const struct image_segment *s)
+{
+	return format(out, size, "0x%llx to 0x%llx", (unsigned long long)s->gpa,
+	              (unsigned long long)(s->gpa + s->memory_size - 1));
+}
+
+bool image_explain(const struct image *image, char text[IMAGE_EXPLANATION])
+{
+	const struct image_segment *at = image->at_fault;
+	size_t used;
+
+	if (at[0].memory_size == 0)
+		return false;
+	used = format(text, IMAGE_EXPLANATION, "segment ");
+	used += print_range(text + used, IMAGE_EXPLANATION - used, &at[0]);
+	if (at[1].memory_size != 0) {
+		used += format(text + used, IMAGE_EXPLANATION - used, ", segment ");
+		(void)print_range(text + used, IMAGE_EXPLANATION - used, &at[1]);
+	}
+	return true;
 }
 
 void image_commit(const struct image *image, struct view file, const struct guest_memory *memory)

@@ -34,10 +34,16 @@ struct image {
 	u64 entry; /* physical, below 4 GiB once checked */
 	u32 segments;
 	struct image_segment segment[IMAGE_SEGMENTS];
+	struct image_segment at_fault[2]; /* what an error is about; memory_size 0: nothing */
 };
 
 /* Decodes and checks against a memory of memory_size bytes. */
 MUST_USE enum image_error image_decode(struct view file, u64 memory_size, struct image *image);
+
+/* Which segments an error of image_decode is about, as a line without its end; false: it tells of
+ * none. */
+#define IMAGE_EXPLANATION 128u
+MUST_USE bool image_explain(const struct image *image, char text[IMAGE_EXPLANATION]);
 
 /* Copies what image_decode has accepted for this file and memory. */
 void image_commit(const struct image *image, struct view file, const struct guest_memory *memory);

@@ -93,28 +93,29 @@ static enum image_error put_information(const struct load_request *r, const stru
 	return w.full ? IMAGE_NO_ROOM : IMAGE_OK;
 }
 
-enum image_error load_guest(const struct load_request *r, struct vcpu_start *start)
+enum image_error load_guest(const struct load_request *r, struct image *image,
+                            struct vcpu_start *start)
 {
 	struct boot_facts facts = { .name = r->config->name,
 		                    .args = r->config->args,
 		                    .image = r->image,
 		                    .memory = r->memory.size };
-	struct image image;
 	enum image_error error;
 
+	*image = (struct image){ 0 };
 	if (r->memory.size < LAYOUT_MEMORY_MIN)
 		return IMAGE_OUTSIDE_MEMORY;
-	error = image_decode(r->image, r->memory.size, &image);
+	error = image_decode(r->image, r->memory.size, image);
 	if (error != IMAGE_OK)
 		return error;
-	image_commit(&image, r->image, &r->memory);
-	*start = (struct vcpu_start){ .mode = START_PROTECTED, .rip = image.entry };
-	error = put_reset_vector(r, &image);
+	image_commit(image, r->image, &r->memory);
+	*start = (struct vcpu_start){ .mode = START_PROTECTED, .rip = image->entry };
+	error = put_reset_vector(r, image);
 	if (error == IMAGE_OK)
-		error = put_initrd(r, &image, &facts);
+		error = put_initrd(r, image, &facts);
 	if (error == IMAGE_OK)
-		error = put_tables(r, &image, &facts);
+		error = put_tables(r, image, &facts);
 	if (error == IMAGE_OK)
-		error = put_information(r, &image, &facts, start);
+		error = put_information(r, image, &facts, start);
 	return error;
 }

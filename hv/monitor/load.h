@@ -15,7 +15,11 @@ struct load_request {
 	const struct vm_config *config;
 };
 
-/* On an error nothing that was written matters: the VM does not start. */
-MUST_USE enum image_error load_guest(const struct load_request *request, struct vcpu_start *start);
+/*
+ * On an error nothing that was written to memory matters: the VM does not start. *image is what was
+ * decoded, for image_explain.
+ */
+MUST_USE enum image_error load_guest(const struct load_request *request, struct image *image,
+                                     struct vcpu_start *start);
 
 #endif

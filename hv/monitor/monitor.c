@@ -5,6 +5,7 @@
 #include "hv/monitor/layout.h"
 #include "hv/monitor/load.h"
 #include "hv/monitor/ports.h"
+#include "hv/rt/ring.h"
 
 void monitor_init(struct monitor *m, const struct process_info *info, struct vm_console *console,
                   struct guest_memory memory, struct view image, struct view initrd)
@@ -23,13 +24,28 @@ static void unclaimed(struct reply *reply)
 	reply->stop = REPLY_UNCLAIMED;
 }
 
+/* A line on the VM's console, for the error's number has no room for addresses. */
+static void explain(struct monitor *m, const struct image *image)
+{
+	char text[IMAGE_EXPLANATION];
+	bool room = image_explain(image, text);
+
+	for (const char *c = text; room && *c != 0; c++)
+		room = ring_put(&m->console->out[CONSOLE_COM1], (u8)*c);
+	if (room && ring_put(&m->console->out[CONSOLE_COM1], '\n'))
+		sys_output(m->sys);
+}
+
 static void handle_start(struct monitor *m, const struct message *message)
 {
 	const struct load_request request = { m->image, m->initrd, m->memory, &m->info->config };
+	struct image image;
 	enum image_error error;
 
 	(void)message;
-	error = load_guest(&request, &m->reply->start);
+	error = load_guest(&request, &image, &m->reply->start);
+	if (error != IMAGE_OK)
+		explain(m, &image);
 	m->reply->action = error == IMAGE_OK ? REPLY_START : REPLY_STOP;
 	m->reply->stop = error == IMAGE_OK ? END_NONE : END_IMAGE;
 	m->reply->value = error;

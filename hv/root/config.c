@@ -228,6 +228,30 @@ static void check_whole(struct config_parser *p)
 		c->vm[i].config.monitor_module = c->monitor_module;
 }
 
+/* As one reads: the hypervisor's line, the modules' lines, then what no line shows. */
+static bool is_before(const struct config_error *a, const struct config_error *b)
+{
+	u32 line_a = a->line == CONFIG_COMMAND_LINE ? 0 : MIN(a->line, MAX_MODULES) + 1;
+	u32 line_b = b->line == CONFIG_COMMAND_LINE ? 0 : MIN(b->line, MAX_MODULES) + 1;
+
+	return line_a != line_b ? line_a < line_b : a->column < b->column;
+}
+
+/* Some mistakes show only when other lines are known, and are found late. */
+static void sort_errors(struct config *c)
+{
+	u32 kept = MIN(c->errors, CONFIG_ERRORS);
+
+	for (u32 i = 1; i < kept; i++) {
+		struct config_error e = c->error[i];
+		u32 to = i;
+
+		for (; to > 0 && is_before(&e, &c->error[to - 1]); to--)
+			c->error[to] = c->error[to - 1];
+		c->error[to] = e;
+	}
+}
+
 void config_parse(const struct root_info *info, struct config *config)
 {
 	struct config_parser p = { info, config, 0 };
@@ -245,4 +269,5 @@ void config_parse(const struct root_info *info, struct config *config)
 		parse_line(&p, true);
 	check_after(&p);
 	check_whole(&p);
+	sort_errors(config);
 }

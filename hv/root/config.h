@@ -53,7 +53,7 @@ struct config {
 	u32 root_module, monitor_module;
 	u32 vms;
 	struct vm_plan vm[CONFIG_VMS];
-	u32 errors; /* all of them; the first CONFIG_ERRORS are kept */
+	u32 errors; /* all of them; the first CONFIG_ERRORS found are kept, by line */
 	struct config_error error[CONFIG_ERRORS];
 };
 

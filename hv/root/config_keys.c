@@ -6,7 +6,6 @@
 #include "hv/base/string.h"
 
 #define MEMORY_STEP (2ull << 20)
-#define MEMORY_MAX  (3ull << 30) /* as ring 0 has it: devices and counters lie above */
 
 struct key_row;
 
@@ -124,9 +123,9 @@ static bool parse_memory(struct config_parser *p, struct vm_plan *plan, const st
 	plan->config.memory = 0; /* a wrong size is no part of the sum that is checked later */
 	if (!word_bytes(value, &bytes))
 		return false;
-	if (bytes < MEMORY_STEP || bytes > MEMORY_MAX || bytes % MEMORY_STEP != 0)
+	if (bytes < MEMORY_STEP || bytes > VM_MEMORY_MAX || bytes % MEMORY_STEP != 0)
 		config_error(p, value, "memory comes in steps of 2M, from 2M to %lluM",
-		             (unsigned long long)(MEMORY_MAX >> 20));
+		             (unsigned long long)(VM_MEMORY_MAX >> 20));
 	else if (bytes > p->info->memory_free)
 		config_error(p, value, "only %lluM of memory are free",
 		             (unsigned long long)(p->info->memory_free >> 20));

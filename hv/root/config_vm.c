@@ -134,7 +134,8 @@ static void check_name(struct config_parser *p, const struct vm_plan *plan, cons
 	const struct config *c = p->config;
 
 	if (plan->config.name[0] == 0) {
-		if (c->errors == 0)
+		/* Unless a name stands there and is told as wrong, or may be the unknown key. */
+		if (place_of(seen, "name", vm).text == vm.text && !seen->key[CONFIG_KEYS])
 			config_error(p, vm, "the VM needs a name: name=a");
 		return;
 	}

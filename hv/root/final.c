@@ -99,8 +99,8 @@ static u32 collect_failures(const struct root *r, const struct report *report, s
 	u32 failed = r->failures;
 
 	if (failed > 0)
-		out_print(out, "%u failure%s before, told when they happened\n", failed,
-		          failed == 1 ? "" : "s");
+		out_print(out, "%u failure%s before, told when %s happened\n", failed,
+		          failed == 1 ? "" : "s", failed == 1 ? "it" : "they");
 	for (u32 i = 0; i < report->vms; i++)
 		failed += verdict_vm(&report->vm[i], out);
 	return failed + verdict_cores(report, out);

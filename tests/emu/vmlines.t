@@ -4,6 +4,7 @@
 VM is started, not even those whose lines are right."""
 import os
 import re
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -42,7 +43,7 @@ BOOTS = [
     [
         ("vm name=l1 vcpus=2 vcpus=2", "vcpus", "vcpus= stands on this line already"),
         ("vm name=right", "right", "module 3 has this name already"),
-        ("vm vcpus=2 verbose", "verbose", "KEY=VALUE is expected, or -- before the guest"),
+        ("vm name=l3 verbose", "verbose", "KEY=VALUE is expected, or -- before the guest"),
         ("vm name=a/b", "a/b", "name= wants 1 to 15 letters"),
         ("vm name=host", "host", "name= wants 1 to 15 letters"),
         ("vm name=sixteen.letters.", "sixteen.letters.", "name= wants 1 to 15 letters"),
@@ -60,7 +61,12 @@ BOOTS = [
     ],
     [(f"vm name=m{i} mem=256M", "", "the VMs ask for 1056 MiB of memory, .* MiB are free")
      for i in range(4)],
-    [("vm", "vm", "the VM needs a name: name=a")],
+    [("vm", "vm", "the VM needs a name: name=a"),
+     ("vm vcpus=2", "vm", "the VM needs a name: name=a"),
+     ("vm name=o2 after=nobody", "nobody", "no vm line has this name"),
+     ("initrd name=nobody", "nobody", "no vm line has this name"),
+     ("vm name=o4 verbose", "verbose", "KEY=VALUE is expected"),
+     ("vm name=o5 mem=999999G", "999999G", "memory comes in steps")],
     [(f"vm name=n{i} mem=2M", "vm" if i == 14 else "", "too many VMs: 15 are possible")
      for i in range(15)],
 ]
@@ -98,6 +104,8 @@ for number, rows in enumerate(BOOTS, 1):
     if number not in (3, 5):
         tap.is_(told and int(told.group(1)), len(rows), f"boot {number}: one message a mistake",
                 run.console)
+    order = [int(n) for n in re.findall(r"on the line module2, number (\d+):", run.console)]
+    tap.is_(order, sorted(order), f"boot {number}: in the order of the lines")
     for i, (words, word, message) in enumerate(rows):
         if number == 3:
             tap.like(run.console, f"in grub.cfg: {message}", f"{words} and all others: {message}",
@@ -132,17 +140,40 @@ tap.like(run.console, "number 4: VT-x here lacks .*: apicv=off",
 run = boot([f"{RIGHT} apicv=off"], cpus=2, model=SANDY_BRIDGE, seconds=60)
 guest_passes(run, "right", f"apicv=off, {SANDY_BRIDGE}")
 
+
+
+def two_segments(name, second):
+    """An ELF32 with a Multiboot header, 0x200 bytes at 1 MiB, and .bss where it is told to."""
+    size, code = 0x200, 0x100000
+    head = struct.pack("<16s2H5I6H", b"\177ELF\1\1\1", 2, 3, 1, code, 52, 0, 0, 52, 32, 2, 0, 0, 0)
+    head += struct.pack("<8I", 1, 0, code, code, size, size, 5, 0)
+    head += struct.pack("<8I", 1, 0, second, second, 0, size, 6, 0)
+    head += struct.pack("<3I", 0x1badb002, 0, -0x1badb002 & 0xffffffff)
+    path = f"{os.path.dirname(EMPTY)}/{name}"
+    with open(path, "wb") as f:
+        f.write(head.ljust(size, b"\xf4"))
+    return path
+
+
 # What only the monitor can tell: this VM ends, and the others run.
+files = {"text.elf": __file__, "large": LARGE, "twice.elf": two_segments("twice", 0x1001f0),
+         "high.elf": two_segments("high", 0xd0000000)}
 run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", f"{IMAGE} vm name=small mem=2M",
-            "large initrd name=small"], files={"text.elf": __file__, "large": LARGE}, cpus=2,
-           seconds=60)
-for vm, value, why in (("text", 1, "the image is neither Multiboot 1 or 2, nor an ELF with a PVH"),
-                       ("small", 11, "the initrd does not fit into the VM's memory: raise mem=")):
+            "large initrd name=small", "twice.elf vm name=twice", "high.elf vm name=high"],
+           files=files, cpus=2, seconds=60)
+for vm, value, why in (("text", 1, "the image has no Multiboot header, and is no ELF with a PVH"),
+                       ("small", 11, "the initrd does not fit into the VM's memory: raise mem="),
+                       ("twice", 13, "two segments lie in the same place"),
+                       ("high", 14, "a segment ends above 3 GiB, more than any mem= can give")):
     end = run.vm_end(vm) or {}
     tap.is_((end.get("reason"), end.get("value")), ("image", value), f"{vm}: its image is refused",
             run.console)
     tap.like(run.console, f"vm {vm} could not be loaded: {why}", f"{vm}: and it says why",
              run.console)
+tap.like(run.console, r"^\[twice\] segment 0x100000 to 0x1001ff, segment 0x1001f0 to 0x1003ef$",
+         "twice: with both places", run.console)
+tap.like(run.console, r"^\[high\] segment 0xd0000000 to 0xd00001ff$", "high: with its place",
+         run.console)
 end = run.vm_end("right") or {}
 tap.is_((end.get("reason"), end.get("value")), ("debug-exit", 0), "the VM beside them runs")
 tap.done()

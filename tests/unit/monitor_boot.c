@@ -14,6 +14,7 @@ static u8 memory[MEMORY];
 static u8 file[0x200];
 static struct vm_config config;
 static struct vcpu_start start;
+static struct image image;
 
 static u32 get32(u64 at)
 {
@@ -71,7 +72,7 @@ static enum image_error load(u32 load_at, bool second)
 		put32(at + 16, load_at);
 		put32(at + 28, load_at);
 	}
-	return load_guest(&request, &start);
+	return load_guest(&request, &image, &start);
 }
 
 static void setup(void)
@@ -210,7 +211,7 @@ START_TEST(linux_64)
 	kernel[0x267] = 0x77; /* the last byte that the header's length covers */
 	kernel[0x268] = 0x77; /* no more */
 	memset(memory, 0xcc, sizeof(memory));
-	ck_assert_int_eq(load_guest(&request, &start), IMAGE_OK);
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
 	ck_assert_uint_eq(start.mode, START_LONG);
 	ck_assert_uint_eq(start.rip, 0x100200);
 	p = start.rsi;
@@ -241,7 +242,7 @@ START_TEST(linux_64)
 	request.image.size = sizeof(kernel);
 	kernel[0x25a] = 0;
 	kernel[0x262] = 0x9; /* all below 0x91000 */
-	ck_assert_int_eq(load_guest(&request, &start), IMAGE_NO_ROOM);
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_NO_ROOM);
 }
 END_TEST
 

@@ -259,6 +259,7 @@ END_TEST
 
 START_TEST(start_message)
 {
+	static const char line[] = "segment 0x100000 to 0x2fffff\n";
 	static u8 memory[0x200000];
 	static u32 image[128];
 
@@ -269,10 +270,18 @@ START_TEST(start_message)
 	ck_assert_uint_eq(page.reply.action, REPLY_STOP);
 	ck_assert_uint_eq(page.reply.stop, END_IMAGE);
 	ck_assert_uint_eq(page.reply.value, IMAGE_UNKNOWN);
+	ck_assert_uint_eq(ring_used(&console.out[CONSOLE_COM1]), 0);
 	image[0] = 0x1badb002;
 	image[1] = 1u << 16;
 	image[2] = 0u - image[0] - image[1];
 	image[3] = image[4] = image[7] = 0x100000;
+	image[6] = 0x300000; /* the end of .bss, beyond the memory: said with its address */
+	ck_assert(message(MSG_START, 0, 0, false, 0));
+	ck_assert_uint_eq(page.reply.value, IMAGE_OUTSIDE_MEMORY);
+	ck_assert_uint_eq(ring_used(&console.out[CONSOLE_COM1]), sizeof(line) - 1);
+	ck_assert_mem_eq(console.out[CONSOLE_COM1].data, line, sizeof(line) - 1);
+	ck_assert_uint_eq(calls.outputs, 1);
+	image[6] = 0;
 	ck_assert(message(MSG_START, 0, 0, false, 0));
 	ck_assert_uint_eq(page.reply.action, REPLY_START);
 	ck_assert_uint_eq(page.reply.start.rip, 0x100000);

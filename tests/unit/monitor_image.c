@@ -201,7 +201,7 @@ START_TEST(multiboot1_refused)
 		{ 0x54, 0xfffff, IMAGE_ADDRESS_FIELDS },  /* end below load */
 		{ 0x58, 0x1000ff, IMAGE_ADDRESS_FIELDS }, /* bss ends below the data's end */
 		{ 0x54, 0x200000, IMAGE_ADDRESS_FIELDS }, /* ... likewise */
-		{ 0x58, 0xffffffff, IMAGE_OUTSIDE_MEMORY }, { 0x5c, 0x100200, IMAGE_ENTRY },
+		{ 0x58, 0xffffffff, IMAGE_TOO_HIGH },     { 0x5c, 0x100200, IMAGE_ENTRY },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -302,9 +302,13 @@ START_TEST(elf_refused)
 		{ 64 + 8, 8, FILE_SIZE, IMAGE_TRUNCATED }, /* offset */
 		{ 64 + 8, 8, ~0ull, IMAGE_TRUNCATED },
 		{ 64 + 24, 8, MEMORY - 0x100, IMAGE_OUTSIDE_MEMORY },
-		{ 64 + 24, 8, ~0ull, IMAGE_OUTSIDE_MEMORY },
+		{ 64 + 24, 8, 0xc0000000 - 0x200, IMAGE_OUTSIDE_MEMORY },
+		{ 64 + 24, 8, 0xc0000000 - 0x1ff, IMAGE_TOO_HIGH },
+		{ 64 + 24, 8, 0x100000000, IMAGE_TOO_HIGH },
+		{ 64 + 24, 8, ~0ull, IMAGE_TOO_HIGH },
 		{ 64 + 32, 8, 0x201, IMAGE_ELF }, /* file size above memory size */
-		{ 64 + 40, 8, ~0ull, IMAGE_OUTSIDE_MEMORY },
+		{ 64 + 40, 8, 0xffffffff, IMAGE_TOO_HIGH },
+		{ 64 + 40, 8, ~0ull, IMAGE_TOO_HIGH },
 		{ 64 + 40, 8, 0, IMAGE_SEGMENTS_BAD },
 		{ 64 + 56 + 32, 8, FILE_SIZE, IMAGE_TRUNCATED }, /* the note's segment */
 		{ 0x804, 4, 0xfffffff0, IMAGE_UNKNOWN },         /* the note's value */
@@ -316,6 +320,50 @@ START_TEST(elf_refused)
 		make_elf64();
 		memcpy(file + cases[i].at, &cases[i].value, cases[i].size);
 		ck_assert_msg(decode(FILE_SIZE) == cases[i].error, "case %u", i);
+	}
+}
+END_TEST
+
+/* A second PT_LOAD, of which the file holds nothing: .bss. The first has 0x100000 to 0x1001ff. */
+START_TEST(overlap)
+{
+	static const struct {
+		u64 paddr, memsz;
+		enum image_error error;
+		const char *text;
+	} cases[] = {
+		{ 0x100200, 0x1000, IMAGE_OK, NULL },
+		{ 0xff000, 0x1000, IMAGE_OK, NULL },
+		{ 0x100100, 0, IMAGE_OK, NULL },
+		{ 0x1001ff, 1, IMAGE_OVERLAP,
+		  "segment 0x100000 to 0x1001ff, segment 0x1001ff to 0x1001ff" },
+		{ 0xff000, 0x1001, IMAGE_OVERLAP,
+		  "segment 0x100000 to 0x1001ff, segment 0xff000 to 0x100000" },
+		{ 0x100000, 0x200, IMAGE_OVERLAP,
+		  "segment 0x100000 to 0x1001ff, segment 0x100000 to 0x1001ff" },
+		{ 0x3fff00, 0x200, IMAGE_OUTSIDE_MEMORY, "segment 0x3fff00 to 0x4000ff" },
+		{ 0x100000000, 0x10, IMAGE_TOO_HIGH, "segment 0x100000000 to 0x10000000f" },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct phdr32 bss = { 1, 0, 0, (u32)cases[i].paddr, 0, (u32)cases[i].memsz, 6, 0 };
+		struct phdr64 high = { 1, 6, 0, 0, cases[i].paddr, 0, cases[i].memsz, 0 };
+		bool wide = cases[i].paddr > UINT32_MAX;
+		char text[IMAGE_EXPLANATION];
+
+		if (wide) {
+			make_elf64();
+			memcpy(file + 64 + sizeof(high), &high, sizeof(high));
+		} else {
+			make_elf32();
+			put16(44, 2);
+			memcpy(file + 52 + sizeof(bss), &bss, sizeof(bss));
+		}
+		put_mb1(0x200, 3);
+		ck_assert_msg(decode(FILE_SIZE) == cases[i].error, "case %u", i);
+		ck_assert_msg(image_explain(&image, text) == (cases[i].text != NULL), "case %u", i);
+		if (cases[i].text != NULL)
+			ck_assert_str_eq(text, cases[i].text);
 	}
 }
 END_TEST
@@ -375,7 +423,7 @@ START_TEST(bzimage_refused)
 		{ 0x25c, 1, IMAGE_BZIMAGE },               /* above 4 GiB */
 		{ 0x260, 0x7ff, IMAGE_BZIMAGE },           /* less than what is loaded */
 		{ 0x260, 0x200001, IMAGE_OUTSIDE_MEMORY }, /* more than there is */
-		{ 0x258, 0xfffff000, IMAGE_OUTSIDE_MEMORY },
+		{ 0x258, 0xfffff000, IMAGE_TOO_HIGH },
 		{ 0x1f1, 0xff, IMAGE_TRUNCATED },
 	};
 
@@ -419,5 +467,5 @@ START_TEST(too_many_segments)
 END_TEST
 
 RING3_MAIN("monitor_image", pvh, pvh_note_is_the_second, multiboot1_elf, multiboot1_raw,
-           multiboot1_refused, multiboot2_elf, multiboot2_raw, elf_refused, bzimage,
+           multiboot1_refused, multiboot2_elf, multiboot2_raw, elf_refused, overlap, bzimage,
            bzimage_refused, every_length, too_many_segments)

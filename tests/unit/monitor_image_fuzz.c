@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		{ data, size }, { (const u8 *)"initrd", 7 }, { memory + GUARD, MEMORY }, &config
 	};
 	struct vcpu_start start = { 0 };
-	enum image_error error = load_guest(&r, &start);
+	struct image image;
+	enum image_error error = load_guest(&r, &image, &start);
 
 	MUST(error < IMAGE_ERRORS);
 	for (u32 i = 0; i < GUARD; i++)
@@ -140,9 +141,10 @@ START_TEST(whole_images)
 			{ file, FILE_SIZE }, { file, 0 }, { memory + GUARD, MEMORY }, &config
 		};
 		struct vcpu_start start;
+		struct image image;
 
 		make(kind);
-		ck_assert_int_eq(load_guest(&r, &start), IMAGE_OK);
+		ck_assert_int_eq(load_guest(&r, &image, &start), IMAGE_OK);
 	}
 }
 END_TEST

@@ -310,6 +310,28 @@ START_TEST(options)
 }
 END_TEST
 
+/* Words, initrd lines, after= and what no line shows are looked at one kind after the other. */
+START_TEST(in_the_order_of_lines)
+{
+	static const u32 lines[] = { CONFIG_COMMAND_LINE, 1, 2, 3, 3, 3, 4, CONFIG_NO_LINE };
+
+	machine();
+	info.modules = 1;
+	add("root");
+	add("initrd name=nobody");
+	add("vm vcpus=2 vcpus=3 verbose");
+	add("vm name=b after=nobody");
+	strcpy(info.command_line, "loud");
+	parse();
+	ck_assert_uint_eq(config.errors, ARRAY_SIZE(lines));
+	for (u32 i = 0; i < ARRAY_SIZE(lines); i++)
+		ck_assert_uint_eq(config.error[i].line, lines[i]);
+	ck_assert_holds(config.error[3].text, "needs a name");
+	ck_assert_holds(config.error[4].text, "stands on this line already");
+	ck_assert_holds(config.error[5].text, "KEY=VALUE");
+}
+END_TEST
+
 /* One message for one mistake. */
 START_TEST(no_second_message)
 {
@@ -323,6 +345,11 @@ START_TEST(no_second_message)
 		parse();
 		ck_assert_msg(config.errors == 1, "%s: %s", sizes[i], out.text);
 	}
+	machine();
+	add("vm nam=a");
+	add("vm name=b/c");
+	parse();
+	ck_assert_msg(config.errors == 2, "%s", out.text);
 }
 END_TEST
 
@@ -374,5 +401,5 @@ START_TEST(many_and_long)
 END_TEST
 
 RING3_MAIN("root_config", all_keys, defaults, values, several_and_initrd, bad_lines,
-           message_looks_like_this, wholes, command_line, options, no_second_message, after,
-           many_and_long)
+           message_looks_like_this, wholes, command_line, options, in_the_order_of_lines,
+           no_second_message, after, many_and_long)

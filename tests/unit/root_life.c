@@ -156,7 +156,7 @@ START_TEST(restarts_that_fail)
 	end_vm(1, END_POWER_OFF, 0);
 	steps(20);
 	ck_assert_holds(line.sent[0], "vm b cannot be made: there is not enough memory");
-	ck_assert_holds(line.sent[0], "1 failure before");
+	ck_assert_holds(line.sent[0], "1 failure before, told when it happened");
 	ck_assert_holds(line.sent[0], "verdict: failed");
 	ck_assert_uint_eq(kernel.off, 1);
 }
