@@ -6,7 +6,8 @@
 #include "hv/sched.h"
 #include "hv/vm.h"
 
-#define EVENTS 32u
+/* A VM has at most three at a time: refused, ended, gone. More come only if root does not look. */
+#define EVENTS (4 * MAX_VMS)
 
 static struct spinlock lock;
 static struct root_event ring[EVENTS];
@@ -33,6 +34,7 @@ void events_push(const struct root_event *event)
 		lost = 0;
 	} else {
 		lost++;
+		atomic_store(&output, 1u); /* so that there is an event after the last that fits */
 	}
 	spin_unlock(&lock);
 	wake_root();
@@ -54,7 +56,8 @@ bool events_take(struct root_event *event)
 		first = (first + 1) % EVENTS;
 		used--;
 	} else if (atomic_swap(&output, 0u) != 0) {
-		*event = (struct root_event){ .kind = EVENT_OUTPUT };
+		*event = (struct root_event){ .kind = EVENT_OUTPUT, .lost = lost };
+		lost = 0;
 	} else {
 		found = false;
 	}

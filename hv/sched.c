@@ -292,10 +292,18 @@ static struct vcpu *choose(struct run_queue *rq)
 
 /* ---- switching ---- */
 
-/* The core's VMCS and registers become this vCPU's; root's need nothing. */
+/*
+ * The core's VMCS and registers become this vCPU's. Root's need nothing; but the vector registers
+ * that it finds are a guest's, so it may not use them.
+ */
 static void load(struct run_queue *rq, struct vcpu *vcpu)
 {
-	if (rq->loaded == vcpu || vcpu->vm->id == HOST_VM)
+	if (vcpu->vm->id == HOST_VM) {
+		write_cr0(read_cr0() | CR0_TS);
+		return;
+	}
+	clts();
+	if (rq->loaded == vcpu)
 		return;
 	if (rq->loaded != NULL)
 		vmx_state_save(&rq->loaded->vmx.state);

@@ -129,6 +129,8 @@ static s64 sys_vm(struct vcpu *caller, u64 id, u64 argument)
 	switch (caller->thread.regs.rax) {
 	case SYS_VM_START:
 		return vm_start(vm);
+	case SYS_VM_STOP:
+		return vm_stop(vm);
 	case SYS_VM_DESTROY:
 		return vm_destroy(vm);
 	case SYS_VM_PAUSE:
@@ -187,6 +189,7 @@ static const struct call calls[SYSCALLS] = {
 	[SYS_WAIT] = { FOR_ROOT, sys_wait },
 	[SYS_VM_CREATE] = { FOR_ROOT, sys_vm_create },
 	[SYS_VM_START] = { FOR_ROOT, sys_vm },
+	[SYS_VM_STOP] = { FOR_ROOT, sys_vm },
 	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm },
 	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm },
 	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm },
@@ -202,8 +205,9 @@ static s64 refuse(struct vcpu *caller, u64 number, s64 error)
 		                    .vcpu = caller->index,
 		                    .value = number };
 
-	/* Told once a VM: a program in a loop shall not fill the ring. */
-	if (caller->counters->event[EVENT_SYSCALL_REFUSED]++ == 0)
+	/* Told once a VM: a program in a loop, or in many threads, shall not fill the ring. */
+	count(caller, EVENT_SYSCALL_REFUSED);
+	if (atomic_swap(&caller->vm->denied, 1u) == 0)
 		events_push(&event);
 	return error;
 }

@@ -188,13 +188,19 @@ void vm_vcpu_left(struct vcpu *vcpu)
 	end_without_root(vm);
 }
 
+s64 vm_stop(struct vm *vm)
+{
+	if (atomic_load(&vm->state) == VM_CREATED)
+		return SYS_EBUSY;
+	if (claim_end(vm, END_STOPPED, 0, 0))
+		request_all(vm, REQUEST_STOP);
+	return 0;
+}
+
 s64 vm_destroy(struct vm *vm)
 {
-	if (atomic_load(&vm->state) == VM_RUNNING) {
-		if (claim_end(vm, END_STOPPED, 0, 0))
-			request_all(vm, REQUEST_STOP);
-		return 0;
-	}
+	if (atomic_load(&vm->state) == VM_RUNNING)
+		return SYS_EBUSY;
 	atomic_store(&vm->state, (u32)VM_NONE);
 	vm_unbuild(vm);
 	events_push(&(struct root_event){ .kind = EVENT_VM_GONE, .vm = vm->id });

@@ -29,6 +29,7 @@ struct vm {
 	u32 live;    /* vCPUs that have not left their core; atomic */
 	u32 paused;  /* atomic */
 	u32 leveled; /* VM_POSTED, atomic: a device sends levels; 1: all being told, 2: all told */
+	u32 denied;  /* root was told of a system call refused; atomic */
 	u32 ended;   /* enum vm_end: the first vCPU to end it sets it; atomic */
 	u64 wall_clock_msr; /* as written by any vCPU; atomic */
 	struct vm_config config;
@@ -63,9 +64,11 @@ MUST_USE s64 vm_create_host(const struct module *program);
 MUST_USE s64 vm_start(struct vm *vm);
 
 /*
- * Not for VM 0. Destroy what runs: stops it, EVENT_VM_END follows; what has ended or was never
- * started: frees everything. Signal: MSG_SIGNAL to its monitor.
+ * Not for VM 0. Stop: EVENT_VM_END follows; it may be under way already, and what has ended stays
+ * as it is until root destroys it, for root may not have heard of the end yet. Destroy: frees what
+ * does not run, EVENT_VM_GONE follows. Signal: MSG_SIGNAL to its monitor.
  */
+MUST_USE s64 vm_stop(struct vm *vm);
 MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
 MUST_USE s64 vm_signal(struct vm *vm);

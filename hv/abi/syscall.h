@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls: `int 0x80`, number in RAX, arguments in RDI RSI RDX, result in RAX; all other
+ * System calls: `int 0x80`, number in RAX, arguments in RDI RSI, result in RAX; all other
  * registers are kept. `int` rather than SYSCALL: the guest's STAR, LSTAR and FMASK can so stay
  * in the processor while ring 3 works for it, and the IPI paths pay nothing for the split.
  *
@@ -19,7 +19,7 @@ enum syscall_number {
 	SYS_MSI,
 	/* Monitor: tell root that there is output. */
 	SYS_OUTPUT,
-	/* Monitor: (ticks): MSG_SIGNAL for vCPU 0 after that time at the earliest; 0 cancels. */
+	/* Monitor, thread 0: (ticks): MSG_SIGNAL after that time at the earliest; 0 cancels. */
 	SYS_ALARM,
 	/* Monitor: (ticks): let others run; come back after that time at the earliest. */
 	SYS_SLEEP,
@@ -30,7 +30,9 @@ enum syscall_number {
 	SYS_VM_CREATE,
 	/* Root: (vm): let it start. */
 	SYS_VM_START,
-	/* Root: (vm): stop and destroy; EVENT_VM_GONE follows. */
+	/* Root: (vm): EVENT_VM_END follows, or has come already. */
+	SYS_VM_STOP,
+	/* Root: (vm): free one that does not run; EVENT_VM_GONE follows. */
 	SYS_VM_DESTROY,
 	/* Root: (vm, 1 or 0): pause, resume. */
 	SYS_VM_PAUSE,

@@ -183,6 +183,11 @@ X86_REGISTER(dr3)
 X86_REGISTER(dr6)
 #undef X86_REGISTER
 
+static inline void clts(void)
+{
+	__asm__ volatile("clts" : : : "memory");
+}
+
 static inline void invlpg(u64 va)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");

@@ -34,6 +34,7 @@ struct console {
 	bool prompt;        /* it stands on the terminal now */
 	bool busy;          /* a command runs: no prompt until it is done */
 	bool dirty;         /* the terminal's cursor is not at the left margin */
+	bool torn;          /* characters of the line being typed were lost */
 	struct edit edit;
 	struct console_line line[MAX_VMS];
 };

@@ -111,6 +111,19 @@ static void refresh_top(struct root *r)
 	top_draw(&r->top, &report, now, hz(r), &r->console.screen);
 }
 
+/*
+ * What VMs write is looked at so many times a second and no more, however often a monitor says that
+ * there is something: its VM's cores are not root's.
+ */
+static void pace_output(struct root *r, u64 ticks)
+{
+	u64 now = r->machine->sys.now();
+	u64 left = r->next_round > now ? r->next_round - now : 0;
+
+	if (left != 0)
+		sys_sleep(&r->machine->sys, ticks != 0 && ticks < left ? ticks : left);
+}
+
 /* A copy: what is done about the event may use the page it came in. */
 static void next_event(struct root *r, u64 ticks)
 {
@@ -120,6 +133,8 @@ static void next_event(struct root *r, u64 ticks)
 	if (!r->news)
 		return;
 	event = *sys_event(&r->machine->sys);
+	if (event.kind == EVENT_OUTPUT)
+		pace_output(r, ticks);
 	vms_event(r, &event);
 }
 

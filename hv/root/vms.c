@@ -140,7 +140,7 @@ s64 vms_stop(struct root *r, struct slot *s)
 		return destroy(r, s);
 	if (s->state != SLOT_RUNNING && s->state != SLOT_PAUSED)
 		return SYS_EBUSY;
-	error = sys_vm_destroy(sys_of(r), s->id);
+	error = sys_vm_stop(sys_of(r), s->id);
 	if (error == 0)
 		s->state = SLOT_STOPPING;
 	return error;

@@ -11,7 +11,7 @@
 #include "hv/abi/process.h"
 #include "hv/abi/syscall.h"
 
-static_assert(SYS_EXIT == 13, "start.asm");
+static_assert(SYS_EXIT == 14, "start.asm");
 
 struct sys {
 	s64 (*call)(u64 number, u64 a, u64 b, u64 c);
@@ -82,6 +82,11 @@ static inline struct vm_config *sys_config(const struct sys *s)
 MUST_USE static inline s64 sys_vm_start(const struct sys *s, u32 vm)
 {
 	return s->call(SYS_VM_START, vm, 0, 0);
+}
+
+MUST_USE static inline s64 sys_vm_stop(const struct sys *s, u32 vm)
+{
+	return s->call(SYS_VM_STOP, vm, 0, 0);
 }
 
 MUST_USE static inline s64 sys_vm_destroy(const struct sys *s, u32 vm)

@@ -22,10 +22,11 @@ if not os.path.exists(FILES["monitor.elf"]):
 FAULT, TIMEOUT, PROTOCOL = "monitor-fault", "monitor-timeout", "monitor-protocol"
 PF, GP = 14, 13
 FAULTED, DEBUG_EXIT = 10, 1  # enum vm_end, as ring 0 says it
+NM = 7
 
-# Calls that monitor_bad.c makes and has no right to: ten by ten values for each of root's eight
+# Calls that monitor_bad.c makes and has no right to: ten by ten values for each of root's nine
 # calls and of three that do not exist, and two more.
-REFUSED = (8 + 3) * 10 * 10 + 2
+REFUSED = (9 + 3) * 10 * 10 + 2
 
 # What the monitor does, how its VM ends, the value that goes with it (None: any). A race of its own
 # threads may end in the refusal of a reply or in its acceptance, and in nothing between.
@@ -126,6 +127,31 @@ def part_compute():
            blamed, ready)
 
 
+# A monitor that says that it has output, and says it again, on a core of its own: root looks as often
+# as ever, and who shares root's core does not feel it.
+def part_output():
+    run = boot(["self_ipi.elf vm name=output cpus=1 mem=8M -- output",
+                "ipibench.elf vm name=near cpus=0 mem=8M counters=on -- self port n=300"],
+               files=FILES, cpus=2, seconds=120)
+    guest_passes(run, "near", "output: the VM on root's core")
+    ready = run.lines("time", vm="near")[0]["ready"]
+    tap.ok(ready < LONG / 10, "output: it does not wait for root", f"{ready} ticks")
+
+
+# Each of 250 threads makes a call that is refused, while other VMs end: no end is lost by that.
+def part_flood():
+    ends = [f"end{i}" for i in range(9)]
+    run = boot(["self_ipi.elf vm name=flood vcpus=250 cpus=1-3 mem=2M -- flood"]
+               + [f"self_ipi.elf vm name={vm} cpus={1 + i % 3} mem=2M -- end"
+                  for i, vm in enumerate(ends)], files=FILES, cpus=4, seconds=120)
+    told = re.findall(r"^tapvisor: the monitor of vm flood made system call", run.console, re.M)
+    tap.is_(len(told), 1, "flood: 250 refused calls are told once", run.console[-2000:])
+    for vm in ends:
+        end = run.vm_end(vm) or {}
+        tap.is_((end.get("reason"), end.get("value")), ("debug-exit", 0), f"flood: {vm} is told")
+    tap.unlike(run.console, "events were lost", "flood: no event is lost")
+
+
 # What a VM leaves in its memory, the next that gets the frames must not see.
 def part_leak():
     run = boot(["leak.elf vm name=again mem=16M restart=1"], files=FILES, cpus=1, seconds=120)
@@ -164,12 +190,29 @@ def part_root():
     tap.is_(run.ended, "shutdown", "root: the machine ends after the last VM", run.explain())
 
 
+# root_late stops a VM that has ended, and reads on in its console: that must still be there.
+def part_late():
+    run = boot(["root.elf root", "self_ipi.elf vm name=a cpus=1 mem=8M"], cpus=2, seconds=120,
+               files={"root.elf": f"{BUILD}/emu/root_late.elf"})
+    guest_passes(run, "a", "late: a VM that root stops after its end")
+    tap.is_(run.ended, "shutdown", "late: root lives on", run.explain())
+
+
+# The vector registers that root finds are those of a guest: it may not look.
+def part_vector():
+    run = boot(["root.elf root", "fpu.elf vm name=a cpus=0 mem=8M", GOOD[1]], "crash=poweroff",
+               cpus=4, seconds=120, files={"root.elf": f"{BUILD}/emu/root_vector.elf"})
+    tap.like(run.console, rf"^vm 0 root has ended: {FAULTED}, value {NM}$",
+             "vector: root gets #NM", run.console)
+
+
 names = [name for words in sys.argv[1:] for name in words.split(",")]
 chosen = [row for row in WAYS if not names or row[0].rstrip("0123") in names]
 if chosen:
     part_monitors(chosen)
-for name, part in (("compute", part_compute), ("leak", part_leak), ("churn", part_churn),
-                   ("root", part_root)):
+for name, part in (("compute", part_compute), ("output", part_output), ("flood", part_flood),
+                   ("leak", part_leak), ("churn", part_churn), ("root", part_root),
+                   ("late", part_late), ("vector", part_vector)):
     if not names or name in names:
         part()
 tap.done()

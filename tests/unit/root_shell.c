@@ -194,6 +194,22 @@ START_TEST(keys_are_awaited)
 }
 END_TEST
 
+/* `stop` of half a name may be a stop of another. */
+START_TEST(torn_lines_are_not_carried_out)
+{
+	boot("", two);
+	steps(20);
+	line.overrun = true;
+	type("stop a\r");
+	ck_assert_holds(line.sent[0], "it is not carried out");
+	ck_assert_uint_eq(kernel.state[1], VM_RUNNING);
+	steps(1000);
+	type("stop a\r");
+	steps(20);
+	ck_assert_uint_eq(kernel.state[1], VM_ENDED);
+}
+END_TEST
+
 /* In batch mode there is a prompt for who asks for it, and the machine still ends by itself. */
 START_TEST(prompt_in_batch_mode)
 {
@@ -268,5 +284,5 @@ START_TEST(power_off_stops_first)
 END_TEST
 
 RING3_MAIN("root_shell", shell, completion, focus, raw_console_and_off, top_until_a_key,
-           top_has_the_terminal, echo_is_prompt, keys_are_awaited, prompt_in_batch_mode,
-           the_terminal_is_com2, waiting_vms, power_off_stops_first)
+           top_has_the_terminal, echo_is_prompt, keys_are_awaited, torn_lines_are_not_carried_out,
+           prompt_in_batch_mode, the_terminal_is_com2, waiting_vms, power_off_stops_first)

@@ -70,14 +70,23 @@ static s64 create(void)
 	return SYS_EBUSY;
 }
 
+static s64 stop(u64 vm)
+{
+	if (kernel.state[vm] == VM_NONE)
+		return SYS_ENOENT;
+	if (kernel.state[vm] == VM_CREATED)
+		return SYS_EBUSY;
+	if (kernel.state[vm] == VM_RUNNING)
+		end_vm((u32)vm, END_STOPPED, 0);
+	return 0;
+}
+
 static s64 destroy(u64 vm)
 {
 	if (kernel.state[vm] == VM_NONE)
 		return SYS_ENOENT;
-	if (kernel.state[vm] == VM_RUNNING) {
-		end_vm((u32)vm, END_STOPPED, 0);
-		return 0;
-	}
+	if (kernel.state[vm] == VM_RUNNING)
+		return SYS_EBUSY;
 	kernel.state[vm] = VM_NONE;
 	push((struct root_event){ .kind = EVENT_VM_GONE, .vm = (u32)vm });
 	return 0;
@@ -111,6 +120,8 @@ static s64 call(u64 number, u64 a, u64 b, u64 c)
 			return SYS_EBUSY;
 		kernel.state[a] = VM_RUNNING;
 		return 0;
+	case SYS_VM_STOP:
+		return stop(a);
 	case SYS_VM_DESTROY:
 		return destroy(a);
 	case SYS_VM_PAUSE:

@@ -161,6 +161,17 @@ static void do_compute(const struct sys *sys)
 	done = true;
 }
 
+/* Tells root of output that there is not, as often as it can, and then works as it should. */
+static void do_output(const struct sys *sys)
+{
+	static bool done;
+	u64 begin = sys->now();
+
+	while (!done && sys->now() - begin < LONG_TICKS)
+		sys_output(sys);
+	done = true;
+}
+
 static void reply_with(const struct sys *sys, struct reply reply)
 {
 	sys->page->reply = reply;
@@ -277,6 +288,27 @@ static void do_rings(const struct sys *sys)
 	reply_with(sys, (struct reply){ .action = REPLY_STOP, .stop = END_DEBUG_EXIT });
 }
 
+/* What all that do this or `end` wait for, so as to do it at the same time. */
+static void wait_for_round_time(const struct sys *sys)
+{
+	u64 now = sys->now();
+
+	sys_sleep(sys, LONG_TICKS - now % LONG_TICKS);
+}
+
+/* Each thread, once: with many threads that are many events for root. */
+static void flood(const struct sys *sys)
+{
+	wait_for_round_time(sys);
+	(void)sys->call(SYS_POWER, POWER_OFF, 0, 0);
+}
+
+static void do_end(const struct sys *sys)
+{
+	wait_for_round_time(sys);
+	reply_with(sys, (struct reply){ .action = REPLY_STOP, .stop = END_DEBUG_EXIT });
+}
+
 static const struct {
 	const char *name;
 	void (*act)(const struct sys *sys);
@@ -295,6 +327,8 @@ static const struct {
 	{ "never", do_never },
 	{ "stack", do_stack },
 	{ "compute", do_compute },
+	{ "output", do_output },
+	{ "end", do_end },
 	{ "exit", do_exit },
 	{ "registers", do_registers },
 	{ "reply-action", do_reply_action },
@@ -327,6 +361,8 @@ u64 rt_main(u64 index)
 		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
 	else if (strcmp(info->config.args, "reply-race") == 0)
 		spoil_reply();
+	if (strcmp(info->config.args, "flood") == 0)
+		flood(&sys);
 	for (;;) {
 		if (sys_reply_wait(&sys) < 0)
 			return 1;

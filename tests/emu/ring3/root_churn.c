@@ -88,7 +88,8 @@ static void round_stopped(u32 i)
 
 	expect(vm > 0 && sys_vm_start(sys, (u32)vm) == 0);
 	sys_sleep(sys, 1 + i * 20000ull);
-	expect(sys_vm_destroy(sys, (u32)vm) == 0);
+	expect(sys_vm_destroy(sys, (u32)vm) == SYS_EBUSY);
+	expect(sys_vm_stop(sys, (u32)vm) == 0);
 	wait_for(EVENT_VM_END);
 	destroy(vm);
 }
@@ -100,7 +101,8 @@ static void round_paused(u32 i)
 	expect(vm > 0 && sys_vm_start(sys, (u32)vm) == 0);
 	sys_sleep(sys, 1 + i * 50000ull);
 	expect(sys_vm_pause(sys, (u32)vm, true) == 0);
-	expect(sys_vm_destroy(sys, (u32)vm) == 0);
+	expect(sys_vm_destroy(sys, (u32)vm) == SYS_EBUSY);
+	expect(sys_vm_stop(sys, (u32)vm) == 0);
 	wait_for(EVENT_VM_END);
 	destroy(vm);
 }
