@@ -9,10 +9,8 @@
 #include "hv/cpu/lapic.h"
 #include "hv/cpu/mmu.h"
 #include "hv/cpu/vectors.h"
+#include "hv/loaded.h"
 #include "hv/vm.h"
-#include "hv/vm_build.h"
-#include "vmx/state.h"
-#include "vmx/vmcs.h"
 
 #define USUAL_WEIGHT 100u
 /* A slice long enough that a switch is small beside it, on slow emulated clocks too. */
@@ -292,31 +290,6 @@ static struct vcpu *choose(struct run_queue *rq)
 
 /* ---- switching ---- */
 
-/*
- * The core's VMCS and registers become this vCPU's. Root's need nothing; but the vector registers
- * that it finds are a guest's, so it may not use them.
- */
-static void load(struct run_queue *rq, struct vcpu *vcpu)
-{
-	if (vcpu->vm->id == HOST_VM) {
-		write_cr0(read_cr0() | CR0_TS);
-		return;
-	}
-	clts();
-	if (rq->loaded == vcpu)
-		return;
-	if (rq->loaded != NULL)
-		vmx_state_save(&rq->loaded->vmx.state);
-	if (!vcpu->prepared) {
-		vm_prepare_vcpu(vcpu);
-		vcpu->prepared = true;
-	}
-	if (!vmcs_load(vcpu->vmx.vmcs))
-		panic("VMPTRLD of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
-	vmx_state_load(&vcpu->vmx.state);
-	rq->loaded = vcpu;
-}
-
 static void pick(void *argument)
 {
 	struct run_queue *rq = argument;
@@ -336,7 +309,7 @@ static void pick(void *argument)
 	dequeue(rq, next);
 	account_switch(rq, next);
 	next->run_began = rq->stamp;
-	load(rq, next);
+	vcpu_load(rq, next);
 	vcpu_set_deadline(next);
 	vcpu_run(next);
 }
@@ -395,11 +368,7 @@ NORETURN void sched_leave(struct vcpu *vcpu)
 	while (*link != vcpu)
 		link = &(*link)->member_next;
 	*link = vcpu->member_next;
-	if (rq->loaded == vcpu) {
-		if (!vmcs_clear(vcpu->vmx.vmcs))
-			panic("VMCLEAR of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
-		rq->loaded = NULL;
-	}
+	vcpu_unload(rq, vcpu);
 	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
 	vm_vcpu_left(vcpu);
 	sched_run();

@@ -127,8 +127,8 @@ def part_compute():
            blamed, ready)
 
 
-# A monitor that says that it has output, and says it again, on a core of its own: root looks as often
-# as ever, and who shares root's core does not feel it.
+# A monitor that says that it has output, and says it again, on a core of its own: root looks as
+# often as ever, and who shares root's core does not feel it.
 def part_output():
     run = boot(["self_ipi.elf vm name=output cpus=1 mem=8M -- output",
                 "ipibench.elf vm name=near cpus=0 mem=8M counters=on -- self port n=300"],
