@@ -42,14 +42,15 @@ void report_table(void)
 {
 	char exits[32];
 
-	print("# machine: %s; unit: TSC ticks; exits: of all CPUs, per operation\n",
+	print("# machine: %s; unit: TSC ticks; exits: an operation, of all CPUs to unicast, set,"
+	      " broadcast, else of the sender's own\n",
 	      hypervisor.name);
-	print("# %-15s%-16s%7s%8s%9s%9s%9s%9s%8s\n", "path", "operation", "targets", "n", "min",
-	      "p50", "p99", "max", "exits");
+	print("# %-15s %-15s %7s %7s %8s %8s %8s %8s %7s\n", "path", "operation", "targets", "n",
+	      "min", "p50", "p99", "max", "exits");
 	for (const struct bench_result *r = rows; r < rows + rows_count; r++) {
 		exits_text(r, exits, sizeof(exits));
-		print("# %-15s%-16s%7u%8u%9u%9u%9u%9u%8s\n", r->path, r->op, r->targets, r->ticks.n,
-		      r->ticks.min, r->ticks.p50, r->ticks.p99, r->ticks.max,
+		print("# %-15s %-15s %7u %7u %8u %8u %8u %8u %7s\n", r->path, r->op, r->targets,
+		      r->ticks.n, r->ticks.min, r->ticks.p50, r->ticks.p99, r->ticks.max,
 		      r->exits_known ? exits : "-");
 	}
 }

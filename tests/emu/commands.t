@@ -4,6 +4,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def fake_build(lines):
 def call(tool, *args, **settings):
     environment = {name: text for name, text in os.environ.items() if name not in SETTINGS}
     done = subprocess.run([f"{TOOLS}/{tool}", "--build", PLACE, *args], text=True,
-                          env=dict(environment, MACHINE="bochs", TIME="60", **settings),
+                          env={**environment, "MACHINE": "bochs", "TIME": "60", **settings},
                           stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -168,6 +169,14 @@ tap.like(out, r"in +native +native +native$", "run: its table has native columns
 tap.unlike(out + err, "verdict|beside it", "run: without a verdict, for there is no Tapvisor")
 with open(f"{PLACE}/run/telemetry.jsonl", encoding="utf-8") as f:
     tap.is_({json.loads(line)["path"] for line in f}, {"native"}, "run: native lines alone")
+# QEMU's ticks are of the host's clock: figures have any length, columns must not run together.
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="1", MACHINE="qemu")
+tap.is_(got, 0, "run: the same in QEMU", out, err)
+tap.like(out, r"in +native( +native)*$", "run: with the same table", out)
+with open(f"{PLACE}/run/native.txt", encoding="utf-8") as f:
+    rows = re.findall(r"^# (?:path|x2?apic[\w-]*) .*$", f.read(), re.M)
+tap.ok(len(rows) > 3, "run: the image's own table is in its console", rows)
+tap.none([row for row in rows if len(row.split()) != 10], "run: with each column apart")
 with open(f"{PLACE}/grub.cfg", encoding="utf-8") as f:
     line = next(i for i, text in enumerate(f, 1) if "nowhere" in text)
 got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="2")
@@ -182,4 +191,24 @@ for wrong, says in (({"ENTRY": "no such"}, r"ENTRY=no such: .*\n  0  compare\n  
     got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", **wrong)
     tap.is_(got, 2, f"run: {wrong}")
     tap.like(err, says, "run: and says so", err)
+
+# Targets for people that no other test calls.
+TOP = os.path.abspath(f"{HERE}/../..")
+done = subprocess.run(["make", "-C", TOP, "--no-print-directory", "-W", "build/tapvisor.debug",
+                       "disasm"], capture_output=True, text=True, check=False)
+tap.is_((done.returncode, done.stderr), (0, ""), "disasm: without objdump's complaints")
+with open(f"{TOP}/build/tapvisor.dis", encoding="utf-8", errors="replace") as f:
+    tap.like(f.read(), r"<vmx_on_exit>:", "disasm: functions by name")
+tap.ok(not os.path.exists(f"{TOP}/build/tapvisor.dis.err"), "disasm: nothing is left behind")
+tree = f"{PLACE}/tree"
+os.makedirs(f"{tree}/build")
+for name in os.listdir(TOP):
+    if name not in ("build", "compile_commands.json") and not name.startswith("."):
+        os.symlink(f"{TOP}/{name}", f"{tree}/{name}")
+with open(f"{tree}/compile_commands.json", "w", encoding="ascii") as f:
+    f.write("[]")
+subprocess.run(["make", "-s", "-C", tree, "clean"], check=False)
+tap.none([name for name in ("build", "compile_commands.json") if os.path.exists(f"{tree}/{name}")],
+         "clean: what is made is gone")
+tap.ok(os.path.exists(f"{tree}/hv/main.c"), "clean: and no more")
 tap.done()
