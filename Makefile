@@ -147,8 +147,9 @@ EMUS  := $(wildcard tests/emu/*.t)
 LONG  := guests.t linux.t compare.t account.t ring3.t faults.t # longest first
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are a part of their own:
-# check-linux, soak-linux.
-EMUS  := $(filter-out $(addprefix tests/emu/,linux-inside.t linux-soak.t),$(EMUS))
+# check-linux, check-linux-patched, soak-linux.
+LINUX_EMUS := $(addprefix tests/emu/linux-,inside.t switches.t soak.t)
+EMUS  := $(filter-out $(LINUX_EMUS),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
@@ -196,7 +197,8 @@ help: ## this list
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds]'
 	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'
-	@echo '     [INITRD=path] [APPEND="..."] [MACHINE=...] [TIME=seconds]'
+	@echo '     [INITRD=path] [APPEND="..."] [MACHINE=...] [IPS=20000000] [TIME=seconds]'
+	@echo 'bench-linux takes [WORKLOADS=all] [PV="none x2apic kvm tap"] and most of that'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 

@@ -3,7 +3,8 @@
 # Tools for Linux guests: tapstat, the module tapvisor.ko, the patched kernel. All of it lies under
 # build/linux; Debian's packages are fetched and unpacked, never installed.
 
-.PHONY: linux-module linux-patch linux-patched check-linux-patched bench-linux
+.PHONY: linux-module linux-patch linux-patched check-linux-patched bench-linux \
+	soak-linux
 
 # --- tapstat: for any Linux, so it brings its own libc ------------------------------------------
 
@@ -120,8 +121,13 @@ linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel (a quarter of an
 
 check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, look at its counts
 	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched
+	$(Q)$(PROVE) -v tests/emu/linux-switches.t
 
 # The patched kernel takes part if it was built before.
 bench-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
 bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
 	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX)
+
+soak-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
+soak-linux: all $(TOOLS) ## stress-ng for an hour of guest time, no IPI lost (MINUTES=60 IPS=)
+	$(Q)$(PROVE) -v tests/emu/linux-soak.t :: $(if $(wildcard $(PATCHED)/vmlinux),patched)

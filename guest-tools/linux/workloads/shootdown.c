@@ -12,15 +12,15 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define PAGE         4096
 #define CPUS_MAX     1024
+#define END          (-2)
 #define COUNT_MAX    10000000
 #define STATUS_STALE 1
 #define STATUS_USAGE 2
@@ -34,8 +34,10 @@ struct watcher {
 };
 
 static struct watcher watchers[CPUS_MAX];
-static atomic_long current; /* number of the remapping that is to be looked at; below 0: the end */
+static atomic_long current = -1; /* number of the remapping that is to be looked at, or END */
 static volatile long *page;
+static char *alias; /* both pages of the file */
+static int file;
 
 static void fail(const char *what)
 {
@@ -82,24 +84,24 @@ static int next_cpu(const char **text, int *last)
 static void *watch(void *argument)
 {
 	struct watcher *me = argument;
-	long seen = 0, now;
+	long seen = -1, now = -1;
 
 	go_to(me->cpu);
-	do {
+	while (now != END) {
 		now = atomic_load(&current);
-		if (now == seen)
+		if (now == seen || now == END)
 			continue;
-		me->stale += now > 0 && *page != now;
+		me->stale += *page != now;
 		seen = now;
 		atomic_store(&me->seen, now);
-	} while (now >= 0);
+	}
 	return NULL;
 }
 
-static void announce(long number, long count)
+static void announce(long number, long others)
 {
 	atomic_store(&current, number);
-	for (long i = 0; i < count; i++)
+	for (long i = 0; i < others; i++)
 		while (atomic_load(&watchers[i].seen) != number)
 			;
 }
@@ -112,13 +114,19 @@ static unsigned long tsc(void)
 	return (unsigned long)high << 32 | low;
 }
 
-/* Two pages in turn at the same place; the ticks of all mmap() together. */
-static unsigned long remap(long count, long others)
+static void map(long number)
 {
-	int file = memfd_create("shootdown", 0);
-	char *alias, *around;
-	unsigned long ticks = 0, begin;
+	/* Two pages of the file in turn. */
+	if (mmap((void *)(uintptr_t)page, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+	         file, number % 2 * PAGE) == MAP_FAILED)
+		fail("shootdown: mmap");
+}
 
+static void prepare(void)
+{
+	char *around;
+
+	file = memfd_create("shootdown", 0);
 	if (file < 0 || ftruncate(file, 2 * PAGE) != 0)
 		fail("shootdown: memfd_create");
 	alias = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -126,17 +134,24 @@ static unsigned long remap(long count, long others)
 	around = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (alias == MAP_FAILED || around == MAP_FAILED)
 		fail("shootdown: mmap");
-	memset(alias, 0, 2 * PAGE);
 	page = (volatile long *)(void *)(around + PAGE);
+	map(0);
+}
+
+/* The ticks of all mmap() together. */
+static unsigned long remap(long count, long others)
+{
+	unsigned long ticks = 0, begin;
+
+	announce(0, others);
 	for (long number = 1; number <= count; number++) {
 		*(volatile long *)(void *)(alias + number % 2 * PAGE) = number;
 		begin = tsc();
-		if (mmap(around + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-		         file, number % 2 * PAGE) == MAP_FAILED)
-			fail("shootdown: mmap");
+		map(number);
 		ticks += tsc() - begin;
 		announce(number, others);
 	}
+	atomic_store(&current, END);
 	return ticks;
 }
 
@@ -148,7 +163,7 @@ int main(int argc, char **argv)
 	unsigned long ticks;
 
 	for (; first >= 0 && others < CPUS_MAX && (cpu = next_cpu(&list, &last)) >= 0; others++)
-		watchers[others].cpu = cpu;
+		watchers[others] = (struct watcher){ .seen = -1, .cpu = cpu };
 	if (cpu != -1 || others == 0 || count < 1 || count > COUNT_MAX) {
 		fprintf(stderr, "usage: shootdown CPUS COUNT: two CPUs or more, such as 0-2\n");
 		return STATUS_USAGE;
@@ -160,11 +175,11 @@ int main(int argc, char **argv)
 		execv("/proc/self/exe", argv);
 		fail("shootdown: /proc/self/exe");
 	}
+	prepare();
 	for (long i = 0; i < others; i++)
 		if (pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]) != 0)
 			fail("shootdown: pthread_create");
 	ticks = remap(count, others);
-	atomic_store(&current, -1);
 	for (long i = 0; i < others; i++) {
 		pthread_join(watchers[i].thread, NULL);
 		stale += watchers[i].stale;

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An hour of stress-ng in a Linux guest whose four vCPUs share two cores, and no lost interrupt:
+the kernel must not complain of soft lockups, unanswered function calls or RCU stalls.
+
+`make soak-linux`. From the environment: MINUTES of the guest's time (60) and IPS, the instructions
+that are a second of it (5000000): the fewer, the sooner it is over, and the less a guest can do
+before its own time limits run out, which so become stricter. `patched` as argument: the patched
+kernel, in which who waits for a CPU's answer complains after 5 seconds and names it.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.abspath(f"{HERE}/../..")
+sys.path.insert(0, f"{HERE}/../tools")
+import linux_vms  # noqa: E402
+from tapvisor_test import boot, skip_all, tap  # noqa: E402
+
+PATCHED = "patched" in sys.argv[1:]
+FILES = "build/linux/patched" if PATCHED else "build/linux"
+MINUTES, IPS = int(os.environ.get("MINUTES") or 60), int(os.environ.get("IPS") or 5000000)
+PV = "kvm,tap" if PATCHED else "kvm"
+# Wall time: a busy host may emulate 2,000,000 ticks a second.
+SECONDS = 600 + MINUTES * 60 * IPS // 2000000
+
+
+def prepare():
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "IPS", "MINUTES")}
+    if PATCHED and not os.path.exists(f"{TOP}/{FILES}/vmlinux"):
+        skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
+    done = subprocess.run(["make", "-s", f"{FILES}/vmlinux", f"{FILES}/initrd-tools"], cwd=TOP,
+                          env=environment, capture_output=True, text=True, check=False)
+    unfetched = re.search(r"fetch: (the Debian package.*)", done.stdout + done.stderr)
+    if done.returncode and unfetched:
+        skip_all(unfetched.group(1))
+    if done.returncode:
+        print(f"Bail out! {(done.stdout + done.stderr)[-500:]!r}")
+        sys.exit(1)
+
+
+prepare()
+run = boot([f"vmlinux vm name=linux vcpus=4 cpus=0-1 mem=256M apic=x2apic pv={PV} counters=on --"
+            f" {linux_vms.ALWAYS} csdlock_debug=1 tapvisor.soak={MINUTES}",
+            "initrd initrd name=linux"],
+           files={"vmlinux": f"{TOP}/{FILES}/vmlinux", "initrd": f"{TOP}/{FILES}/initrd-tools"},
+           cpus=2, mem=1024, quantum=5, ips=IPS, seconds=SECONDS)
+rounds = run.lines("guest-soak", vm="linux")
+last = rounds[-1] if rounds else {}
+tap.ok(last.get("seconds", 0) >= MINUTES * 60, f"it ran for {MINUTES} minutes of the guest's time",
+       str(last), run.explain())
+tap.none([row for row in rounds if row["status"] or not row["operations"]] or
+         ["no round"] * (not rounds), "stress-ng and shootdown did well in each round")
+said = [line for line in run.console.split("\n") if re.match(r"\[linux\] soak: \[", line)]
+tap.ok(rounds and last["complaints"] == 0, "no soft lockup, no unanswered call, no RCU stall",
+       *said[:20])
+sent = sum(record["requested"] for record in run.lines("ipi", vm="linux")
+           if record["path"] != "msi")
+tap.note(f"{len(rounds)} rounds, {sum(row['operations'] for row in rounds):,} operations, "
+         f"{sent:,} IPIs to vCPUs in {run.seconds:.0f} s of wall time")
+tap.ok(sent > MINUTES * 1000, "IPIs were sent all the time", str(sent))
+end = run.vm_end("linux") or {}
+tap.is_(end.get("reason"), "power-off", "Linux switches itself off", run.explain())
+tap.is_([record["ok"] for record in run.lines("verdict")], [True], "the verdict is ok",
+        json.dumps(run.lines("verdict")))
+tap.done()

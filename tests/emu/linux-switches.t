@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The patched kernel with each of its switches: what it says, and which way a shootdown of some of
+its CPUs then takes, by the hypervisor's counters. Part of `make check-linux-patched`."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.abspath(f"{HERE}/../..")
+sys.path.insert(0, f"{HERE}/../tools")
+import linux_vms  # noqa: E402
+from tapvisor_test import BUILD, TEST, boot, skip_all, tap  # noqa: E402
+
+LINUX, KERNEL = f"{TOP}/build/linux", f"{TOP}/build/linux/patched"
+PLACE = f"{BUILD}/emu/{TEST}"
+COUNT = 200
+NO_IPI, NO_TLB = "no-tapvisor-ipi", "no-tapvisor-tlb"
+# One write of the ICR reaches all others: the shorthand. Without it they are a mask as any.
+NO_SHORTHAND = "no_ipi_broadcast=1"
+
+# VM: pv=, switches, CPUs of the shootdown, path of its IPIs, sends for each change, targets of each
+# send. Path None: no IPIs, the hypervisor flushes.
+ROWS = {
+    "all": ("kvm,tap", "", "0-2", None, 0, 0),
+    "alone": ("tap", "", "0-2", None, 0, 0),
+    "ipi": ("kvm,tap", NO_TLB, "0-2", "hypercall-tap", 1, 2),
+    "kvm": ("kvm,tap", f"{NO_IPI} {NO_TLB}", "0-2", "hypercall", 1, 2),
+    "none": ("tap", f"{NO_IPI} {NO_TLB}", "0-2", "x2apic", 2, 1),
+    "nopv": ("kvm,tap", "nopv", "0-2", "xapic", 1, 2),
+    "short": ("tap", f"{NO_IPI} {NO_TLB}", "0-3", "x2apic", 1, 3),
+    "three": ("tap", f"{NO_IPI} {NO_TLB} {NO_SHORTHAND}", "0-3", "x2apic", 3, 1),
+    "three-ipi": ("tap", f"{NO_TLB} {NO_SHORTHAND}", "0-3", "hypercall-tap", 1, 3),
+    "three-tlb": ("tap", NO_SHORTHAND, "0-3", None, 0, 0),
+}
+PATHS = ("xapic", "x2apic", "hypercall", "hypercall-tap")
+
+
+def prepare():
+    for name in ("vmlinux", "module/tapvisor.ko"):
+        if not os.path.exists(f"{KERNEL}/{name}"):
+            skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
+    os.makedirs(PLACE, exist_ok=True)
+    with open(f"{PLACE}/50-test", "w", encoding="utf-8") as f:
+        f.write(f"""#!/bin/sh
+exec 2>&1
+dmesg | grep -iE 'tapvisor: |kvm-guest: |APIC routing|IPI shorthand'
+cpus=$(sed -n 's/.*test.cpus=\\([0-9-]*\\).*/\\1/p' /proc/cmdline)
+tapstat --csv -- shootdown $cpus {COUNT}
+poweroff -f
+""")
+    os.chmod(f"{PLACE}/50-test", 0o755)
+    tools = f"{TOP}/guest-tools/linux"
+    subprocess.run([f"{tools}/initramfs", f"{PLACE}/initrd", f"bin/busybox={LINUX}/busybox",
+                    "bin/sh@busybox", f"init={tools}/init", f"bin/tapstat={BUILD}/tapstat",
+                    f"bin/shootdown={BUILD}/shootdown",
+                    f"lib/tapvisor.ko={KERNEL}/module/tapvisor.ko",
+                    f"etc/rc.d/10-tapvisor={tools}/rc.d/10-tapvisor",
+                    f"etc/rc.d/50-test={PLACE}/50-test"], check=True)
+
+
+def start():
+    modules, before = [], ""
+    for name, (pv, switches, cpus, *_) in ROWS.items():
+        modules += [f"vmlinux vm name={name} vcpus=4 cpus=0-3 mem=64M apic=x2apic pv={pv}"
+                    f" counters=on{before} -- {linux_vms.ALWAYS} {switches} test.cpus={cpus}",
+                    f"initrd initrd name={name}"]
+        before = f" after={name}"
+    return boot(modules, cpus=4, mem=1024, quantum=5, ips=20000000, seconds=900,
+                files={"vmlinux": f"{KERNEL}/vmlinux", "initrd": f"{PLACE}/initrd"})
+
+
+def says(name, text):
+    """The two interfaces are taken up where they are offered and not switched off."""
+    pv, switches, *_ = ROWS[name]
+    there = "nopv" not in switches
+    for what, wanted in ((r"tapvisor: CPUID base", there),
+                         (r"tapvisor: IPIs by hypercall", there and NO_IPI not in switches),
+                         (r"tapvisor: remote TLB flush by hypercall",
+                          there and NO_TLB not in switches),
+                         (r"kvm-guest: setup PV IPIs", there and "kvm" in pv)):
+        look_for = tap.like if wanted else tap.unlike
+        look_for(text, what, f"{name}: {'' if wanted else 'not '}{what}")
+
+
+def look(name, text):
+    *_, path, sends, targets = ROWS[name]
+    found = {(group, key): int(value) for group, key, value
+             in re.findall(r"(?m)^[\d.]+,([\w-]+),([\w.-]+),(\d+)$", text)}
+    tap.like(text, rf"shootdown: {COUNT} remappings seen by \d CPUs, \d+ ticks each, 0 stale",
+             f"{name}: no CPU sees the page before", text[-1500:])
+    got = {each: found.get(("ipis", f"{each}.sends"), 0) for each in PATHS}
+    want = {each: sends * COUNT if each == path else 0 for each in PATHS}
+    # Linux wakes a thread now and then; a change may find a CPU in the kernel, which flushes by
+    # itself before it goes on.
+    tap.ok(all(0.9 * want[each] <= got[each] <= want[each] + 50 for each in PATHS),
+           f"{name}: {sends} for each change, by {path}", f"{got}, not {want}")
+    if path:
+        reached = found.get(("ipis", f"{path}.targets"), 0)
+        expected = sends * targets * COUNT
+        tap.ok(0.9 * expected <= reached <= expected + 50, f"{name}: {targets} CPUs by each",
+               f"{reached}, not {expected}")
+    else:
+        tap.ok(0.9 * COUNT <= found.get(("exits", "vmcall"), 0) <= COUNT + 20,
+               f"{name}: one hypercall for each change", text[-1500:])
+        tap.ok(found.get(("interrupts", "TLB"), 0) <= 20, f"{name}: nobody is interrupted")
+    ticks = re.search(r"(\d+) ticks each", text)
+    exits = found.get(("all", "exits"), 0)
+    tap.note(f"{name}: {exits / COUNT:.2f} exits, {ticks and ticks.group(1)} ticks of mmap()")
+
+
+prepare()
+run = start()
+lines = run.console.replace("\r", "").split("\n")
+for vm in ROWS:
+    said = "\n".join(line.removeprefix(f"[{vm}] ") for line in lines if line.startswith(f"[{vm}] "))
+    says(vm, said)
+    look(vm, said)
+    end = run.vm_end(vm) or {}
+    tap.is_(end.get("reason"), "power-off", f"{vm}: switches itself off", run.explain())
+tap.is_([record["ok"] for record in run.lines("verdict")], [True], "the verdict is ok",
+        json.dumps(run.lines("verdict")))
+tap.done()
