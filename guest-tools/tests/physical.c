@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Physical destinations: each CPU from each CPU, IDs that nobody has, the broadcast ID. */
+/*
+ * Physical destinations: each CPU from each CPU, IDs that nobody has, the broadcast ID; and from an
+ * APIC that is disabled by SVR, which sends but takes none.
+ */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/count.h"
 #include "guest-tools/lib/guest.h"
@@ -73,12 +76,34 @@ static void test_broadcast_id(void)
 	count_expect(VECTOR_TEST, 1ull << (cpu_ids_count - 1), "lowest priority to one ID");
 }
 
+/* SDM volume 3A, "Local APIC State After It Has Been Software Disabled". */
+static void test_disabled_sender(void)
+{
+	u32 svr = apic_read(APIC_SVR);
+	u64 all = (1ull << cpu_ids_count) - 1;
+
+	apic_write(APIC_SVR, svr & ~SVR_ENABLE);
+	for (u32 to = 1; to < cpu_ids_count; to++) {
+		apic_send(cpu_ids[to], ICR_FIXED | VECTOR_TEST);
+		count_expect(VECTOR_TEST, 1ull << to, "sent while disabled by SVR");
+	}
+	apic_send(0, ICR_ALL_BUT_ME | VECTOR_TEST);
+	count_expect(VECTOR_TEST, all & ~1ull, "by shorthand while disabled by SVR");
+	apic_send(cpu_ids[0], ICR_FIXED | VECTOR_TEST);
+	count_expect(VECTOR_TEST, 0, "to oneself while disabled by SVR");
+	apic_write(APIC_SVR, svr);
+	count_expect(VECTOR_TEST, 0, "which is lost, also when enabled again");
+	apic_send(cpu_ids[0], ICR_FIXED | VECTOR_TEST);
+	count_expect(VECTOR_TEST, 1, "to oneself when enabled again");
+}
+
 static void test_mode(void)
 {
 	interrupts_on();
 	test_each();
 	test_nobody();
 	test_broadcast_id();
+	test_disabled_sender();
 	interrupts_off();
 }
 
