@@ -17,6 +17,19 @@ IMAGES = sorted({name.rsplit(".", 1)[0] for name in os.listdir(f"{HERE}/../../gu
 # Images that execute tens of thousands of exits, the same in every mode: in one row each.
 LONG = {"wild_msr", "wild_port", "wild_cpuid", "bad_instructions", "wild_hypercall"}
 QUICK = [name for name in IMAGES if name not in LONG]
+
+def starts_cpus(name):
+    """Does any CPU but the first do something in this image?"""
+    path = f"{HERE}/../../guest-tools/tests/{name}.c"
+    with open(path, encoding="utf-8") as f:
+        return re.search(r"\bsmp_", f.read()) is not None
+
+
+# CPU 0's alone: the same in every row but for the way to its APIC.
+SINGLE = {name for name in QUICK if not starts_cpus(name)}
+# The same whatever a VM is offered; the same whichever way to the APIC is taken.
+ANY_VM = {"fpu", "leak", "litmus", "wild_memory"}
+ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}
 # Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core.
