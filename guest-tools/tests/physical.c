@@ -90,7 +90,8 @@ static void test_disabled_sender(void)
 	apic_send(0, ICR_ALL_BUT_ME | VECTOR_TEST);
 	count_expect(VECTOR_TEST, all & ~1ull, "by shorthand while disabled by SVR");
 	apic_send(cpu_ids[0], ICR_FIXED | VECTOR_TEST);
-	count_expect(VECTOR_TEST, 0, "to oneself while disabled by SVR");
+	tap_bare(count_matches(VECTOR_TEST, 0), "Bochs' APICs take what is sent to them disabled",
+	         "%s: to oneself while disabled by SVR", apic->name);
 	apic_write(APIC_SVR, svr);
 	count_expect(VECTOR_TEST, 0, "which is lost, also when enabled again");
 	apic_send(cpu_ids[0], ICR_FIXED | VECTOR_TEST);
