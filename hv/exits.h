@@ -8,10 +8,10 @@
 #include "hv/vcpu.h"
 
 /*
- * Carries the exit out and goes on: by vcpu_resume_guest where it was handled whole, by vcpu_run
- * where there is more to look at: a message, a halt, an end, another's turn. The stack is given up.
+ * By basic exit reason. Each carries the exit out and goes on: by vcpu_resume_guest where it was
+ * handled whole, by vcpu_run where there is more to look at: a message, a halt, an end, another's
+ * turn. The stack is given up.
  */
-/* By basic exit reason. */
 extern const exit_handler exit_handlers[EXIT_REASONS];
 
 /* A reason that is in no table, or that nothing asked for. */

@@ -49,9 +49,6 @@ struct vm {
 	struct root_event end; /* what to tell root when `live` has reached 0 */
 };
 
-#define GUEST_MEMORY_STEP 0x200000ull   /* 2 MiB */
-#define GUEST_MEMORY_MAX  0xc0000000ull /* the APICs and counters lie above */
-
 /* VM `id`, or NULL. VM 0 is root's. */
 struct vm *vm_get(u64 id);
 

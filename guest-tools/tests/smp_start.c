@@ -129,19 +129,19 @@ static void sleep_for_good(void *arg)
 		halt();
 }
 
-static void test_sleeper(void)
+/* CPU 1 goes into `stay`, which sets a flag and does not return; it must begin anew from there. */
+static void start_out_of(void (*stay)(void *flag), const char *what)
 {
-	bool asleep = false;
+	bool there = false;
 
-	smp_post(1, sleep_for_good, &asleep);
-	while (!atomic_load(&asleep))
+	smp_post(1, stay, &there);
+	while (!atomic_load(&there))
 		cpu_relax();
 	delay_ticks(SETTLE);
 	begin();
 	smp_init_sipi(cpu_ids[1]);
 	smp_wait_online(2, PATIENCE);
-	tap_is(cpus[1].starts - starts_before[1], 1,
-	       "%s: INIT wakes a CPU in HLT without interrupts", apic->name);
+	tap_is(starts_of(1), 1, "%s: %s", apic->name, what);
 	for (u32 i = 2; i < cpu_ids_count; i++)
 		cpus[i].online = true;
 }
@@ -161,26 +161,15 @@ static void look_at_irr(void *arg)
 	*(bool *)arg = apic_vector_is_set(APIC_IRR, VECTOR_TEST);
 }
 
-/* What waits below the TPR is gone with it: neither the CPU nor who runs it may stumble over that.
- */
+/* What waits below the TPR goes with it: neither the CPU nor who runs it may stumble over that. */
 static void test_held(void)
 {
-	bool flag = false;
+	bool left = true;
 
-	smp_post(1, hold_for_good, &flag);
-	while (!atomic_load(&flag))
-		cpu_relax();
-	delay_ticks(SETTLE);
-	begin();
-	smp_init_sipi(cpu_ids[1]);
-	smp_wait_online(2, PATIENCE);
-	tap_is(cpus[1].starts - starts_before[1], 1,
-	       "%s: a CPU whose TPR holds an interrupt back begins anew", apic->name);
-	smp_post(1, look_at_irr, &flag);
+	start_out_of(hold_for_good, "a CPU whose TPR holds an interrupt back begins anew");
+	smp_post(1, look_at_irr, &left);
 	smp_wait(1);
-	tap_is(flag, false, "%s: and nothing of it is left", apic->name);
-	for (u32 i = 2; i < cpu_ids_count; i++)
-		cpus[i].online = true;
+	tap_is(left, false, "%s: and nothing of it is left", apic->name);
 }
 
 static void test_result(void)
@@ -206,7 +195,7 @@ static void test_mode(void)
 {
 	test_ways();
 	test_order();
-	test_sleeper();
+	start_out_of(sleep_for_good, "INIT wakes a CPU in HLT without interrupts");
 	test_held();
 	test_result();
 }

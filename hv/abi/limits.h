@@ -12,6 +12,7 @@
 #define ARGS_LEN    1024u /* a module's string, with its terminating NUL */
 #define MAX_MODULES 64u
 
-#define VM_MEMORY_MAX 0xc0000000ull /* devices, APICs and counters lie above */
+#define VM_MEMORY_STEP 0x200000ull   /* of a VM's memory: 2 MiB */
+#define VM_MEMORY_MAX  0xc0000000ull /* devices, APICs and counters lie above */
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "hv/base/string.h"
 
-#define MEMORY_STEP (2ull << 20)
-
 struct key_row;
 
 /* Stores the value. False: it is not of the kind that the row's `wants` names. */
@@ -123,7 +121,7 @@ static bool parse_memory(struct config_parser *p, struct vm_plan *plan, const st
 	plan->config.memory = 0; /* a wrong size is no part of the sum that is checked later */
 	if (!word_bytes(value, &bytes))
 		return false;
-	if (bytes < MEMORY_STEP || bytes > VM_MEMORY_MAX || bytes % MEMORY_STEP != 0)
+	if (bytes < VM_MEMORY_STEP || bytes > VM_MEMORY_MAX || bytes % VM_MEMORY_STEP != 0)
 		config_error(p, value, "memory comes in steps of 2M, from 2M to %lluM",
 		             (unsigned long long)(VM_MEMORY_MAX >> 20));
 	else if (bytes > p->info->memory_free)

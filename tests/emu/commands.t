@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = f"{HERE}/../tools"
 sys.path.insert(0, TOOLS)
+from settings import outside_make  # noqa: E402
 from tapvisor_test import BUILD, tap  # noqa: E402
 
 PLACE = f"{BUILD}/emu/commands"
@@ -194,9 +195,8 @@ for wrong, says in (({"ENTRY": "no such"}, r"ENTRY=no such: .*\n  0  compare\n  
 
 # Targets for people that no other test calls.
 TOP = os.path.abspath(f"{HERE}/../..")
-ALONE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 done = subprocess.run(["make", "-C", TOP, "--no-print-directory", "-W", "build/tapvisor.debug",
-                       "disasm"], capture_output=True, text=True, check=False, env=ALONE)
+                       "disasm"], capture_output=True, text=True, check=False, env=outside_make())
 tap.is_((done.returncode, done.stderr), (0, ""), "disasm: without objdump's complaints")
 with open(f"{TOP}/build/tapvisor.dis", encoding="utf-8", errors="replace") as f:
     tap.like(f.read(), r"<vmx_on_exit>:", "disasm: functions by name")

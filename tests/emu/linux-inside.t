@@ -6,20 +6,18 @@ it says of its hypercalls against what the hypervisor counted."""
 import json
 import os
 import re
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
+import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
-from tapvisor_test import BUILD, TEST, boot, skip_all, tap  # noqa: E402
+from linux_guest import PLACE  # noqa: E402
+from tapvisor_test import BUILD, boot, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
-LINUX = f"{TOP}/build/linux"
-KERNEL = f"{LINUX}/patched" if PATCHED else LINUX
-PLACE = f"{BUILD}/emu/{TEST}"
+KERNEL = linux_guest.PATCHED if PATCHED else linux_guest.LINUX
 BENCH = "/sys/kernel/debug/tapvisor/ipibench"
 
 # Each step's output stands between its name and the next one's.
@@ -43,34 +41,14 @@ STEPS = [
 
 
 def prepare():
-    """The initramfs; what cannot be fetched is a reason to skip."""
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    needs = [f"build/linux{'/patched' * PATCHED}/{name}" for name in ("vmlinux",
-                                                                       "module/tapvisor.ko")]
-    if PATCHED and not all(os.path.exists(f"{TOP}/{name}") for name in needs):
-        skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
-    needs += [f"{BUILD}/tapstat", f"{BUILD}/shootdown", "build/linux/busybox"]
-    done = subprocess.run(["make", "-s", *needs], cwd=TOP, env=environment, capture_output=True,
-                          text=True, check=False)
-    unfetched = re.search(r"fetch: (the Debian package.*)", done.stdout + done.stderr)
-    if done.returncode and unfetched:
-        skip_all(unfetched.group(1))
-    if done.returncode:
-        print(f"Bail out! {(done.stdout + done.stderr)[-500:]!r}")
-        sys.exit(1)
-    os.makedirs(PLACE, exist_ok=True)
-    with open(f"{PLACE}/50-test", "w", encoding="utf-8") as f:
-        f.write("#!/bin/sh\nexec 2>&1\n")
-        f.writelines(f"echo; echo '== {name}'\n{command}\n" for name, command in STEPS)
-    os.chmod(f"{PLACE}/50-test", 0o755)
-    tools = f"{TOP}/guest-tools/linux"
-    subprocess.run([f"{tools}/initramfs", f"{PLACE}/initrd", f"bin/busybox={LINUX}/busybox",
-                    "bin/sh@busybox", f"init={tools}/init", f"bin/tapstat={BUILD}/tapstat",
-                    f"bin/shootdown={BUILD}/shootdown",
-                    f"lib/tapvisor.ko={KERNEL}/module/tapvisor.ko",
-                    f"etc/rc.d/10-tapvisor={tools}/rc.d/10-tapvisor",
-                    f"etc/rc.d/50-test={PLACE}/50-test"], check=True)
+    """The initramfs."""
+    needs = ("vmlinux", "module/tapvisor.ko")
+    if PATCHED:
+        linux_guest.need_patched(*needs)
+    linux_guest.need([f"build/linux{'/patched' * PATCHED}/{name}" for name in needs]
+                     + [f"{BUILD}/tapstat", f"{BUILD}/shootdown", "build/linux/busybox"])
+    linux_guest.make_initrd(KERNEL, "".join(f"echo; echo '== {name}'\n{command}\n"
+                                            for name, command in STEPS))
 
 
 def steps(console):

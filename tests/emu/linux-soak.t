@@ -11,15 +11,15 @@ kernel, in which who waits for a CPU's answer complains after 5 seconds and name
 import json
 import os
 import re
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
+import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
-from tapvisor_test import boot, skip_all, tap  # noqa: E402
+from tapvisor_test import boot, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
 FILES = "build/linux/patched" if PATCHED else "build/linux"
@@ -30,18 +30,9 @@ SECONDS = 600 + MINUTES * 60 * IPS // 2000000
 
 
 def prepare():
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "IPS", "MINUTES")}
-    if PATCHED and not os.path.exists(f"{TOP}/{FILES}/vmlinux"):
-        skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
-    done = subprocess.run(["make", "-s", f"{FILES}/vmlinux", f"{FILES}/initrd-tools"], cwd=TOP,
-                          env=environment, capture_output=True, text=True, check=False)
-    unfetched = re.search(r"fetch: (the Debian package.*)", done.stdout + done.stderr)
-    if done.returncode and unfetched:
-        skip_all(unfetched.group(1))
-    if done.returncode:
-        print(f"Bail out! {(done.stdout + done.stderr)[-500:]!r}")
-        sys.exit(1)
+    if PATCHED:
+        linux_guest.need_patched("vmlinux")
+    linux_guest.need([f"{FILES}/vmlinux", f"{FILES}/initrd-tools"], "IPS", "MINUTES")
 
 
 prepare()

@@ -5,18 +5,16 @@ its CPUs then takes, by the hypervisor's counters. Part of `make check-linux-pat
 import json
 import os
 import re
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
+import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
-from tapvisor_test import BUILD, TEST, boot, skip_all, tap  # noqa: E402
+from linux_guest import PATCHED as KERNEL, PLACE  # noqa: E402
+from tapvisor_test import boot, tap  # noqa: E402
 
-LINUX, KERNEL = f"{TOP}/build/linux", f"{TOP}/build/linux/patched"
-PLACE = f"{BUILD}/emu/{TEST}"
 COUNT = 200
 NO_IPI, NO_TLB = "no-tapvisor-ipi", "no-tapvisor-tlb"
 # One write of the ICR reaches all others: the shorthand. Without it they are a mask as any.
@@ -40,26 +38,13 @@ PATHS = ("xapic", "x2apic", "hypercall", "hypercall-tap")
 
 
 def prepare():
-    for name in ("vmlinux", "module/tapvisor.ko"):
-        if not os.path.exists(f"{KERNEL}/{name}"):
-            skip_all("the patched kernel is not built: `make check-linux-patched` builds it")
-    os.makedirs(PLACE, exist_ok=True)
-    with open(f"{PLACE}/50-test", "w", encoding="utf-8") as f:
-        f.write(f"""#!/bin/sh
-exec 2>&1
+    linux_guest.need_patched("vmlinux", "module/tapvisor.ko")
+    linux_guest.make_initrd(KERNEL, f"""\
 dmesg | grep -iE 'tapvisor: |kvm-guest: |APIC routing|IPI shorthand'
 cpus=$(sed -n 's/.*test.cpus=\\([0-9-]*\\).*/\\1/p' /proc/cmdline)
 tapstat --csv -- shootdown $cpus {COUNT}
 poweroff -f
 """)
-    os.chmod(f"{PLACE}/50-test", 0o755)
-    tools = f"{TOP}/guest-tools/linux"
-    subprocess.run([f"{tools}/initramfs", f"{PLACE}/initrd", f"bin/busybox={LINUX}/busybox",
-                    "bin/sh@busybox", f"init={tools}/init", f"bin/tapstat={BUILD}/tapstat",
-                    f"bin/shootdown={BUILD}/shootdown",
-                    f"lib/tapvisor.ko={KERNEL}/module/tapvisor.ko",
-                    f"etc/rc.d/10-tapvisor={tools}/rc.d/10-tapvisor",
-                    f"etc/rc.d/50-test={PLACE}/50-test"], check=True)
 
 
 def start():

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
+from settings import outside_make  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SOURCE = f"{TOP}/build/linux/patched/source"
@@ -28,9 +29,7 @@ tap = Tap()
 
 
 def run(*command, cwd=TOP, **more):
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True,
+    done = subprocess.run(command, cwd=cwd, env=outside_make(), capture_output=True, text=True,
                           errors="replace", check=False, **more)
     return done.returncode == 0, done.stdout + done.stderr
 

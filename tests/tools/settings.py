@@ -31,6 +31,12 @@ def check_given(given, known):
                     + (f"{near[0]}= is meant?" if near else f"there are {' '.join(known)}"))
 
 
+def outside_make(*more):
+    """The environment without what an outer make hands down, and without these names."""
+    return {name: value for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", *more)}
+
+
 def setting(name, fallback=""):
     return os.environ.get(name, "") or fallback
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Root as it is, until a moment after it has started its VMs: then it reads where nothing is. */
-#include "hv/root/root.h"
+#include "hv/root/machine.h"
 
 #define STEPS 50u
 
@@ -8,14 +8,7 @@ static struct root root;
 
 u64 rt_main(u64 index)
 {
-	const struct root_machine machine = {
-		.sys = { sys_call, tsc_read, sys_thread_page(index) },
-		.ports = { port_in, port_out },
-		.info = (const struct root_info *)USER_INFO,
-		.consoles = (u8 *)USER_CONSOLE,
-		.counters = (const u8 *)USER_COUNTERS,
-		.cores = (const u8 *)USER_CORES,
-	};
+	const struct root_machine machine = root_machine(index);
 
 	root_start(&root, &machine);
 	for (u32 i = 0; i < STEPS; i++)

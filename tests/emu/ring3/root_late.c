@@ -3,20 +3,13 @@
  * Root as it is, but it looks away until its first VM has ended, and then stops all VMs before it
  * has heard of that end.
  */
-#include "hv/root/root.h"
+#include "hv/root/machine.h"
 
 static struct root root;
 
 u64 rt_main(u64 index)
 {
-	const struct root_machine machine = {
-		.sys = { sys_call, tsc_read, sys_thread_page(index) },
-		.ports = { port_in, port_out },
-		.info = (const struct root_info *)USER_INFO,
-		.consoles = (u8 *)USER_CONSOLE,
-		.counters = (const u8 *)USER_COUNTERS,
-		.cores = (const u8 *)USER_CORES,
-	};
+	const struct root_machine machine = root_machine(index);
 
 	root_start(&root, &machine);
 	while (sys_query(&machine.sys, QUERY_VM_STATE, root.slot[0].id) != VM_ENDED)

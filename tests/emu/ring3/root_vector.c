@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Root that looks at a vector register once its VMs run: there it would find a guest's. */
-#include "hv/root/root.h"
+#include "hv/root/machine.h"
 
 #define STEPS 50u
 
@@ -8,14 +8,7 @@ static struct root root;
 
 u64 rt_main(u64 index)
 {
-	const struct root_machine machine = {
-		.sys = { sys_call, tsc_read, sys_thread_page(index) },
-		.ports = { port_in, port_out },
-		.info = (const struct root_info *)USER_INFO,
-		.consoles = (u8 *)USER_CONSOLE,
-		.counters = (const u8 *)USER_COUNTERS,
-		.cores = (const u8 *)USER_CORES,
-	};
+	const struct root_machine machine = root_machine(index);
 	u64 found;
 
 	root_start(&root, &machine);
