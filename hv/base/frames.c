@@ -15,19 +15,22 @@ static u64 frame_count; /* frames that the bitmap covers */
 static u64 free_count;
 static u64 lowest; /* no frame below this is free */
 
-static bool is_taken(u64 frame)
+/* Frames [from, to), a word at a time; those that are so already stay. */
+static void set_taken(u64 from, u64 to, bool taken)
 {
-	return (bitmap[frame / 64] & BIT(frame % 64)) != 0;
-}
-
-static void set_taken(u64 frame, bool taken)
-{
-	if (is_taken(frame) == taken)
-		return;
-	bitmap[frame / 64] ^= BIT(frame % 64);
-	free_count = taken ? free_count - 1 : free_count + 1;
 	if (!taken)
-		lowest = MIN(lowest, frame);
+		lowest = MIN(lowest, from);
+	while (from < to) {
+		u64 count = MIN(64 - from % 64, to - from);
+		u64 mask = BITS(count - 1, 0) << (from % 64);
+		u64 *word = &bitmap[from / 64];
+		u64 changed = (taken ? ~*word : *word) & mask;
+		u64 changes = changed == mask ? count : bit_count(changed);
+
+		*word ^= changed;
+		free_count = taken ? free_count - changes : free_count + changes;
+		from += count;
+	}
 }
 
 /* The first frame in [from, to) whose state is `taken`, or `to`. */
@@ -70,8 +73,7 @@ hpa_t frames_alloc(u64 count, u64 align_frames)
 	start = find_run(count, align_frames);
 	if (start < frame_count) {
 		run = HPA(start << PAGE_SHIFT);
-		for (u64 i = 0; i < count; i++)
-			set_taken(start + i, true);
+		set_taken(start, start + count, true);
 		if (start == lowest)
 			lowest = start + count;
 	}
@@ -95,8 +97,7 @@ void frames_free(hpa_t first, u64 count)
 	spin_lock(&frames_lock);
 	if (find(start, start + count, false) != start + count)
 		panic("frames_free: a frame of %lu at 0x%lx is free already", count, first.raw);
-	for (u64 i = 0; i < count; i++)
-		set_taken(start + i, false);
+	set_taken(start, start + count, false);
 	spin_unlock(&frames_lock);
 }
 
@@ -123,14 +124,12 @@ void frames_give(hpa_t start, hpa_t end)
 {
 	u64 last = MIN(end.raw >> PAGE_SHIFT, frame_count);
 
-	for (u64 frame = align_up(start.raw, PAGE_SIZE) >> PAGE_SHIFT; frame < last; frame++)
-		set_taken(frame, false);
+	set_taken(align_up(start.raw, PAGE_SIZE) >> PAGE_SHIFT, last, false);
 }
 
 void frames_reserve(hpa_t start, hpa_t end)
 {
 	u64 last = MIN(align_up(end.raw, PAGE_SIZE) >> PAGE_SHIFT, frame_count);
 
-	for (u64 frame = start.raw >> PAGE_SHIFT; frame < last; frame++)
-		set_taken(frame, true);
+	set_taken(start.raw >> PAGE_SHIFT, last, true);
 }
