@@ -32,12 +32,13 @@ def boot(what, cores, mode, then, **config):
 
 NO_ROOT = "PANIC on core 0 .*no module is called root"
 NO_VTX = "cannot run VMs: no VT-x: "
-for cpus, quantum in ((1, 5), (2, 1), (4, 5), (8, 1), (8, 16)):
+for cpus, quantum, grub in ((1, 5, True), (2, 1, False), (4, 5, True), (8, 1, False),
+                            (8, 16, False)):
     if machine.no_turns(quantum):
         tap.skip(f"Bochs, {cpus} cores, quantum {quantum}", machine.no_turns(quantum))
         continue
     boot(f"Bochs, {cpus} cores, quantum {quantum}", cpus, "x2APIC", NO_ROOT, cpus=cpus,
-         quantum=quantum, seconds=30)
+         quantum=quantum, grub=grub, seconds=30)
 
 boot("Bochs, a processor without x2APIC and EPT", 2, "xAPIC", "cannot run VMs: no EPT", cpus=2,
            model="core2_penryn_t9600", seconds=30)

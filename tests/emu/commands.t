@@ -78,9 +78,9 @@ tap.like(out, "hello from the machine", "boot: the console is on standard output
 # Another run in the same tree takes nothing from the first.
 with open(f"{PLACE}/boot/lock", "wb") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
-    written = os.stat(f"{PLACE}/boot/cd.iso").st_mtime_ns
+    written = os.stat(f"{PLACE}/boot/disk.img").st_mtime_ns
     got, out, err = call("boot", IMAGE=f"{PLACE}/ipibench.elf")
-    tap.is_(os.stat(f"{PLACE}/boot/cd.iso").st_mtime_ns, written, "boot: two at a time", err)
+    tap.is_(os.stat(f"{PLACE}/boot/disk.img").st_mtime_ns, written, "boot: two at a time", err)
     tap.ok(os.path.exists(f"{PLACE}/boot.2/com2.txt"), "boot: each in a place of its own")
 tap.like(out, "hello from the machine", "boot: the second ran too")
 

@@ -9,7 +9,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = f"{HERE}/../tools"
 sys.path.insert(0, TOOLS)
-from tapvisor_test import BUILD, bare, iso, machine, tap  # noqa: E402
+from tapvisor_test import BUILD, bare, iso, machine, preload, tap  # noqa: E402
 
 ECHO = {"echo.elf": f"{BUILD}/emu/echo.elf"}
 
@@ -20,10 +20,28 @@ def runner(name, *args, typed=""):
     return done.returncode, done.stdout, done.stderr
 
 
-run = bare("echo.elf", "quit", ECHO, cpus=2, seconds=30)
-tap.is_(run.ended, "shutdown", "Bochs: Shutdown ends the run", run.explain())
-tap.is_(run.console, "hello from the machine\n", "Bochs: COM1 arrives whole")
-tap.is_(len(run.lines("verdict", ok=True)), 1, "Bochs: COM2 arrives as telemetry", run.com2)
+for grub in False, True:
+    name = "Bochs with GRUB" if grub else "Bochs"
+    run = bare("echo.elf", "quit", ECHO, cpus=2, seconds=30, grub=grub)
+    tap.is_(run.ended, "shutdown", f"{name}: Shutdown ends the run", run.explain())
+    tap.is_(run.console, "hello from the machine\n", f"{name}: COM1 arrives whole")
+    tap.is_(len(run.lines("verdict", ok=True)), 1, f"{name}: COM2 arrives as telemetry", run.com2)
+
+# Where preload.py would not do as GRUB does, it leaves the boot to GRUB.
+ELF32 = f"{BUILD}/emu/harness/elf32.elf"
+with open(ECHO["echo.elf"], "rb") as old, open(ELF32, "wb") as new:
+    new.write(old.read().replace(b"\x7fELF\x02", b"\x7fELF\x01", 1))
+for grub, lines in ((False, ["multiboot2 /boot/echo.elf a  b\t'c{;$'", "module2 /boot/echo.elf d"]),
+                    (True, ["multiboot2 /boot/echo.elf $a"]),
+                    (True, ["multiboot2 /boot/echo.elf 'a b'"]),
+                    (True, ["multiboot2 /boot/echo.elf a\\b"]),
+                    (True, ["multiboot2 /boot/echo.elf a#b"]),
+                    (True, ["multiboot2 /boot/elf32.elf"]),
+                    (True, ["module2 /boot/echo.elf", "multiboot2 /boot/echo.elf"])):
+    config = machine.Config(iso="")
+    preload.attach(config, f"{BUILD}/emu/harness", "\n".join(lines), BUILD,
+                   {**ECHO, "elf32.elf": ELF32})
+    tap.is_(not config.rom, grub, f"{'GRUB' if grub else 'no GRUB'} for {'; '.join(lines)!r}")
 
 run = bare("echo.elf", "quit", ECHO, emulator="qemu", cpus=2, seconds=30)
 tap.is_(run.ended, "shutdown", "QEMU: Shutdown ends the run", run.explain())
@@ -45,7 +63,7 @@ status, out, err = runner("bochs-run", "--iso", cd, "--time", "12")
 tap.is_(status, machine.TIMEOUT_STATUS, "bochs-run: the time limit is a status of its own")
 tap.like(err, r"killed after 12 s[^$]*\| hello from", "bochs-run: and shows the last lines", err)
 
-for args, says in ((["--iso", "/nowhere.iso"], "/nowhere.iso: there is no such ISO"),
+for args, says in ((["--iso", "/nowhere.iso"], "/nowhere.iso: there is no such image"),
                    (["--iso", cd, "--cpus", "65"], "65 CPUs: 1 to 64"),
                    (["--iso", cd, "--quantum", "16"], "turns of 1 or of 5 instructions")):
     status, out, err = runner("bochs-run", *args)

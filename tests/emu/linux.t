@@ -15,9 +15,8 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tools")
-import iso  # noqa: E402
 import linux_vms  # noqa: E402
-import machine  # noqa: E402
+import preload  # noqa: E402
 import telemetry  # noqa: E402
 from dialogue import Dialogue, Silence  # noqa: E402
 from tapvisor_test import BUILD, skip_all, tap  # noqa: E402
@@ -77,9 +76,8 @@ class Guest:
         for key in ("KERNEL", "VCPUS", "CPUS", "MEM", "APIC", "PV", "APPEND", "IPS"):
             os.environ[key] = settings.get(key, "")
         cfg, files, config, self.names = linux_vms.plan(FILES)
-        config.iso, config.keep = f"{self.place}/cd.iso", self.place
         config.com2 = f"{self.place}/com2.txt"
-        iso.make_fast(config.iso, cfg, BUILD, files, name)
+        preload.attach(config, self.place, cfg, BUILD, files, name)
         self.name, self.talk = name, Dialogue(config)
         self.began = self.seconds = 0.0
 

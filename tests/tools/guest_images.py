@@ -32,14 +32,11 @@ ANY_VM = {"fpu", "leak", "litmus", "wild_memory"}
 ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}
-# Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core.
-# So no two vCPUs that receive NMIs share a core: these images do not run in one boot, nor where
-# vCPUs of one VM share cores.
+# Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core,
+# and others on that core catch it and bring it back. So who counts NMIs has its cores alone: these
+# images run in boots of their own, and not where vCPUs of one VM share cores.
 NMIS = {"nmi", "hypercall"}
 NO_NMIS = [name for name in QUICK if name not in NMIS]
-# These send NMIs too: they can wait for their own, but not beside one that counts them. Rows of all
-# have three boots, and the two fall into the one that has neither of those above.
-APART = NMIS | {"broadcast", "wild_hypercall"}
 
 
 def failures(run, vm):
@@ -62,10 +59,9 @@ def chunks(items, size):
 
 
 def groups(images, size, spare):
-    """What runs together: with a spare core anything, else TIMING images each alone."""
-    alone = [image for image in images if image in TIMING and not spare]
-    others = [image for image in images if image not in alone]
-    return chunks(sorted(others, key=lambda image: image not in APART), size) + [[i] for i in alone]
+    """What runs together: all but NMIS, and TIMING where there is no spare core."""
+    alone = [image for image in images if image in NMIS or image in TIMING and not spare]
+    return chunks([image for image in images if image not in alone], size) + [[i] for i in alone]
 
 
 def run_row(name, row, only):

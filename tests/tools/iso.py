@@ -51,13 +51,19 @@ def find_file(name, build, extra):
     return None
 
 
-def populate(tree, cfg, build, extra, cfg_name):
-    os.makedirs(f"{tree}/boot/grub")
+def locate(cfg, build, extra, cfg_name):
+    """(path on the CD, file on the host) for each file that a grub.cfg loads."""
     for name, line in files_named(cfg).items():
         place = find_file(name, build, extra)
         if not place:
             raise IsoError(f"{cfg_name}:{line}: {name} is not built: it is looked for as "
                            f"{build}/{os.path.basename(name)} and in {build}/guest/")
+        yield name, place
+
+
+def populate(tree, cfg, build, extra, cfg_name):
+    os.makedirs(f"{tree}/boot/grub")
+    for name, place in locate(cfg, build, extra, cfg_name):
         os.makedirs(os.path.dirname(tree + name), exist_ok=True)
         if not os.path.exists(tree + name):
             shutil.copyfile(place, tree + name)

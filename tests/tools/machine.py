@@ -36,8 +36,7 @@ megs: {mem}
 cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_fault=0
 romimage: file={share}/BIOS-bochs-latest
 vgaromimage: file={share}/VGABIOS-lgpl-latest
-ata0-master: type=cdrom, path="{iso}", status=inserted
-boot: cdrom
+{medium}
 com1: enabled=1, {com1}
 com2: enabled=1, mode=file, dev="{com2}"
 display_library: rfb, options="timeout=0"
@@ -48,6 +47,13 @@ error: action=report
 info: action=ignore
 """
 
+CD = """\
+ata0-master: type=cdrom, path="{iso}", status=inserted
+boot: cdrom"""
+PRELOADED = """\
+ata0-master: type=disk, path="{iso}", mode=flat
+boot: disk
+optromimage1: file="{rom}", address=0xd0000"""
 
 # Debian's Bochs 2.7 has its debugger built in, whose commands set the turns, whatever quantum=
 # says: "continue" lets CPUs run 5 instructions each in turn, "step all" 1. A step's count has 32
@@ -70,7 +76,8 @@ class Refused(Exception):
 
 @dataclasses.dataclass
 class Config:
-    iso: str
+    iso: str                 # a CD; with `rom`, a disk
+    rom: str = ""            # Bochs only: the option ROM that loads that disk: preload.py
     cpus: int = 4
     quantum: int = 1         # instructions a CPU runs in its turn: a key of TURNS
     model: str = BOCHS_MODEL
@@ -172,7 +179,7 @@ def choose(wanted):
 
 def check(config):
     if not os.path.isfile(config.iso):
-        raise Refused(f"{config.iso}: there is no such ISO image")
+        raise Refused(f"{config.iso}: there is no such image to boot")
     if not 1 <= config.cpus <= 64:
         raise Refused(f"{config.cpus} CPUs: 1 to 64 are possible")
     if no_turns(config.quantum):
@@ -300,7 +307,8 @@ def run_bochs(config, sink=None, stdin=None):
             f.write(BOCHSRC.format(share=SHARE, com1=f'mode={mode}, dev="{com1}"', log=log,
                                    com2=com2, mem=config.mem, model=config.model, cpus=config.cpus,
                                    ips=config.ips, quantum=config.quantum,
-                                   iso=os.path.abspath(config.iso)))
+                                   medium=(PRELOADED if config.rom else CD).format(
+                                       iso=os.path.abspath(config.iso), rom=config.rom)))
         with open(f"{place}/commands", "w", encoding="ascii") as f:
             f.write(TURNS[config.quantum if config.cpus > 1 else 5])
         command = ["bochs", "-q", "-f", f"{place}/bochsrc", "-rc", f"{place}/commands"]

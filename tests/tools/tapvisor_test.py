@@ -16,6 +16,7 @@ import sys
 sys.dont_write_bytecode = True
 import iso  # noqa: E402
 import machine  # noqa: E402
+import preload  # noqa: E402
 import telemetry  # noqa: E402
 from dialogue import Dialogue, Screen, Silence  # noqa: E402,F401
 from tap import Tap, skip_all  # noqa: E402,F401
@@ -49,25 +50,29 @@ class Run:
         return ends[-1] if ends else None
 
 
-def prepare(body, files, uefi=False, **config):
-    """An ISO with one menu entry, and the machine for it: `config` as in machine.Config."""
+def prepare(body, files, grub=False, uefi=False, **config):
+    """What boots one menu entry, and the machine for it: `config` as in machine.Config. Bochs has
+    it in memory, unless GRUB is to load it."""
     global _boots
     _boots += 1
     place = f"{BUILD}/emu/{TEST}/{_boots}"
     os.makedirs(place, exist_ok=True)
     cfg = 'set timeout=0\nmenuentry "test" {\n' + "".join(f"\t{line}\n" for line in body) + "}\n"
-    make = iso.make_hybrid if uefi else iso.make_fast
+    settings = machine.Config(iso=f"{place}/cd.iso", keep=place, uefi=uefi, **config)
     try:
-        make(f"{place}/cd.iso", cfg, BUILD, files, "test")
+        if uefi:
+            iso.make_hybrid(settings.iso, cfg, BUILD, files, "test")
+        else:
+            preload.attach(settings, place, cfg, BUILD, files, "test", grub)
     except iso.IsoError as error:
         print(f"Bail out! {error}")
         sys.exit(1)
-    return place, machine.Config(iso=f"{place}/cd.iso", keep=place, uefi=uefi, **config)
+    return place, settings
 
 
 def start(body, files, emulator="bochs", **config):
     """Boot one menu entry, to its end."""
-    place, settings = prepare(body, files, **config)
+    place, settings = prepare(body, files, **{"grub": emulator != "bochs", **config})
     try:
         result = (machine.run_bochs if emulator == "bochs" else machine.run_qemu)(settings)
     except machine.Refused as error:
