@@ -144,7 +144,7 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := guests.t linux.t compare.t account.t ring3.t faults.t # longest first
+LONG  := guests.t apicv.t ring3.t linux.t boot.t compare.t shell.t pv.t # longest first
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are a part of their own:
 # check-linux, check-linux-patched, soak-linux.
