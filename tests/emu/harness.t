@@ -36,6 +36,7 @@ for grub, lines in ((False, ["multiboot2 /boot/echo.elf a  b\t'c{;$'", "module2 
                     (True, ["multiboot2 /boot/echo.elf 'a b'"]),
                     (True, ["multiboot2 /boot/echo.elf a\\b"]),
                     (True, ["multiboot2 /boot/echo.elf a#b"]),
+                    (True, ["multiboot2 /boot/echo.elf 'a"]),
                     (True, ["multiboot2 /boot/elf32.elf"]),
                     (True, ["module2 /boot/echo.elf", "multiboot2 /boot/echo.elf"])):
     config = machine.Config(iso="")

@@ -17,7 +17,7 @@ import subprocess
 from iso import locate, make_fast
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SECTOR, PAGE = 512, 4096
+SECTOR, PAGE, MIB = 512, 4096, 1 << 20
 CYLINDER = 16 * 63 * SECTOR          # the emulator's disks come in these
 TAG_COMMAND_LINE, TAG_LOADER, TAG_MODULE, TAG_MEMORY, TAG_MAP, TAG_ELF, TAG_RSDP = \
     1, 2, 3, 4, 6, 9, 14
@@ -35,11 +35,9 @@ def words_of(cfg):
     for line in cfg.split("\n"):
         if not re.match(r"\s*(multiboot2|module2)\s", line):
             continue
-        words = shlex.split(line, posix=True)
-        if re.search(r"[\\\"${}|&;<>#]", re.sub(r"'[^']*'", "", line)) \
-                or re.search(r"[\s'\"\\]", "".join(words)):
+        if re.search(r"[\\\"${}|&;<>#']", re.sub(r"'[^'\s\"\\]*'", "", line)):
             raise GrubsOwn(f"not plain words: {line.strip()}")
-        yield words
+        yield shlex.split(line)
 
 
 def image_of(name):
@@ -83,6 +81,8 @@ def load_elf(memory, elf):
     for i in range(segment_count):
         kind, _, offset, vaddr, paddr, size, room = \
             struct.unpack_from("<IIQQQQQ", elf, segments + 56 * i)
+        if kind == PT_LOAD and paddr < MIB:
+            raise GrubsOwn("a segment below 1 MiB, where the firmware and the ROM work")
         if kind == PT_LOAD:
             memory.put(elf[offset:offset + size].ljust(room, b"\0"), paddr)
         if kind == PT_LOAD and vaddr <= entry < vaddr + room:
