@@ -251,7 +251,23 @@ START_TEST(short_ways_check_for_themselves)
 }
 END_TEST
 
+/* Of a device's data the vector, mode and trigger count; the destination is all in the address. */
+START_TEST(msi_data)
+{
+	for (u32 bit = 11; bit < 32; bit++) {
+		struct vapic_icr icr = vapic_icr_msi(0xfee01000, 0x41 | BIT32(bit));
+		u32 flags = bit == 14 ? VAPIC_ICR_ASSERT : bit == 15 ? VAPIC_ICR_LEVEL : 0;
+
+		ck_assert_uint_eq(icr.dest, 1);
+		ck_assert_uint_eq(icr.vector, 0x41);
+		ck_assert_uint_eq(icr.mode, VAPIC_DM_FIXED);
+		ck_assert_uint_eq(icr.shorthand, VAPIC_TO_DEST);
+		ck_assert_uint_eq(icr.flags, flags);
+	}
+}
+END_TEST
+
 VAPIC_MAIN("vapic_route", { every_message_every_source, ARRAY_SIZE(mixtures) },
            { every_icr_value, ARRAY_SIZE(mixtures) }, { every_vector, 1 },
            { lowest_priority_is_shared_out, 1 }, { reserved_icr_bits, 1 },
-           { short_ways_check_for_themselves, 1 })
+           { short_ways_check_for_themselves, 1 }, { msi_data, 1 })

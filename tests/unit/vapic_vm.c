@@ -83,6 +83,26 @@ START_TEST(holes)
 }
 END_TEST
 
+/* One ID that is no index is enough, whoever comes after it. */
+START_TEST(one_out_of_place)
+{
+	static struct vapic a[3];
+	static const u32 id[3] = { 0, 3, 2 };
+	struct vapic_vm vm = numbers(3, 4, 40);
+
+	ck_assert(vapic_vm_setup(&vm));
+	for (u32 i = 0; i < 3; i++) {
+		ck_assert(vapic_setup(&a[i], &vm, i, id[i], i == 0));
+		ck_assert_uint_eq(vapic_base_write(&a[i], 0xfee00c00), VAPIC_MODE | VAPIC_TIMER);
+		ck_assert(!(vapic_msr_write(&a[i], 0x80f, 0x1ff, 0, &fx) & VAPIC_GP));
+	}
+	/* Logical, cluster 0, member 3: that is vCPU 1. */
+	ck_assert_uint_eq(vapic_icr_write64(&a[0], 0x800000840, &fx), VAPIC_SENT | VAPIC_WAKE);
+	ck_assert_uint_eq(vapic_set_next(&fx.wake, 0), 1);
+	ck_assert_uint_eq(vm.few, 0);
+}
+END_TEST
+
 static struct vapic *many[MANY];
 
 /* IDs either the indexes or up to the last ID there can be, far apart. */
@@ -237,4 +257,5 @@ START_TEST(sets)
 }
 END_TEST
 
-VAPIC_MAIN("vapic_vm", { setup_refuses, 1 }, { holes, 1 }, { a_thousand, 2 }, { sets, 1 })
+VAPIC_MAIN("vapic_vm", { setup_refuses, 1 }, { holes, 1 }, { one_out_of_place, 1 },
+           { a_thousand, 2 }, { sets, 1 })
