@@ -3,7 +3,9 @@
 
 #include "vmx/vcpu.h"
 
-#define CONTRIBUTORY (BIT32(0) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13))
+/* Classes of exceptions (SDM 3A 7.15, table 7-4); the others are benign. */
+#define CONTRIBUTORY (BIT32(0) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13) | BIT32(21))
+#define PAGE_FAULTS  (BIT32(14) | BIT32(20))
 #define WITH_ERROR                                                                                 \
 	(BIT32(8) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13) | BIT32(14) | BIT32(17))
 
@@ -19,32 +21,38 @@ static bool is_exception(u32 info)
 	return (info & INTERRUPTION_TYPE) == INTERRUPTION_EXCEPTION;
 }
 
+static bool is_in(u32 class, u32 vector)
+{
+	return (class >> vector & 1) != 0;
+}
+
 /*
- * A fault while another is being delivered may be a double fault (SDM 3A 6.15, table 6-5); a fault
+ * A fault while another is being delivered may be a double fault (SDM 3A 7.15, table 7-5); a fault
  * while #DF is delivered would be a shutdown, which the processor reports as a triple fault: ours
- * cannot happen there, since no handler of ours faults a #DF delivery.
+ * cannot happen there, since of ours #AC alone comes in deliveries, and that is benign.
  */
 static bool makes_double_fault(u32 first, u32 second)
 {
-	bool first_contributory = (CONTRIBUTORY >> first & 1) != 0;
-	bool second_contributory = (CONTRIBUTORY >> second & 1) != 0;
-
-	if (first == EXCEPTION_PF)
-		return second_contributory || second == EXCEPTION_PF;
-	return first_contributory && second_contributory;
+	if (is_in(PAGE_FAULTS, second))
+		return is_in(PAGE_FAULTS, first);
+	return is_in(CONTRIBUTORY, second) && is_in(CONTRIBUTORY | PAGE_FAULTS, first);
 }
 
 void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 error)
 {
 	u32 earlier = vcpu->revectored;
 
-	if ((vcpu->pending & PENDING_REVECTORED) != 0 && is_exception(earlier)) {
-		if (makes_double_fault(earlier & INTERRUPTION_VECTOR, vector)) {
+	if ((vcpu->pending & PENDING_REVECTORED) != 0) {
+		if (is_exception(earlier) &&
+		    makes_double_fault(earlier & INTERRUPTION_VECTOR, vector)) {
 			vector = EXCEPTION_DF;
 			error = 0;
 		}
-		vcpu->pending &=
-			~PENDING_REVECTORED; /* it will happen again, or became part of the #DF */
+		/*
+		 * Part of the #DF, or an instruction's, which will be executed again. An interrupt
+		 * or NMI whose delivery faults is lost, as it is without us.
+		 */
+		vcpu->pending &= ~PENDING_REVECTORED;
 	}
 	vcpu->pending |= PENDING_EXCEPTION;
 	vcpu->exception = exception_info(vector);
@@ -62,10 +70,6 @@ void vmx_take_revectored(struct vmx_vcpu *vcpu)
 	vcpu->revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 	if ((info & INTERRUPTION_ERROR_CODE) != 0)
 		vcpu->revectored_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR_CODE);
-	/* The processor set NMI blocking when it began to deliver; the entry wants it clear. */
-	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-		             vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
 }
 
 static void inject_now(u32 info, u32 error, u32 length)
@@ -75,6 +79,16 @@ static void inject_now(u32 info, u32 error, u32 length)
 	if ((info & INTERRUPTION_TYPE) >= INTERRUPTION_SOFTWARE)
 		vmcs_write32(VMCS_ENTRY_INSTRUCTION_LENGTH, length);
 	vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO, info);
+}
+
+static void inject_again(struct vmx_vcpu *vcpu)
+{
+	/* The processor set NMI blocking when it began to deliver; the entry wants it clear. */
+	if ((vcpu->revectored & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+		             vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
+	inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
+	vcpu->pending &= ~PENDING_REVECTORED;
 }
 
 static void window_open(struct vmx_vcpu *vcpu, u32 control)
@@ -102,8 +116,7 @@ static bool nmi_blocked(void)
 static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
 {
 	if ((vcpu->pending & PENDING_REVECTORED) != 0) {
-		inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
-		vcpu->pending &= ~PENDING_REVECTORED;
+		inject_again(vcpu);
 		return INJECTED_FAULT;
 	}
 	if ((vcpu->pending & PENDING_EXCEPTION) != 0) {
@@ -122,12 +135,25 @@ static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
 	return INJECTED_INTERRUPT;
 }
 
+/*
+ * When an NMI can be tried again. In the shadow of STI by the interrupt window, IF being 1 then:
+ * whether the NMI window waits for its end depends on the processor, as the blocking itself does
+ * (SDM 3C table 25-3). An event that goes in ends all shadows.
+ */
+static u32 nmi_window(enum vmx_injection done)
+{
+	bool in_shadow = done == INJECTED_NOTHING &&
+	                 (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_STI) != 0;
+
+	return in_shadow ? PRIMARY_INTERRUPT_WINDOW : PRIMARY_NMI_WINDOW;
+}
+
 enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector)
 {
 	enum vmx_injection done = inject_first(vcpu, vector);
 
 	if ((vcpu->pending & PENDING_NMI) != 0)
-		window_open(vcpu, PRIMARY_NMI_WINDOW);
+		window_open(vcpu, nmi_window(done));
 	if (vector >= 0 && done != INJECTED_INTERRUPT)
 		window_open(vcpu, PRIMARY_INTERRUPT_WINDOW);
 	return done;
