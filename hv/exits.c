@@ -60,6 +60,7 @@ static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
 static NORETURN void exit_preemption_timer(struct vcpu *vcpu)
 {
 	vcpu_stop_timer(vcpu);
+	sched_watch(vcpu->rq, rdtsc());
 	vcpu_run(vcpu);
 }
 

@@ -243,6 +243,14 @@ void sched_interrupted(struct vcpu *vcpu, u64 vector)
 	account_taken(vcpu, take_timers(rq, rdtsc()), BLAME_TIMER, rdtsc());
 }
 
+void sched_watch(struct run_queue *rq, u64 now)
+{
+	if (unlikely(atomic_load(&rq->woken) != NULL))
+		take_wakes(rq);
+	if (unlikely(now >= rq->timer_at))
+		take_timers(rq, now);
+}
+
 /* ---- slices ---- */
 
 u64 sched_slice_end(const struct vcpu *vcpu)

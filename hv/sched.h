@@ -78,6 +78,12 @@ bool sched_request(struct vcpu *vcpu, u32 request);
  */
 void sched_interrupted(struct vcpu *vcpu, u64 vector);
 
+/*
+ * Queues who was woken or is due though no interrupt said so: not all that implements VT-x lets one
+ * in while the guest's IF is 0 (docs/caveats.md). rq->stamp is recent.
+ */
+void sched_watch(struct run_queue *rq, u64 now);
+
 /* Whether the current vCPU should give way now. */
 MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);
 

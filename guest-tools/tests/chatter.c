@@ -2,7 +2,8 @@
 /*
  * A guest that talks and listens: `lines=` numbered lines (0, the rule: for ever), `gap=` ticks
  * apart, each at least `width=` characters long. A line that is typed at it comes back at once as
- * `heard "..."`; the line `end` ends it well.
+ * `heard "..."`; the line `end` ends it well. With `deaf=1` it spins with interrupts off when its
+ * lines are written, and never exits again.
  */
 #include "guest-tools/lib/args.h"
 #include "guest-tools/lib/cpu.h"
@@ -40,11 +41,20 @@ static bool listen(void)
 	return false;
 }
 
+static NORETURN void spin_deaf(void)
+{
+	interrupts_off();
+	(void)cpuid(0, 0); /* the entry behind this exit is the one with IF = 0 */
+	for (;;)
+		cpu_relax();
+}
+
 int guest_main(void)
 {
 	u64 lines = args_number("lines", 0);
 	u64 gap = args_number("gap", 100000);
 	u32 width = (u32)args_number("width", 16);
+	bool deaf = args_number("deaf", 0) != 0;
 
 	args_finish();
 	for (u64 line = 1; lines == 0 || line <= lines; line++) {
@@ -61,5 +71,7 @@ int guest_main(void)
 		} while (rdtsc() - begin < gap);
 	}
 	serial_drain();
+	if (deaf)
+		spin_deaf();
 	return 0;
 }
