@@ -224,6 +224,23 @@ def traps():
     tap.is_(paths, {"xapic", "msi"}, "traps: every IPI was an ICR write")
 
 
+def flat():
+    """KVM's interface in xAPIC mode: Linux replaces what sends to masks, in any APIC driver. That
+    for up to 8 CPUs sends to one CPU as to a mask of one, so wake-ups take the hypercall too."""
+    with Guest("flat", PV="kvm", APIC="xapic") as guest:
+        guest.shell()
+        tap.like(guest.talk.text, TAKEN_UP["paravirtual IPIs"], "flat: Linux takes up PV IPIs")
+        tap.unlike(guest.talk.text, "x2apic|Switched APIC routing to",
+                   "flat: and stays in xAPIC mode")
+        look(guest, 4)
+        guest.power_off()
+    records = guest.ended("power-off")
+    sends = {record["path"]: record["sends"] for record in records if record["type"] == "ipi"}
+    tap.is_(set(sends), {"xapic", "hypercall", "msi"}, "flat: the ways that IPIs take", str(sends))
+    tap.ok(sends.get("hypercall", 0) > sends.get("xapic", 0),
+           "flat: more hypercalls than ICR writes", str(sends))
+
+
 def sixteen():
     with Guest("sixteen", PV="kvm", VCPUS="16", MEM="256M") as guest:
         guest.shell()
@@ -285,8 +302,8 @@ def two():
         tap.ok(sent and sent[0]["sends"] > 0, f"two: {vm} sends by {path}", str(sent))
 
 
-ROWS = {"stock": stock, "traps": traps, "two": two, "reboot": reboot, "sixteen": sixteen,
-        "bzimage": bzimage}
+ROWS = {"stock": stock, "traps": traps, "flat": flat, "two": two, "reboot": reboot,
+        "sixteen": sixteen, "bzimage": bzimage}
 
 PLACE = prepare()
 wanted = sys.argv[1:] or ["stock"]
