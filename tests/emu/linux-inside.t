@@ -114,7 +114,10 @@ def look_at_tapstat(out):
 
 
 def look_at_shootdown(out):
-    """300 times a page changes that two of the three other CPUs have in use."""
+    """300 times a page changes that two of the three other CPUs have in use. Now and then one of
+    them runs a kernel thread just then, flushes when it comes back, and the other is reached as a
+    single CPU: that is no mask."""
+    least = 0.9
     counts = csv(out["shootdown"])
     tap.like(out["shootdown"], r"300 remappings seen by 2 CPUs, \d+ ticks each, 0 stale$",
              "shootdown: no CPU sees the page before", out["shootdown"])
@@ -124,16 +127,16 @@ def look_at_shootdown(out):
     if PATCHED:
         vmcalls, flushes = (counts.get(key, 0) for key in (("exits", "vmcall"),
                                                            ("events", "pv-tlb-flush")))
-        tap.ok(300 <= vmcalls <= 300 + 50, "shootdown: one hypercall for each change",
+        tap.ok(least * 300 <= vmcalls <= 300 + 50, "shootdown: one hypercall for each change",
                f"{vmcalls}")
-        tap.ok(600 <= flushes <= 600 + 100, "shootdown: the hypervisor flushes for both CPUs",
+        tap.ok(least * 600 <= flushes <= 600 + 100, "shootdown: the hypervisor flushes for both CPUs",
                out["shootdown"])
         tap.ok(interrupts <= 20, "shootdown: nobody is interrupted", f"TLB {interrupts}")
         return
     sends, targets = (counts.get(("ipis", f"hypercall.{name}"), 0) for name in ("sends", "targets"))
-    tap.ok(300 <= sends <= 300 + 50, "shootdown: one hypercall for each change", f"{sends}")
-    tap.ok(600 <= targets <= 600 + 100, "shootdown: two CPUs in each", f"{targets}")
-    tap.ok(600 <= interrupts <= 600 + 100, "shootdown: the guest's own TLB row agrees",
+    tap.ok(least * 300 <= sends <= 300 + 50, "shootdown: one hypercall for each change", f"{sends}")
+    tap.ok(least * 600 <= targets <= 600 + 100, "shootdown: two CPUs in each", f"{targets}")
+    tap.ok(least * 600 <= interrupts <= 600 + 100, "shootdown: the guest's own TLB row agrees",
            f"TLB {interrupts}")
 
 
@@ -166,7 +169,7 @@ def look_at_patch(out):
     tap.like(out["kernel"], r"tapvisor: remote TLB flush by hypercall", "it flushes by hypercall")
     flushed = counts.get(("events", "pv-tlb-flush"), 0)
     # A flush finds a vCPU that two others asked for once.
-    tap.ok(600 <= own.get("tlb-targets", 0) and own["tlb-targets"] // 2 <= flushed
+    tap.ok(540 <= own.get("tlb-targets", 0) and own["tlb-targets"] // 2 <= flushed
            <= own["tlb-targets"] + 50, "the hypervisor flushed for as many CPUs",
            f"kernel {own}, hypervisor {flushed}")
     tap.ok(own.get("tlb-fallback", 99) <= own["tlb-calls"] // 10, "by interrupts: now and then",

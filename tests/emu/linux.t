@@ -44,8 +44,9 @@ TAKEN_UP = {
     "kvm-clock": r"clocksource: Switched to clocksource kvm-clock",
 }
 # From power-on to the shell. 60 seconds are promised on two cores that have nothing else to do;
-# ticks do not depend on who else uses the host. Measured: 1,190,000,000.
-TICKS_MAX = 1_300_000_000
+# ticks do not depend on who else uses the host. Measured: 626,000,000; by way of GRUB it would be
+# nearly twice as many.
+TICKS_MAX = 700_000_000
 
 
 def prepare():
@@ -204,6 +205,8 @@ def stock():
     records = guest.ended("power-off")
     events = [record for record in records if record["type"] == "events"]
     tap.ok(events and events[0]["pv-eoi-skipped"] > 1000, "stock: EOIs went without an exit",
+           str(events))
+    tap.ok(events and events[0]["pv-kick"] > 0, "stock: who waited for a spinlock was kicked",
            str(events))
     paths = {record["path"]: record for record in records if record["type"] == "ipi"}
     tap.ok(paths.get("hypercall", {}).get("sends", 0) > 0, "stock: IPIs went by hypercall",

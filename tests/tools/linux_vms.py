@@ -29,7 +29,7 @@ def plan(build):
     kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/initrd")
     vcpus, mem = number("VCPUS", 4, 1, 64), memory("128M")
     cpus, highest = cores("0-1" if vcpus > 1 else "0")
-    paravirt = [pv(words) for words in setting("PV", "kvm").split()]
+    paravirt = [pv(words) for words in setting("PV", "kvm").split() or ["kvm"]]
     apic = one_of("APIC", "x2apic", ("xapic", "x2apic"))
     guest, ramdisk = f"kernel-{boot_name(kernel)}", f"initrd-{boot_name(initrd)}"
     files, modules, names = {guest: kernel, ramdisk: initrd}, [], vm_names(paravirt)
