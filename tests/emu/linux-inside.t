@@ -129,15 +129,16 @@ def look_at_shootdown(out):
                                                            ("events", "pv-tlb-flush")))
         tap.ok(least * 300 <= vmcalls <= 300 + 50, "shootdown: one hypercall for each change",
                f"{vmcalls}")
-        tap.ok(least * 600 <= flushes <= 600 + 100, "shootdown: the hypervisor flushes for both CPUs",
-               out["shootdown"])
+        tap.ok(least * 600 <= flushes <= 600 + 100,
+               "shootdown: the hypervisor flushes for both CPUs", out["shootdown"])
         tap.ok(interrupts <= 20, "shootdown: nobody is interrupted", f"TLB {interrupts}")
         return
     sends, targets = (counts.get(("ipis", f"hypercall.{name}"), 0) for name in ("sends", "targets"))
-    tap.ok(least * 300 <= sends <= 300 + 50, "shootdown: one hypercall for each change", f"{sends}")
+    tap.ok(least * 300 <= sends <= 300 + 50, "shootdown: one hypercall for each change",
+           f"{sends}")
     tap.ok(least * 600 <= targets <= 600 + 100, "shootdown: two CPUs in each", f"{targets}")
-    tap.ok(least * 600 <= interrupts <= 600 + 100, "shootdown: the guest's own TLB row agrees",
-           f"TLB {interrupts}")
+    tap.ok(least * 600 <= interrupts <= 600 + 100,
+           "shootdown: the guest's own TLB row agrees", f"TLB {interrupts}")
 
 
 def look_at_device(out):

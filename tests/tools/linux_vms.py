@@ -24,18 +24,19 @@ def vm_names(paravirt):
     return names
 
 
-def plan(build):
+def plan(build, ramdisk="initrd"):
     """(grub.cfg, files, machine.Config without its ISO, names of VMs), or Wrong."""
-    kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/initrd")
+    kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/{ramdisk}")
     vcpus, mem = number("VCPUS", 4, 1, 64), memory("128M")
     cpus, highest = cores("0-1" if vcpus > 1 else "0")
     paravirt = [pv(words) for words in setting("PV", "kvm").split() or ["kvm"]]
     apic = one_of("APIC", "x2apic", ("xapic", "x2apic"))
+    counters = one_of("COUNTERS", "off", ("off", "on"))
     guest, ramdisk = f"kernel-{boot_name(kernel)}", f"initrd-{boot_name(initrd)}"
     files, modules, names = {guest: kernel, ramdisk: initrd}, [], vm_names(paravirt)
     for name, words in zip(names, paravirt):
         line = (f"vm name={name} vcpus={vcpus} cpus={cpus} mem={mem}M apic={apic} pv={words}"
-                " console=raw restart=reset"
+                f" counters={counters} console=raw restart=reset"
                 + arguments("APPEND", f"{ALWAYS} tapvisor.name={name}"))
         modules += [f"{guest} {line}", f"{ramdisk} initrd name={name}"]
     size = sum(os.path.getsize(path) for path in files.values()) >> 20
@@ -43,7 +44,7 @@ def plan(build):
                             seconds=number("TIME", 3600, 1, 86400), quantum=5,
                             ips=number("IPS", 20000000, 1000000, 1000000000))
     if not setting("INITRD"):
-        config.ready = READY
+        config.ready = f"{names[0]}:/root# ".encode()  # what the shell's start would throw away
     lines = ["multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch tables=off",
              "module2 /boot/root.elf root", "module2 /boot/monitor.elf monitor",
              *(f"module2 /boot/{module}" for module in modules)]
