@@ -146,7 +146,9 @@ static s64 query_state(u64 id)
 
 	if (vm == NULL)
 		return VM_NONE;
-	return atomic_load(&vm->paused) != 0 ? VM_PAUSED : (s64)atomic_load(&vm->state);
+	if (atomic_load(&vm->paused) != 0)
+		return VM_PAUSED;
+	return vm_is_halted(vm) ? VM_HALTED : (s64)atomic_load(&vm->state);
 }
 
 static s64 sys_query(struct vcpu *caller, u64 what, u64 argument)

@@ -216,6 +216,20 @@ s64 vm_pause(struct vm *vm, bool paused)
 	return 0;
 }
 
+bool vm_is_halted(const struct vm *vm)
+{
+	bool halted = atomic_load(&vm->state) == VM_RUNNING;
+
+	for (u32 i = 0; halted && i < vm->config.vcpus; i++) {
+		const struct vcpu *v = vm->vcpu[i];
+
+		halted = atomic_load(&v->state) == RUN_BLOCKED &&
+		         (v->activity == ACTIVITY_SIPI ||
+		          (v->activity == ACTIVITY_HALT && v->halted_deaf));
+	}
+	return halted;
+}
+
 s64 vm_signal(struct vm *vm)
 {
 	if (atomic_load(&vm->state) != VM_RUNNING)

@@ -70,6 +70,12 @@ MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
 MUST_USE s64 vm_signal(struct vm *vm);
 
+/*
+ * Whether each vCPU halted with interrupts off or was never started: only an NMI, an INIT or a kick
+ * gets it going again, and none of its vCPUs will send one. A glance: they may be changing.
+ */
+MUST_USE bool vm_is_halted(const struct vm *vm);
+
 /* The one place where a VM is made to end. Any core, on behalf of this vCPU, which ends with it. */
 void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value);
 

@@ -2,8 +2,8 @@
 /*
  * A guest that talks and listens: `lines=` numbered lines (0, the rule: for ever), `gap=` ticks
  * apart, each at least `width=` characters long. A line that is typed at it comes back at once as
- * `heard "..."`; the line `end` ends it well. With `deaf=1` it spins with interrupts off when its
- * lines are written, and never exits again.
+ * `heard "..."`; the line `end` ends it well. When its lines are written, `then=spin` makes it spin
+ * with interrupts off and never exit again, `then=halt` halt so, `then=sleep` halt with them on.
  */
 #include "guest-tools/lib/args.h"
 #include "guest-tools/lib/cpu.h"
@@ -49,12 +49,19 @@ static NORETURN void spin_deaf(void)
 		cpu_relax();
 }
 
+static NORETURN void halt_deaf(void)
+{
+	interrupts_off();
+	for (;;)
+		halt();
+}
+
 int guest_main(void)
 {
 	u64 lines = args_number("lines", 0);
 	u64 gap = args_number("gap", 100000);
 	u32 width = (u32)args_number("width", 16);
-	bool deaf = args_number("deaf", 0) != 0;
+	const char *then = args_text("then", "end");
 
 	args_finish();
 	for (u64 line = 1; lines == 0 || line <= lines; line++) {
@@ -71,7 +78,11 @@ int guest_main(void)
 		} while (rdtsc() - begin < gap);
 	}
 	serial_drain();
-	if (deaf)
+	if (strcmp(then, "spin") == 0)
 		spin_deaf();
+	if (strcmp(then, "halt") == 0)
+		halt_deaf();
+	while (strcmp(then, "sleep") == 0)
+		interrupts_on_and_halt();
 	return 0;
 }

@@ -54,7 +54,8 @@ enum machine_query {
 	QUERIES
 };
 
-enum vm_state { VM_NONE, VM_CREATED, VM_RUNNING, VM_PAUSED, VM_ENDED, VM_STATES };
+/* VM_HALTED: it runs, but each of its vCPUs halted with interrupts off, or waits for its start. */
+enum vm_state { VM_NONE, VM_CREATED, VM_RUNNING, VM_PAUSED, VM_ENDED, VM_HALTED, VM_STATES };
 
 enum power_action { POWER_OFF, POWER_REBOOT, POWER_ACTIONS };
 

@@ -45,9 +45,12 @@ static void help(struct root *r, struct slot *s)
 	}
 }
 
-/* Of a VM that does not run. */
-static void why(const struct slot *s, struct out *out)
+/* Of a VM that does not run, or never will by itself. */
+static void why(struct root *r, const struct slot *s, struct out *out)
 {
+	if (s->state == SLOT_RUNNING &&
+	    sys_query(&r->machine->sys, QUERY_VM_STATE, s->id) == VM_HALTED)
+		out_text(out, "halted, interrupts off");
 	if (s->state == SLOT_CREATED && s->plan->after_vm != NULL)
 		out_print(out, "after %s", s->plan->after_vm->config.name);
 	if (s->state != SLOT_ENDED)
@@ -71,7 +74,7 @@ static void vms(struct root *r, struct slot *only)
 		text_left(out, slot_state_name(s), 9);
 		out_print(out, "%6u %7lluM  ", s->plan->config.vcpus,
 		          (unsigned long long)(s->plan->config.memory >> 20));
-		why(s, out);
+		why(r, s, out);
 		out_text(out, "\n");
 	}
 }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Tapvisor's terminal as a person meets it, on a serial line: every command, right and wrong, while
 VMs print without end; VMs paused, resumed, stopped and reset in every order; focus; top on a screen
-of 80 columns and 24 lines; and that root's core is still root's while a guest spins on it with
-interrupts off."""
+of 80 columns and 24 lines; that root's core is still root's while a guest spins on it with
+interrupts off, and that `vms` tells who halted so."""
 import os
 import random
 import re
@@ -18,7 +18,10 @@ PROMPT = "tapvisor> "
 LOUD = "chatter.elf vm name=loud cpus=1 -- gap=0"
 CALM = "chatter.elf vm name=calm cpus=0 -- gap=500m"
 DONE = "chatter.elf vm name=done cpus=0 -- lines=2"
-DEAF = "chatter.elf vm name=deaf cpus=0 -- lines=3 gap=0 deaf=1"
+HALTED = "chatter.elf vm name=halted vcpus=2 cpus=1 -- lines=1 then=halt"
+ASLEEP = "chatter.elf vm name=asleep cpus=1 -- lines=1 then=sleep"
+FAR = "chatter.elf vm name=far cpus=1 -- lines=40 gap=500k"
+DEAF = "chatter.elf vm name=deaf cpus=0 -- lines=3 gap=0 then=spin"
 LATE = "chatter.elf vm name=late cpus=0 after=calm -- gap=500m"
 NOT_HERE = ("top", "focus", "pause", "resume", "stop", "reset", "power-off", "reboot")
 
@@ -185,13 +188,18 @@ with open(log, encoding="utf-8", errors="replace") as f:
 
 # Root shares its core with a guest that never exits by itself. Root's own pauses end by the host's
 # timer, and what the other VM has written it hears from another core: Bochs shuts both out.
-with talk([DEAF, "chatter.elf vm name=far cpus=1 -- lines=40 gap=500k"], cpus=2, seconds=200) as d:
+with talk([DEAF, FAR, HALTED, ASLEEP], cpus=2, seconds=200) as d:
     try:
         d.expect(r"\[deaf\] line 3\w*\r\n", 40)
         tap.ok(True, "a guest spins deaf on core 0: what it said last is shown")
         d.expect(r"\[far\] line 40\w*\r\n", 40)
         tap.ok(True, "a guest spins deaf on core 0: what another core's VM says is shown")
-        answers(d, "vms", r"deaf +\d+ runs ", "a guest spins deaf on core 0: the prompt answers")
+        text = answers(d, "vms", rf"VM +id state(?:.*\n)*?.*{PROMPT}",
+                       "a guest spins deaf on core 0: the prompt answers")
+        for name in ("deaf", "asleep"):
+            tap.like(text, rf"^{name} +\d+ runs +1 +\d+M *\r$", f"vms: {name} runs", text)
+        tap.like(text, r"^halted +\d+ runs +2 +\d+M  halted, interrupts off\r$",
+                 "vms: one that halted for ever is told from those that run", text)
         answers(d, "stop deaf", "vm deaf was stopped",
                 "a guest spins deaf on core 0: it is stopped")
     except Silence as silence:

@@ -12,6 +12,11 @@ START_TEST(shell)
 	ck_assert_holds(line.sent[0], "power-off");
 	type("vms\r");
 	ck_assert_holds(line.sent[0], "runs");
+	ck_assert(strstr(line.sent[0], "halted") == NULL);
+	kernel.state[2] = VM_HALTED;
+	type("vms\r");
+	ck_assert_holds(line.sent[0], "M  halted, interrupts off\r\n");
+	kernel.state[2] = VM_RUNNING;
 	type("pause a\r");
 	ck_assert(kernel.paused[1]);
 	type("pause a\r");
