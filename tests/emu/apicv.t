@@ -19,8 +19,12 @@ from tapvisor_test import boot, guest_passes, tap  # noqa: E402
 APIC = ["apic_base", "apic_regs", "hlt", "ioapic", "physical", "self_ipi", "smp_start", "tpr"]
 ROUTES = ["broadcast", "cluster", "flat", "pv_eoi", "timer"]
 X2APIC, XAPIC = "apic=x2apic pv=kvm,tap counters=on apicv=on", "apic=xapic pv=kvm,tap apicv=on"
+# When an interrupt of the host comes, Bochs 2.7 hands the guest a waiting virtual one, IF or not.
+# Core 0 has many, for root: what counts instructions is elsewhere.
 rows = {
-    "x2apic": (QUICK + ["wild_msr"], 11, 4, ["0-3"], X2APIC, {"cpus": 5, "quantum": 5}),
+    "x2apic": ([*(i for i in QUICK if i != "shadow"), "wild_msr"], 11, 4, ["0-3"], X2APIC,
+               {"cpus": 5, "quantum": 5}),
+    "quiet cores": (["shadow"], 1, 2, ["3-4"], X2APIC, {"cpus": 5, "quantum": 5}),
     "xapic": (APIC + ROUTES + ["nmi"], 7, 4, ["0-3"], XAPIC, {"cpus": 5, "quantum": 5}),
     "three in turns of 1": (APIC, 8, 3, ["0-2"], X2APIC, {"cpus": 3, "quantum": 1}),
     "overcommit": (APIC + ROUTES, 7, 4, ["0-1"], X2APIC, {"cpus": 2, "quantum": 5}),

@@ -19,7 +19,7 @@ from tapvisor_test import bare, boot, tap  # noqa: E402
 
 CPUS = 2
 TOPICS = ["apic_regs", "apic_base", "self_ipi", "physical", "flat", "cluster", "broadcast",
-          "smp_start", "nmi", "tpr", "timer", "ioapic", "hlt", "hypercall"]
+          "smp_start", "nmi", "tpr", "timer", "ioapic", "hlt", "shadow", "hypercall"]
 # Where a VM's vCPUs are; cores 0 and 1 where nothing else is said. In Bochs the blocking of NMIs
 # sticks to the core, so that any neighbour's IRET would end it; a timer's test wants its core to
 # itself.
