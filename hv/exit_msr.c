@@ -43,7 +43,8 @@ static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 	if (msr == MSR_X2APIC_EOI)
 		count(vcpu, EVENT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_X2APIC, 0, todo, &fx);
+		deliver(vcpu, IPI_X2APIC, msr == MSR_X2APIC_ICR ? (u32)guest_edx_eax(vcpu) >> 8 : 0,
+		        todo, &fx);
 	vcpu_advance();
 	vcpu_todo(vcpu, todo, &fx);
 	vcpu_resume_guest(vcpu);

@@ -69,38 +69,7 @@ void vcpu_set_deadline(struct vcpu *vcpu)
 	}
 }
 
-/* ---- what others sent us ---- */
-
-/* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
-static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
-{
-	vcpu->counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
-	if ((mail.events & VAPIC_EV_INIT) != 0 && vcpu->started) {
-		pv_reset(vcpu);
-		vcpu_todo(vcpu, vapic_init(vcpu->apic), NULL);
-		vcpu->activity = ACTIVITY_SIPI;
-		vcpu->vmx.pending |= ATTEND_RUN;
-		/* What the monitor still has to answer is no longer anybody's instruction. */
-		if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
-			vcpu->access.kind = MSG_SIGNAL;
-	}
-	if ((mail.events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI) {
-		vmx_start_sipi(&vcpu->vmx, VAPIC_EV_SIPI_VECTOR(mail.events));
-		vcpu->activity = ACTIVITY_RUN;
-	}
-	if ((mail.events & VAPIC_EV_NMI) != 0)
-		vcpu->vmx.pending |= PENDING_NMI;
-}
-
-void vcpu_take_mail(struct vcpu *vcpu)
-{
-	struct vapic_mailed mail = vapic_pull(vcpu->apic);
-
-	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
-	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
-	if (unlikely(mail.events != 0))
-		take_events(vcpu, mail);
-}
+/* ---- what others asked of us ---- */
 
 static void take_requests(struct vcpu *vcpu)
 {
@@ -327,15 +296,21 @@ NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
 
 /* ---- everything that is not the short way ---- */
 
+static bool nmi_due(const struct vcpu *vcpu)
+{
+	return (vcpu->vmx.pending & PENDING_NMI) != 0 &&
+	       (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI) == 0;
+}
+
 /*
- * An interrupt ends HLT if it could be delivered; NMI and kicks always do. A kick that comes before
+ * An interrupt or NMI ends HLT if it could be delivered; kicks always do. A kick that comes before
  * the HLT it is meant for is kept: the guest looked at its lock, and halts a moment later.
  */
 static void end_halt(struct vcpu *vcpu)
 {
 	if (vcpu->activity != ACTIVITY_HALT)
 		return;
-	if (apicv_interrupt_due(vcpu) || vcpu->kicked || (vcpu->vmx.pending & PENDING_NMI) != 0)
+	if (apicv_interrupt_due(vcpu) || vcpu->kicked || nmi_due(vcpu))
 		vcpu->activity = ACTIVITY_RUN;
 	vcpu->kicked = false;
 }

@@ -55,6 +55,7 @@
 
 #define APIC_ICR_MODE      0x00000700u
 #define APIC_ICR_LOGICAL   BIT32(11)
+#define APIC_ICR_STATUS    BIT32(12) /* xAPIC: read-only; x2APIC: written in vain */
 #define APIC_ICR_ASSERT    BIT32(14)
 #define APIC_ICR_LEVEL     BIT32(15)
 #define APIC_ICR_SHORTHAND 0x000c0000u

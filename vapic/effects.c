@@ -19,15 +19,9 @@ u32 read_isr(const struct vapic *a, const struct reg_io *io)
 	return isr_seen(a, (io->offset - APIC_ISR) / 16);
 }
 
-/* What is in the mailbox has arrived, as far as the guest can tell. */
 u32 read_irr(const struct vapic *a, const struct reg_io *io)
 {
-	u32 w = (io->offset - APIC_IRR) / 16;
-	u64 mail = atomic_load_relaxed(&a->mail.pir[w / 2]);
-
-	if (!apic_enabled(a))
-		mail = 0;
-	return a->reg[io->offset / 4] | (u32)(mail >> (w % 2 * 32));
+	return irr_seen(a, (io->offset - APIC_IRR) / 16);
 }
 
 u32 write_tpr(struct vapic *a, const struct reg_io *io)

@@ -97,11 +97,13 @@ static ALWAYS_INLINE u64 vapic_few_by_id(const struct vapic *src, u64 low, u64 b
 	return targets;
 }
 
+/* In x2APIC mode's ICR, what faults or has no effect. */
+#define NOT_PLAIN (VAPIC_ICR_RESERVED | APIC_ICR_STATUS)
+
 /* The same for a fixed interrupt by an ICR value of x2APIC mode that has a legal vector. */
 static ALWAYS_INLINE u64 vapic_few_by_icr(const struct vapic *src, u64 icr)
 {
-	u32 how = (u32)icr &
-	          (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | VAPIC_ICR_RESERVED);
+	u32 how = (u32)icr & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | NOT_PLAIN);
 	u64 dest = icr >> 32;
 
 	if (how == 0)
@@ -129,8 +131,8 @@ static ALWAYS_INLINE u64 vapic_few_by_low(const struct vapic *src, u32 low)
 /* An ICR value of x2APIC mode that has a legal vector: fixed, to oneself, no reserved bit set. */
 static ALWAYS_INLINE bool vapic_icr_is_plain_self(u32 low)
 {
-	return (low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND |
-	               VAPIC_ICR_RESERVED)) == APIC_ICR_SELF;
+	return (low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | NOT_PLAIN)) ==
+	       APIC_ICR_SELF;
 }
 
 /* Sends that of a quick APIC. False: coalesced, the vector was pending. */

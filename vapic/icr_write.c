@@ -6,7 +6,7 @@ u32 vapic_icr_write64(struct vapic *a, u64 value, struct vapic_effects *fx)
 {
 	if (!(a->base & APIC_BASE_EXTD) || ((u32)value & VAPIC_ICR_RESERVED))
 		return VAPIC_GP;
-	a->reg[APIC_ICR / 4] = (u32)value;
+	a->reg[APIC_ICR / 4] = (u32)value & ~APIC_ICR_STATUS;
 	a->reg[APIC_ICR_HIGH / 4] = (u32)(value >> 32);
 	return vapic_send(a->vm, a, vapic_icr_x2apic(value), fx);
 }

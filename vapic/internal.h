@@ -94,6 +94,9 @@ void regs_reset(struct vapic *a);
 
 void timer_stop(struct vapic *a);
 
+/* Word w of IRR as the guest sees it: with what is in the mailbox, if the APIC takes it. */
+u32 irr_seen(const struct vapic *a, u32 w);
+
 /* Word w of ISR as the guest sees it: without a vector whose EOI it has skipped (PV EOI). */
 u32 isr_seen(const struct vapic *a, u32 w);
 

@@ -47,9 +47,8 @@ static ALWAYS_INLINE enum posted mail_post_vector(struct vapic_mail *m, u32 vect
 }
 
 /*
- * Posts one event bit, a SIPI with its vector. INIT wipes out a SIPI that waits: whichever state
- * the target was in, INIT comes last and leaves it waiting for a SIPI. A second SIPI changes
- * nothing.
+ * Posts one event bit, a SIPI with its vector. INIT wipes out what waits: whichever state the
+ * target was in, it resets it, and leaves it waiting for a SIPI. A second SIPI changes nothing.
  */
 static inline enum posted mail_post_event(struct vapic_mail *m, u32 event)
 {
@@ -57,9 +56,7 @@ static inline enum posted mail_post_event(struct vapic_mail *m, u32 event)
 	u32 new;
 
 	do {
-		new = old | event;
-		if (event & VAPIC_EV_INIT)
-			new &= ~(VAPIC_EV_SIPI | 0xff00u);
+		new = (event & VAPIC_EV_INIT) != 0 ? VAPIC_EV_INIT : old | event;
 		if ((event & VAPIC_EV_SIPI) && (old & VAPIC_EV_SIPI))
 			new = old;
 		/* Barrier: partner is the swap in vapic_pull(). */

@@ -28,17 +28,27 @@ u32 vector_scan(const struct vapic *a, u32 reg)
 	return 0;
 }
 
-static u32 isr_top_seen(const struct vapic *a)
+u32 irr_seen(const struct vapic *a, u32 w)
 {
-	for (int w = 7; w >= 0; w--)
-		if (isr_seen(a, (u32)w) != 0)
-			return (u32)w * 32 + bit_highest(isr_seen(a, (u32)w));
+	u64 mail = apic_enabled(a) ? atomic_load_relaxed(&a->mail.pir[w / 2]) : 0;
+
+	return a->reg[APIC_IRR / 4 + w * 4] | (u32)(mail >> (w % 2 * 32));
+}
+
+static u32 top_seen(const struct vapic *a, u32 (*seen)(const struct vapic *a, u32 w))
+{
+	for (u32 w = 8; w-- > 0;) {
+		u32 word = seen(a, w);
+
+		if (word != 0)
+			return w * 32 + bit_highest(word);
+	}
 	return 0;
 }
 
 u8 vapic_ppr(const struct vapic *a)
 {
-	u32 isr = isr_top_seen(a);
+	u32 isr = top_seen(a, isr_seen);
 
 	/* Where the classes are equal the SDM leaves the low bits open; VT-x's own rule is this. */
 	return (u8)(tpr(a) >> 4 >= isr >> 4 ? tpr(a) : isr & 0xf0);
@@ -46,8 +56,8 @@ u8 vapic_ppr(const struct vapic *a)
 
 u8 vapic_apr(const struct vapic *a)
 {
-	u32 isr = isr_top_seen(a) >> 4;
-	u32 irr = vector_scan(a, APIC_IRR) >> 4;
+	u32 isr = top_seen(a, isr_seen) >> 4;
+	u32 irr = top_seen(a, irr_seen) >> 4;
 	u32 class = tpr(a) >> 4;
 
 	if (class >= irr && class > isr)

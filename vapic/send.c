@@ -103,9 +103,9 @@ static struct count post_set(const struct vapic_vm *vm, struct parcel p, struct 
 		u64 r = atomic_load_relaxed(&vm->route[i]);
 		enum posted posted = POSTED_QUIET;
 
-		c.requested += (r & VAPIC_ROUTE_PRESENT) != 0;
+		c.requested++;
 		if (!(r & p.needs) || p.act == ACT_DROP) {
-			c.dropped += (r & VAPIC_ROUTE_PRESENT) != 0;
+			c.dropped++;
 		} else {
 			posted = post(&vm->apic[i]->mail, p);
 			c.dropped += p.illegal;
@@ -131,10 +131,9 @@ static NOINLINE u32 post_self(struct vapic *a, struct parcel p, struct vapic_tal
 {
 	bool twice;
 
-	if (vapic_mode(a) == VAPIC_DISABLED)
-		return 0;
 	t->requested++;
-	if (p.act == ACT_DROP || (p.needs == VAPIC_ROUTE_ENABLED && !apic_enabled(a))) {
+	if (p.act == ACT_DROP || vapic_mode(a) == VAPIC_DISABLED ||
+	    (p.needs == VAPIC_ROUTE_ENABLED && !apic_enabled(a))) {
 		t->dropped++;
 		return 0;
 	}

@@ -47,7 +47,8 @@ enum vapic_todo {
 
 /* What became of one message. requested == posted + coalesced + dropped, always. */
 struct vapic_tally {
-	u16 requested; /* present APICs it named (its fan-out); 1 if there is none, then dropped */
+	u16 requested; /* APICs it named, on or off (its fan-out); 1 if there is none, then dropped
+	                */
 	u16 posted;    /* newly pending */
 	u16 coalesced; /* was pending already, not yet taken by the target */
 	u16 dropped;   /* no target, APIC off or disabled, SMI, reserved mode, illegal vector */
@@ -62,8 +63,8 @@ struct vapic_effects {
 #define VAPIC_NEVER ~0ull /* a deadline that does not come */
 
 /*
- * Events of the mailbox, to be acted on in the order INIT, SIPI, NMI. A SIPI that was posted before
- * an INIT is gone; one that came after it stands, and the first of several wins.
+ * Events of the mailbox, to be acted on in the order INIT, SIPI, NMI. What was posted before an
+ * INIT is gone; what came after it stands, and of several SIPIs the first.
  */
 enum vapic_event {
 	VAPIC_EV_NMI = BIT32(0),
@@ -208,8 +209,8 @@ struct vapic_icr {
 	u8 flags;     /* enum vapic_icr_flag */
 };
 
-/* Bits of the ICR's low half that must be 0 in x2APIC mode: 31:20, 17:16, 13:12. */
-#define VAPIC_ICR_RESERVED 0xfff33000u
+/* Bits of the ICR's low half that must be 0 in x2APIC mode: 31:20, 17:16, 13. */
+#define VAPIC_ICR_RESERVED 0xfff32000u
 
 /* Decoders, pure. They take any value; reserved bits are the caller's affair. */
 struct vapic_icr vapic_icr_xapic(u32 low, u32 high);

@@ -24,6 +24,15 @@ bool vapic_vm_setup(struct vapic_vm *vm)
 	return true;
 }
 
+/* For all, those included that have been enabled by now. */
+static void leave_short_ways(struct vapic_vm *vm)
+{
+	vm->few = 0;
+	for (u32 i = 0; i < vm->count; i++)
+		if (vm->apic[i] != NULL)
+			vm->apic[i]->others = 0;
+}
+
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp)
 {
 	if (index >= vm->count || id >= vm->ids)
@@ -36,7 +45,7 @@ bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool b
 	vm->index[id] = (u16)index;
 	vm->scattered |= id != index;
 	if (vm->scattered != 0)
-		vm->few = 0;
+		leave_short_ways(vm);
 	return true;
 }
 

@@ -65,7 +65,6 @@ static void write_common(struct vmx_vcpu *vcpu, const struct mode *mode)
 		vmcs_write_raw(zero[i], 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(vcpu->gpr); i++)
 		vcpu->gpr[i] = 0;
-	vcpu->pending &= ~PENDING_EVENTS;
 	write_segments(mode);
 	vmx_write_cr0(vcpu, mode->cr0);
 	vmx_write_cr4(vcpu, mode->cr4);
@@ -76,13 +75,13 @@ static void write_common(struct vmx_vcpu *vcpu, const struct mode *mode)
 	vmcs_write32(VMCS_GUEST_IDTR_LIMIT, 0xffff);
 }
 
-void vmx_start_sipi(struct vmx_vcpu *vcpu, u8 vector)
+void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip)
 {
 	write_common(vcpu, &real_mode);
 	vmx_flush_vpid(); /* INIT empties the TLB */
-	vmcs_write16(VMCS_GUEST_CS, vector << 8);
-	vmcs_write(VMCS_GUEST_CS_BASE, (u64)vector << 12);
-	vmcs_write(VMCS_GUEST_RIP, 0);
+	vmcs_write16(VMCS_GUEST_CS, cs);
+	vmcs_write(VMCS_GUEST_CS_BASE, (u64)cs << 4);
+	vmcs_write(VMCS_GUEST_RIP, ip);
 	vcpu->gpr[RDX] = 0x600; /* family 6: what EDX tells after INIT */
 }
 
@@ -102,6 +101,7 @@ bool vmx_start_image(struct vmx_vcpu *vcpu, const struct vcpu_start *start)
 		return false;
 	if (is_long && start->cr3 >= vcpu->memory.size)
 		return false;
+	vcpu->pending &= ~PENDING_EVENTS;
 	write_common(vcpu, &image_modes[start->mode]);
 	vmcs_write(VMCS_GUEST_CR3, start->cr3);
 	vmcs_write(VMCS_GUEST_GDTR_BASE, start->gdt_base);

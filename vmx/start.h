@@ -11,8 +11,8 @@
 
 struct vmx_vcpu;
 
-/* After INIT, SDM 3A table 10-1: real mode, at vector << 12 as SIPI demands. Keeps FPU and MSRs. */
-void vmx_start_sipi(struct vmx_vcpu *vcpu, u8 vector);
+/* After INIT, SDM 3A table 10-1: real mode, at cs:ip. Keeps FPU, MSRs and what is pending. */
+void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip);
 
 /* As the monitor wants its first vCPU. False: a mode or an address that no processor could hold. */
 MUST_USE bool vmx_start_image(struct vmx_vcpu *vcpu, const struct vcpu_start *start);

@@ -9,6 +9,7 @@
  */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/args.h"
+#include "guest-tools/lib/count.h"
 #include "guest-tools/lib/counters.h"
 #include "guest-tools/lib/cpu.h"
 #include "guest-tools/lib/exit.h"
@@ -114,6 +115,70 @@ static void test_counts(const struct vcpu_counters *c)
 	for (u32 i = 0; i < OPERATIONS; i++)
 		apic_send(0xfe, ICR_FIXED | 0x50);
 	tap_is(ipi_sends(c) - sends, OPERATIONS, "as many IPIs as were sent");
+}
+
+static u64 ipi_modes(const struct vcpu_counters *c, u32 icr)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < IPI_PATHS; i++)
+		sum += atomic_load_relaxed(&c->ipi[i].mode[icr >> 8 & 7]);
+	return sum;
+}
+
+/* What kind of message it was is counted, too: again to nobody. */
+static void test_modes(void)
+{
+	static const u32 modes[] = { ICR_FIXED, ICR_LOWEST, ICR_SMI, ICR_NMI, ICR_INIT };
+	const struct vcpu_counters *c = counters_of(0);
+
+	for (u32 i = 0; i < ARRAY_SIZE(modes); i++) {
+		u64 before = ipi_modes(c, modes[i]);
+
+		for (u32 n = 0; n < OPERATIONS; n++)
+			apic_send(0xfe, modes[i] | ICR_ASSERT | 0x50);
+		tap_is(ipi_modes(c, modes[i]) - before, OPERATIONS, "%s: messages of mode %u",
+		       apic->name, modes[i] >> 8);
+	}
+}
+
+static u64 ipi_requested(const struct vcpu_counters *c)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < IPI_PATHS; i++)
+		sum += atomic_load_relaxed(&c->ipi[i].requested);
+	return sum;
+}
+
+static void switch_off(void *arg)
+{
+	(void)arg;
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) & ~(u64)(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
+}
+
+/* CPU 1's APIC is off from here on: it is a target, whichever way a message takes, and gets none.
+ */
+static void test_targets(const struct vcpu_counters *c)
+{
+	static const u32 modes[] = { ICR_FIXED, ICR_SMI };
+
+	if (cpu_ids_count < 3) {
+		tap_skip("an APIC that is off", "fewer than three CPUs");
+		return;
+	}
+	count_vector(0x50);
+	smp_post(1, switch_off, NULL);
+	smp_wait(1);
+	for (u32 i = 0; i < ARRAY_SIZE(modes); i++) {
+		u64 before = ipi_requested(c);
+
+		for (u32 n = 0; n < OPERATIONS; n++)
+			apic_send(0, modes[i] | ICR_ASSERT | ICR_ALL_BUT_ME | 0x50);
+		tap_is(ipi_requested(c) - before, OPERATIONS * (cpu_ids_count - 1),
+		       "%s: an APIC that is off is a target, too, mode %u", apic->name,
+		       modes[i] >> 8);
+	}
 }
 
 static void test_reading(const struct vcpu_counters *c)
@@ -279,5 +344,7 @@ int guest_main(void)
 	test_writing(c);
 	interrupts_on();
 	test_writing_of_others(c);
+	in_both_modes(test_modes);
+	test_targets(c);
 	return tap_done();
 }

@@ -2,7 +2,7 @@
 /*
  * NMIs: to self and to others, with interrupts off, out of HLT; blocked while one is handled and
  * delivered once after its IRET; any IRET ends the blocking, that of an exception in the handler
- * too.
+ * too; what is blocked does not end HLT.
  */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/count.h"
@@ -15,14 +15,31 @@ enum behaviour {
 	JUST_COUNT,
 	SEND_AGAIN,          /* two more to itself while the first is handled */
 	SEND_AGAIN_AND_TRAP, /* likewise, then an exception whose IRET unblocks */
+	SEND_AGAIN_AND_HALT, /* one more, then HLT until the timer */
 };
+
+#define VECTOR_TIMER 0x61u
+#define NAP          100000u /* ticks, if the timer counts one in each */
 
 struct nmi_state {
 	u32 count, depth, deepest;
+	u32 rung; /* the timer, when HLT was over */
 	enum behaviour behaviour;
 } ALIGNED(64);
 
 static struct nmi_state states[MAX_CPUS];
+
+/* The timer's handler is the way out; its IRET lets the second NMI in. */
+static void halt_for_timer(struct nmi_state *s)
+{
+	apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_1);
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+	apic_write(APIC_TIMER_INITIAL, NAP);
+	interrupts_on_and_halt();
+	s->rung = count_of(this_cpu()->index, VECTOR_TIMER);
+	interrupts_off();
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+}
 
 static void on_breakpoint(struct interrupt_frame *frame)
 {
@@ -46,6 +63,8 @@ static void on_nmi(struct interrupt_frame *frame)
 		delay_ticks(COUNT_QUIET_TICKS);
 		if (behaviour == SEND_AGAIN_AND_TRAP)
 			__asm__ volatile("int3");
+		if (behaviour == SEND_AGAIN_AND_HALT)
+			halt_for_timer(s);
 	}
 	s->depth--;
 }
@@ -108,6 +127,14 @@ static void test_halt(void)
 	tap_ok(true, "%s: and ends it, interrupts off or not", apic->name);
 }
 
+static void test_halt_in_handler(void)
+{
+	nmi_to(0, SEND_AGAIN_AND_HALT);
+	tap_ok(wait_count(0, 2), "%s: an NMI in the handler's HLT comes after it", apic->name);
+	tap_is(states[0].rung, 1, "%s: and does not end it", apic->name);
+	count_reset();
+}
+
 static void test_mode(void)
 {
 	for (u32 cpu = 0; cpu < cpu_ids_count && cpu < 4; cpu++)
@@ -116,6 +143,7 @@ static void test_mode(void)
 		test_halt();
 	else
 		tap_skip("HLT", "one CPU");
+	test_halt_in_handler();
 }
 
 int guest_main(void)
@@ -123,6 +151,7 @@ int guest_main(void)
 	smp_start_all();
 	interrupt_handle(VECTOR_NMI, on_nmi);
 	interrupt_handle(VECTOR_BP, on_breakpoint);
+	count_vector(VECTOR_TIMER);
 	in_both_modes(test_mode);
 	return tap_done();
 }

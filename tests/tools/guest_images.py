@@ -11,7 +11,7 @@ import sys
 from tapvisor_test import boot, machine as emulator, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ENDS_OTHERWISE = {"task_switch", "triple_fault", "chatter"}  # faults.t; never: shell.t
+ENDS_OTHERWISE = {"init_boot_cpu", "task_switch", "triple_fault", "chatter"}  # faults.t, shell.t
 IMAGES = sorted({name.rsplit(".", 1)[0] for name in os.listdir(f"{HERE}/../../guest-tools/tests")
                  if name.endswith((".c", ".asm"))} - ENDS_OTHERWISE)
 # Images that execute tens of thousands of exits, the same in every mode: in one row each.

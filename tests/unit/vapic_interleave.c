@@ -296,7 +296,7 @@ START_TEST(events_against_each_other)
 				break;
 			pull();
 			ck_assert(!vapic_pending(owner));
-			ck_assert((events & VAPIC_EV_NMI) != 0);
+			ck_assert((events & VAPIC_EV_NMI) != 0 || k / 3 == 0); /* INIT wipes it */
 			ck_assert((events & VAPIC_EV_INIT) != 0 || k / 3 != 0);
 			ck_assert((events & VAPIC_EV_SIPI) != 0 || (k / 3 != 1 && k % 3 != 0) ||
 			          (k / 3 == 0 && k % 3 == 0));

@@ -263,9 +263,11 @@ START_TEST(software_disable)
 	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_LOWEST, 0x52, 0), VAPIC_SENT);
 	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_NMI, 0, 0),
 	                  VAPIC_SENT | VAPIC_WAKE | VAPIC_EVENT);
-	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_INIT, 0, 0), VAPIC_SENT);
+	ck_assert_uint_eq(pull(a), VAPIC_EV_NMI);
+	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_INIT, 0, 0),
+	                  VAPIC_SENT | VAPIC_WAKE | VAPIC_EVENT);
 	ck_assert_uint_eq(send(&w.mem[1], VAPIC_DM_SIPI, 0x9a, 0), VAPIC_SENT);
-	ck_assert_uint_eq(pull(a), VAPIC_EV_NMI | VAPIC_EV_INIT | VAPIC_EV_SIPI | 0x9a00);
+	ck_assert_uint_eq(pull(a), VAPIC_EV_INIT | VAPIC_EV_SIPI | 0x9a00);
 	/* A vector of a sender that had not seen it yet is lost, and counted. */
 	ck_assert_uint_eq(atomic_or(&a->mail.pir[1], 0x30ull) & 0, 0);
 	atomic_store(&a->mail.on, 1u);
@@ -276,8 +278,8 @@ START_TEST(software_disable)
 }
 END_TEST
 
-/* Orders of INIT and SIPI. The first SIPI after the last INIT stands. */
-START_TEST(init_and_sipi)
+/* Orders of INIT, SIPI and NMI. The first SIPI after the last INIT stands; an NMI before it not. */
+START_TEST(init_sipi_and_nmi)
 {
 	static const struct {
 		const char *orders;
@@ -292,7 +294,11 @@ START_TEST(init_and_sipi)
 		{ "i1i2", VAPIC_EV_INIT | VAPIC_EV_SIPI | 0x200 },
 		{ "i1i", VAPIC_EV_INIT },
 		{ "n1", VAPIC_EV_NMI | VAPIC_EV_SIPI | 0x100 },
-		{ "1n2i", VAPIC_EV_NMI | VAPIC_EV_INIT },
+		{ "ni", VAPIC_EV_INIT },
+		{ "ni1", VAPIC_EV_INIT | VAPIC_EV_SIPI | 0x100 },
+		{ "in1", VAPIC_EV_INIT | VAPIC_EV_SIPI | VAPIC_EV_NMI | 0x100 },
+		{ "i1n", VAPIC_EV_INIT | VAPIC_EV_SIPI | VAPIC_EV_NMI | 0x100 },
+		{ "1n2i", VAPIC_EV_INIT },
 	};
 
 	begin(2);
@@ -383,5 +389,5 @@ VAPIC_MAIN("vapic_local", { every_lvt_entry, VAPIC_LVT_COUNT }, { pmi_masks_itse
            { level_triggered_pin_waits_for_eoi, 1 }, { eoi_broadcast_suppression, 1 },
            { trigger_mode_follows, 1 }, { esr_write_then_read, 1 }, { error_entry_fires_once, 1 },
            { error_entry_does_not_recurse, 1 }, { illegal_vectors_reach_the_target_as_an_error, 1 },
-           { software_disable, 1 }, { init_and_sipi, 1 }, { one_wake_for_a_burst, 1 },
+           { software_disable, 1 }, { init_sipi_and_nmi, 1 }, { one_wake_for_a_burst, 1 },
            { init_empties_the_mailbox, 1 }, { stray_apic_writes, 1 })

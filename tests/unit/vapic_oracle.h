@@ -356,7 +356,7 @@ static UNUSED bool o_msr_bits(const struct oracle *vm, u32 msr, u64 *bits)
 		*bits = o_svr_bits(vm);
 		return true;
 	case 0x830:
-		*bits = 0xffffffff000ccfff;
+		*bits = 0xffffffff000cdfff; /* bit 12 is ignored */
 		return true;
 	case 0x838:
 		*bits = 0xffffffff;
@@ -430,7 +430,7 @@ static UNUSED void o_msr_write(struct oracle *vm, int i, u32 msr, u64 value, u64
 		return;
 	}
 	if (msr == 0x830) {
-		o->icr_low = (u32)value;
+		o->icr_low = (u32)value & ~0x1000u;
 		o->icr_high = (u32)(value >> 32);
 		o_send(vm, i, o_icr((u32)value, (u32)(value >> 32), true), e);
 	} else if (msr == 0x83f) {

@@ -34,27 +34,38 @@ static UNUSED enum o_posted o_post_event(struct oapic *o, bool *event)
 	return posted;
 }
 
-/* INIT makes a SIPI that waits void; that alone is a change of what the target will see. */
+/* INIT makes void what waits; that alone is a change of what the target will see. */
 static UNUSED enum o_posted o_post_init(struct oapic *o)
 {
-	bool changed = o->sipi;
+	bool changed = o->nmi || o->sipi || o->extint || o->illegal;
 	enum o_posted posted;
 
-	o->sipi = false;
+	o->nmi = o->sipi = o->extint = o->illegal = false;
 	posted = o_post_event(o, &o->init);
 	if (changed)
 		return O_POSTED;
 	return posted;
 }
 
-/* Is target t of vCPU number i among those the message names? */
-static UNUSED bool o_named(const struct oapic *t, int i, int src, struct vapic_icr m)
+static UNUSED bool o_any_xapic(const struct oracle *vm)
 {
+	for (u32 i = 0; i < vm->count; i++) {
+		if (o_mode(&vm->apic[i]) == VAPIC_XAPIC)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is target t of vCPU number i among those the message names? An APIC that is off has its ID, and
+ * in a group without xAPICs the logical ID that goes with it.
+ */
+static UNUSED bool o_named(const struct oracle *vm, int i, int src, struct vapic_icr m)
+{
+	const struct oapic *t = &vm->apic[i];
 	bool wide = (m.flags & VAPIC_ICR_WIDE) != 0;
 	u32 cluster;
 
-	if (o_mode(t) == VAPIC_DISABLED)
-		return false;
 	if (src >= 0) {
 		switch (m.shorthand) {
 		case VAPIC_TO_SELF:
@@ -71,6 +82,9 @@ static UNUSED bool o_named(const struct oapic *t, int i, int src, struct vapic_i
 		return true;
 	if (!(m.flags & VAPIC_ICR_LOGICAL))
 		return t->id == m.dest;
+	if (o_mode(t) == VAPIC_DISABLED)
+		return !o_any_xapic(vm) && m.dest / 65536 == t->id / 16 % 65536 &&
+		       (m.dest % 65536 >> t->id % 16) % 2 != 0;
 	if (o_mode(t) == VAPIC_X2APIC) {
 		cluster = t->ldr / 65536;
 		return m.dest / 65536 == cluster && (m.dest % 65536 & t->ldr % 65536) != 0;
@@ -101,7 +115,8 @@ static UNUSED void o_deliver(struct oracle *vm, int i, int src, struct vapic_icr
 	e->sent.requested++;
 	if (m.mode == VAPIC_DM_SMI || m.mode == VAPIC_DM_RESERVED ||
 	    (m.mode == VAPIC_DM_EXTINT && src >= 0) ||
-	    (level && !assert && (m.mode == VAPIC_DM_INIT || src < 0)) || (fixed && !o_soft(t))) {
+	    (level && !assert && (m.mode == VAPIC_DM_INIT || src < 0)) || (fixed && !o_soft(t)) ||
+	    o_mode(t) == VAPIC_DISABLED) {
 		e->sent.dropped++;
 		return;
 	}
@@ -175,7 +190,7 @@ static UNUSED void o_send(struct oracle *vm, int src, struct vapic_icr m, struct
 	int chosen = -1;
 
 	for (u32 i = 0; i < vm->count; i++) {
-		named[i] = o_named(&vm->apic[i], (int)i, src, m);
+		named[i] = o_named(vm, (int)i, src, m);
 		if (named[i] && o_soft(&vm->apic[i]))
 			candidates++;
 	}
@@ -232,7 +247,7 @@ static UNUSED void o_send_ids(struct oracle *vm, int src, struct vapic_icr m, co
 			e->sent.requested++, e->sent.dropped++;
 	}
 	for (u32 i = 0; i < vm->count; i++) {
-		if (named[i] && o_mode(&vm->apic[i]) != VAPIC_DISABLED)
+		if (named[i])
 			o_deliver(vm, (int)i, src, m, e);
 	}
 	o_finish(vm, src, m, e);

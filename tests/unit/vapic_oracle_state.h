@@ -117,6 +117,10 @@ static UNUSED u32 o_apr(const struct oapic *o)
 	u32 irrv = o_highest(o->irr) < 0 ? 0 : (u32)o_highest(o->irr);
 	u32 max = 0;
 
+	for (u32 v = 0; v < 256; v++) {
+		if (o->mail[v] && o_soft(o) && v > irrv)
+			irrv = v;
+	}
 	if (o->tpr / 16 >= irrv / 16 && o->tpr / 16 > isrv / 16)
 		return o->tpr;
 	if (o->tpr / 16 > max)

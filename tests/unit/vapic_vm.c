@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The group: what setup refuses, 1,024 vCPUs, and sets of them. */
 #include "tests/unit/vapic_main.h"
+#include "vapic/hot.h"
 
 #define MANY VAPIC_MAX_VCPUS
 
@@ -58,6 +59,14 @@ START_TEST(setup_refuses)
 	ck_assert_uint_eq(vapic_index(&vm, 0), 1);
 	ck_assert_uint_eq(vapic_index(&vm, 5), VAPIC_NONE);
 	ck_assert_uint_eq(vapic_index(&vm, 10), VAPIC_NONE);
+	/* One that was enabled before IDs were scattered has no short way to the wrong one after.
+	 */
+	vm = numbers(2, 6, 40);
+	ck_assert(vapic_vm_setup(&vm) && vapic_setup(&a, &vm, 0, 0, true));
+	ck_assert_uint_eq(vapic_mmio_write(&a, APIC_SVR, 4, 0x1ff, 0, &fx) & VAPIC_GP, 0);
+	ck_assert_uint_eq(vapic_few_by_id(&a, 1, 1), 2);
+	ck_assert(vapic_setup(&b, &vm, 1, 5, false));
+	ck_assert_uint_eq(vapic_few_by_id(&a, 1, 1), 0);
 	ck_assert_uint_eq(vapic_index(&vm, ~0u), VAPIC_NONE);
 }
 END_TEST
