@@ -68,12 +68,8 @@ static s64 sys_output(struct vcpu *caller, u64 a, u64 b)
 
 static s64 sys_alarm(struct vcpu *caller, u64 ticks, u64 b)
 {
-	struct vcpu *first = caller->vm->vcpu[0];
-
 	(void)b;
-	if (caller != first)
-		return SYS_EINVAL;
-	first->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
+	caller->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
 	return 0;
 }
 

@@ -19,7 +19,8 @@ enum syscall_number {
 	SYS_MSI,
 	/* Monitor: tell root that there is output. */
 	SYS_OUTPUT,
-	/* Monitor, thread 0: (ticks): MSG_SIGNAL after that time at the earliest; 0 cancels. */
+	/* Monitor: (ticks): MSG_SIGNAL to the calling thread after that time at the earliest; 0
+	 * cancels. */
 	SYS_ALARM,
 	/* Monitor: (ticks): let others run; come back after that time at the earliest. */
 	SYS_SLEEP,

@@ -26,7 +26,8 @@
 #define ENTRY_MASK        BIT(16)
 #define ENTRY_DESTINATION 56
 #define ENTRY_WRITABLE    (BITS(63, 56) | BITS(16, 15) | BIT(13) | BITS(11, 0))
-#define ENTRY_LOWEST      1u /* delivery mode */
+/* Delivery modes: from 2 on, SMI, NMI, INIT and ExtINT. */
+#define ENTRY_LOWEST 1u
 
 /* Interrupt message: SDM volume 3, section 10.11. */
 #define MSI_ADDRESS     0xfee00000ull
@@ -37,15 +38,21 @@
 #define MSI_ASSERT      BIT32(14)
 #define MSI_MODE        8
 
+static u32 mode_of(const struct ioapic_pin *p)
+{
+	return (u32)bits_get(p->entry, ENTRY_MODE_HI, ENTRY_MODE_LO);
+}
+
+/* What has no vector has no EOI: such pins are edges, whatever their trigger mode says. */
 static bool is_level(const struct ioapic_pin *p)
 {
-	return (p->entry & ENTRY_LEVEL) != 0;
+	return (p->entry & ENTRY_LEVEL) != 0 && mode_of(p) <= ENTRY_LOWEST;
 }
 
 /* Composes the message of a pin's entry and sends it. True: some vCPU accepted. */
 static bool send(struct monitor *m, const struct ioapic_pin *p)
 {
-	u32 mode = (u32)bits_get(p->entry, ENTRY_MODE_HI, ENTRY_MODE_LO);
+	u32 mode = mode_of(p);
 	u64 address = MSI_ADDRESS | p->entry >> ENTRY_DESTINATION << MSI_DESTINATION;
 	u32 data = (u32)(p->entry & ENTRY_VECTOR) | mode << MSI_MODE | MSI_ASSERT;
 
@@ -58,7 +65,14 @@ static bool send(struct monitor *m, const struct ioapic_pin *p)
 	return sys_msi(m->sys, address, data) > 0;
 }
 
-/* A level-triggered pin: sends if there is something to send. */
+/* ioapic_signal shall look at the pin after that time. */
+static void delay(struct monitor *m, struct ioapic_pin *p, u64 ticks)
+{
+	p->delayed = true;
+	sys_alarm(m->sys, ticks);
+}
+
+/* A level-triggered pin: sends if there is something to send, later again if nobody accepts. */
 static void service_level(struct monitor *m, struct ioapic_pin *p)
 {
 	if (!is_level(p) || !p->line || (p->entry & (ENTRY_MASK | ENTRY_REMOTE_IRR)) != 0)
@@ -66,6 +80,8 @@ static void service_level(struct monitor *m, struct ioapic_pin *p)
 	p->delayed = false;
 	if (send(m, p))
 		p->entry |= ENTRY_REMOTE_IRR;
+	else
+		delay(m, p, m->info->tsc_hz / IOAPIC_TRIES_PER_SECOND);
 }
 
 void ioapic_set_line(struct monitor *m, u32 pin, bool high)
@@ -90,12 +106,10 @@ static void finish_round(struct monitor *m, struct ioapic_pin *p)
 	p->entry &= ~ENTRY_REMOTE_IRR;
 	if (!p->line || (p->entry & ENTRY_MASK) != 0)
 		return;
-	if (++p->rounds % IOAPIC_STORM_LIMIT != 0) {
+	if (++p->rounds % IOAPIC_STORM_LIMIT != 0)
 		service_level(m, p);
-		return;
-	}
-	p->delayed = true;
-	sys_alarm(m->sys, IOAPIC_STORM_TICKS);
+	else
+		delay(m, p, IOAPIC_STORM_TICKS);
 }
 
 void ioapic_eoi(struct monitor *m, u8 vector)

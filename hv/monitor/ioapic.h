@@ -4,8 +4,12 @@
  *
  * An edge is sent when it comes and the pin is not masked, else it is lost. A level is sent while
  * the line is high and remote IRR clear; remote IRR is set when a vCPU accepted, cleared by the EOI
- * of that vector. A line that stays high through STORM_LIMIT such rounds without anything else
- * happening to its pin is sent again only after STORM_TICKS, so that a storm cannot hold its core.
+ * of that vector. While no vCPU accepts, a level is tried again some times a second. A line that
+ * stays high through STORM_LIMIT rounds without anything else happening to its pin is sent again
+ * only after STORM_TICKS, so that a storm cannot hold its core.
+ *
+ * Fixed and lowest priority can be levels; pins of the other delivery modes are edges, whatever
+ * their entries say: the data sheet has it for NMI and INIT, and asks for it with SMI and ExtINT.
  */
 #ifndef HV_MONITOR_IOAPIC_H
 #define HV_MONITOR_IOAPIC_H
@@ -15,6 +19,8 @@
 #define IOAPIC_PINS        24u
 #define IOAPIC_STORM_LIMIT 1000u
 #define IOAPIC_STORM_TICKS 1000000u
+
+#define IOAPIC_TRIES_PER_SECOND 100u
 
 struct monitor;
 
@@ -42,7 +48,7 @@ void ioapic_set_line(struct monitor *m, u32 pin, bool high);
 /* EOI of a level-triggered vector, from a local APIC or by the EOI register. */
 void ioapic_eoi(struct monitor *m, u8 vector);
 
-/* The alarm that a storm asked for may have rung. */
+/* The alarm that a delayed pin asked for may have rung. */
 void ioapic_signal(struct monitor *m);
 
 #endif

@@ -238,6 +238,75 @@ START_TEST(ioapic_level)
 }
 END_TEST
 
+/* What has no vector is an edge, whatever the entry says: no remote IRR, and nothing waits. */
+START_TEST(ioapic_modes_without_levels)
+{
+	for (u32 mode = 2; mode < 8; mode++) {
+		setup();
+		set_pin(18, 0x8055 | mode << 8, 0);
+		for (u32 i = 1; i <= 3; i++) {
+			line(18, true);
+			ck_assert_uint_eq(calls.msis, i);
+			ck_assert_uint_eq(calls.data, 0x4055 | mode << 8);
+			ck_assert_uint_eq(io_read(0x34), 0x8055 | mode << 8);
+			ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
+			line(18, false);
+		}
+		ck_assert_uint_eq(calls.msis, 3);
+		/* Nor does one stay from before, when it was a level. */
+		set_pin(18, 0x8055, 0);
+		line(18, true);
+		ck_assert_uint_eq(io_read(0x34), 0xc055);
+		set_pin(18, 0x8055 | mode << 8, 0);
+		ck_assert_uint_eq(io_read(0x34), 0x8055 | mode << 8);
+		ck_assert_uint_eq(calls.alarms, 0);
+	}
+}
+END_TEST
+
+/* A level that nobody accepts is tried again until somebody does, or it falls, or is masked. */
+START_TEST(ioapic_nobody_accepts)
+{
+	setup();
+	calls.accepted = 0;
+	set_pin(9, 0x8055, 0);
+	line(9, true);
+	for (u32 i = 1; i <= 3; i++) {
+		ck_assert_uint_eq(calls.msis, i);
+		ck_assert_uint_eq(calls.alarms, i);
+		ck_assert_uint_eq(calls.alarm_ticks, HZ / IOAPIC_TRIES_PER_SECOND);
+		ck_assert_uint_eq(io_read(0x22), 0x8055);
+		ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	}
+	calls.accepted = 1;
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 5);
+	ck_assert_uint_eq(calls.alarms, 4);
+	ck_assert_uint_eq(io_read(0x22), 0xc055);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 5);
+
+	calls.accepted = 0;
+	ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
+	ck_assert_uint_eq(calls.msis, 6);
+	io_write(0x22, 0x18055);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 6);
+	io_write(0x22, 0x8055);
+	ck_assert_uint_eq(calls.msis, 7);
+	line(9, false);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 7);
+	ck_assert_uint_eq(calls.alarms, 6);
+	/* An edge is not: it is over. */
+	io_write(0x22, 0x55);
+	line(9, true);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ck_assert_uint_eq(calls.msis, 8);
+	ck_assert_uint_eq(calls.alarms, 6);
+}
+END_TEST
+
 /* A handler that never silences its device gets the interrupt at a bounded rate. */
 START_TEST(ioapic_storm)
 {
@@ -248,6 +317,7 @@ START_TEST(ioapic_storm)
 		ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
 	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT);
 	ck_assert_uint_eq(calls.alarms, 1);
+	ck_assert_uint_eq(calls.alarm_ticks, IOAPIC_STORM_TICKS);
 	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
 	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT + 1);
 	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
@@ -321,4 +391,4 @@ END_TEST
 
 RING3_MAIN("monitor_devices", start_message, random_messages, unclaimed, every_port_every_size,
            ends, fwcfg, cmos_memory, cmos_clock, dates, ioapic_registers, ioapic_edge, ioapic_level,
-           ioapic_storm)
+           ioapic_modes_without_levels, ioapic_nobody_accepts, ioapic_storm)

@@ -14,7 +14,7 @@
 
 static struct {
 	u32 msis, outputs, alarms;
-	u64 address;
+	u64 address, alarm_ticks;
 	u32 data;
 	s64 accepted;
 } calls;
@@ -38,6 +38,7 @@ static s64 call(u64 number, u64 a, u64 b, u64 c)
 		return 0;
 	case SYS_ALARM:
 		calls.alarms++;
+		calls.alarm_ticks = a;
 		return 0;
 	default:
 		ck_abort_msg("system call %u", (unsigned int)number);
