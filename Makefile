@@ -7,6 +7,7 @@
 #   ring 3   hv/rt + hv/monitor, hv/rt + hv/root   -> monitor.elf, root.elf
 #   guests   guest-tools/lib + one file            -> guest/NAME.elf
 #   host     files that say they are pure          -> host/*.a, linked into tests/unit/*
+#   library  vapic                                 -> libvapic.a      the APIC model for others
 #
 # V=1 shows the commands.
 
@@ -85,6 +86,8 @@ SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
 host_CFLAGS  := $(CBASE) -O1 -fno-omit-frame-pointer $(SANITIZE)
 unit_CFLAGS  := $(host_CFLAGS) -pthread
 linux_CFLAGS := $(CBASE) -O2
+# For programs and libraries of any kind, with a libc or without.
+library_CFLAGS := $(CBASE) -O2 -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector
 HOST_LIBS    := -lcheck -lsubunit -lm -lrt -pthread
 
 NASMFLAGS := -f elf64 -g -F dwarf -I./ -Wall -Werror
@@ -102,11 +105,13 @@ ROOT_OBJS    := $(call object,ring3,$(ROOT_SRCS))
 KIT_OBJS     := $(call object,guest,$(KIT_SRCS))
 IMAGE_OBJS   := $(call object,guest,$(IMAGE_SRCS))
 HVAPIC_OBJS  := $(call object,host,$(VAPIC_SRCS))
+LIBVAPIC_OBJS := $(call object,library,$(VAPIC_SRCS))
 HPURE_OBJS   := $(call object,host,$(PURE_SRCS))
 UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
 EMU_OBJS     := $(call object,guest,$(EMU_SRCS))
 ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
 		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS) \
+		$(LIBVAPIC_OBJS) \
 		$(call object,linux,$(TAPSTAT_SRCS) $(WORKLOAD_SRCS))
 
 GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
@@ -117,10 +122,12 @@ BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot linux check check-unit check-threads check-models check-emu lint \
-	fuzz coverage mutants loc disasm clean help objects units emus
+.PHONY: all iso run shell boot linux libvapic check check-unit check-threads check-models \
+	check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
+
+libvapic: $(B)/libvapic.a ## the APIC model alone, as a library for other programs (docs/vapic.md)
 
 iso: $(B)/tapvisor.iso ## one hybrid ISO for BIOS and UEFI from grub.cfg
 
@@ -220,7 +227,7 @@ $(B)/obj/$(1)/%.asm.o: %.asm Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$$(NASM) $$(NASMFLAGS) -MD $$(@:.o=.d) -MP -o $$@ $$<
 endef
-$(foreach kind,ring0 ring3 guest host unit linux,$(eval $(call compile_rules,$(kind))))
+$(foreach kind,ring0 ring3 guest host unit linux library,$(eval $(call compile_rules,$(kind))))
 
 define archive
 $(call say,AR,$@)
@@ -244,7 +251,7 @@ $(Q)$(CC) $(filter-out -MMD -MP,$($(1)_CFLAGS)) -nostdlib -static -Wl,--no-pie,-
 	-Wl,-Map,$@.map -o $@ $(3)
 endef
 
-$(B)/libvapic.a: $(VAPIC_OBJS)
+$(B)/libvapic.a: $(LIBVAPIC_OBJS)
 	$(archive)
 $(B)/librtbase.a: $(RTBASE_OBJS)
 	$(archive)
