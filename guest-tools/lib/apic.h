@@ -61,6 +61,7 @@ enum apic_register {
 #define ICR_NMI        0x00400u
 #define ICR_INIT       0x00500u
 #define ICR_STARTUP    0x00600u
+#define ICR_EXTINT     0x00700u /* reserved in the ICR */
 #define ICR_LOGICAL    0x00800u
 #define ICR_PENDING    0x01000u
 #define ICR_ASSERT     0x04000u

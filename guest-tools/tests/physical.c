@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Physical destinations: each CPU from each CPU, IDs that nobody has, the broadcast ID; and from an
- * APIC that is disabled by SVR, which sends but takes none.
+ * Physical destinations: each CPU from each CPU, IDs that nobody has, the broadcast ID; from an
+ * APIC that is disabled by SVR, which sends but takes none; and messages that are no interrupt.
  */
 #include "guest-tools/lib/apic.h"
 #include "guest-tools/lib/count.h"
+#include "guest-tools/lib/counters.h"
 #include "guest-tools/lib/guest.h"
 #include "guest-tools/lib/hypercall.h"
 #include "guest-tools/lib/tap.h"
@@ -98,6 +99,38 @@ static void test_disabled_sender(void)
 	count_expect(VECTOR_TEST, 1, "to oneself when enabled again");
 }
 
+/* By all paths together, for which one it is depends on the mode and on who serves the APIC. */
+struct dropped {
+	u64 sends, dropped;
+};
+
+static struct dropped dropped_so_far(u32 mode)
+{
+	const struct vcpu_counters *counters = counters_of(0);
+	struct dropped d = { 0 };
+
+	for (u32 i = 0; i < IPI_PATHS && counters != NULL; i++) {
+		d.sends += atomic_load_relaxed(&counters->ipi[i].mode[mode]);
+		d.dropped += atomic_load_relaxed(&counters->ipi[i].dropped);
+	}
+	return d;
+}
+
+/* To each CPU one. SMI: there is no SMM in a VM. ExtINT: reserved in the ICR. */
+static void test_not_for_guests(u32 icr, const char *name, const char *reason)
+{
+	struct dropped before = dropped_so_far(icr >> 8 & 7), after;
+
+	for (u32 to = 0; to < cpu_ids_count; to++)
+		apic_send(cpu_ids[to], icr | ICR_ASSERT);
+	tap_bare(count_matches(VECTOR_TEST, 0), reason, "%s: %s reaches nobody", apic->name, name);
+	after = dropped_so_far(icr >> 8 & 7);
+	if (counters_of(0) != NULL)
+		tap_ok(after.sends - before.sends == cpu_ids_count &&
+		               after.dropped - before.dropped == cpu_ids_count,
+		       "%s: %s is counted as dropped", apic->name, name);
+}
+
 static void test_mode(void)
 {
 	interrupts_on();
@@ -105,6 +138,11 @@ static void test_mode(void)
 	test_nobody();
 	test_broadcast_id();
 	test_disabled_sender();
+	test_not_for_guests(ICR_EXTINT | VECTOR_TEST, "ExtINT", "Bochs takes it as fixed");
+	if (hypervisor.present)
+		test_not_for_guests(ICR_SMI, "SMI", "");
+	else
+		tap_skip("SMI reaches nobody", "without a hypervisor it is the firmware's");
 	interrupts_off();
 }
 
