@@ -88,7 +88,7 @@ static void take_requests(struct vcpu *vcpu)
 	pv_take_requests(vcpu, requests);
 }
 
-/* The APIC's timer, and the alarm of the monitor's first thread. */
+/* The APIC's timer, and the alarm of the vCPU's monitor thread. */
 static void take_time(struct vcpu *vcpu, u64 now)
 {
 	u64 guest = vcpu_guest_tsc(vcpu, now);

@@ -15,20 +15,24 @@ sys.path.insert(0, f"{HERE}/../tools")
 from guest_images import QUICK, run_rows  # noqa: E402
 from tapvisor_test import boot, guest_passes, tap  # noqa: E402
 
+# Where a guest is entered with IF clear, Bochs 2.7 hands it a waiting virtual interrupt all the same
+# (docs/quirks.md). Who looks closely at that has cores of its own, and not core 0, which root's
+# interrupts visit.
+CLOSELY = ["self_ipi", "shadow", "tpr"]
 # What the APIC has to do with.
-APIC = ["apic_base", "apic_regs", "hlt", "ioapic", "physical", "self_ipi", "smp_start", "tpr"]
+APIC = ["apic_base", "apic_regs", "hlt", "ioapic", "physical", "smp_start"]
 ROUTES = ["broadcast", "cluster", "flat", "pv_eoi", "timer"]
 X2APIC, XAPIC = "apic=x2apic pv=kvm,tap counters=on apicv=on", "apic=xapic pv=kvm,tap apicv=on"
-# When an interrupt of the host comes, Bochs 2.7 hands the guest a waiting virtual one, IF or not.
-# Core 0 has many, for root: what counts instructions is elsewhere.
+PAGE, QUIET = XAPIC + " apic-page=on", ["1-2", "3-4"]
 rows = {
-    "x2apic": ([*(i for i in QUICK if i != "shadow"), "wild_msr"], 11, 4, ["0-3"], X2APIC,
+    "x2apic": ([*(i for i in QUICK if i not in CLOSELY), "wild_msr"], 11, 4, ["0-3"], X2APIC,
                {"cpus": 5, "quantum": 5}),
-    "quiet cores": (["shadow"], 1, 2, ["3-4"], X2APIC, {"cpus": 5, "quantum": 5}),
     "xapic": (APIC + ROUTES + ["nmi"], 7, 4, ["0-3"], XAPIC, {"cpus": 5, "quantum": 5}),
+    "quiet cores": (CLOSELY, 2, 2, QUIET, X2APIC, {"cpus": 5, "quantum": 5}),
+    "quiet cores, xapic": (["self_ipi", "tpr"], 2, 2, QUIET, PAGE, {"cpus": 5, "quantum": 1}),
     "three in turns of 1": (APIC, 8, 3, ["0-2"], X2APIC, {"cpus": 3, "quantum": 1}),
     "overcommit": (APIC + ROUTES, 7, 4, ["0-1"], X2APIC, {"cpus": 2, "quantum": 5}),
-    "xapic, overcommit": (APIC, 8, 2, ["0"], XAPIC + " apic-page=on", {"cpus": 1, "quantum": 1}),
+    "xapic, overcommit": (APIC, 8, 2, ["0"], PAGE, {"cpus": 1, "quantum": 1}),
     "one core": (APIC, 8, 1, ["0"], X2APIC, {"cpus": 1, "quantum": 1}),
 }
 if sys.argv[1:] != ["figures"]:
