@@ -127,7 +127,7 @@ check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, 
 # The patched kernel takes part if it was built before.
 bench-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
 bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
-	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX)
+	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX) $(GIVEN)
 
 soak-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
 soak-linux: all $(TOOLS) ## stress-ng for an hour of guest time, no IPI lost (MINUTES=60 IPS=)

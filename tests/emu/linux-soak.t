@@ -19,11 +19,16 @@ TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
 import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
+from settings import Wrong, number  # noqa: E402
 from tapvisor_test import boot, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
 FILES = "build/linux/patched" if PATCHED else "build/linux"
-MINUTES, IPS = int(os.environ.get("MINUTES") or 60), int(os.environ.get("IPS") or 5000000)
+try:
+    MINUTES, IPS = number("MINUTES", 60, 1, 10000), number("IPS", 5000000, 1000000, 1000000000)
+except Wrong as error:
+    print(f"Bail out! {error}")
+    sys.exit(2)
 PV = "kvm,tap" if PATCHED else "kvm"
 # Wall time: a busy host may emulate 2,000,000 ticks a second.
 SECONDS = 600 + MINUTES * 60 * IPS // 2000000

@@ -4,13 +4,16 @@ import os
 import re
 
 import machine
-from settings import arguments, boot_name, cores, image, memory, number, one_of, pv, setting
+from settings import Wrong, arguments, boot_name, cores, image, memory, number, one_of, pv, setting
 
 READY = b"exit or poweroff -f ends it\r\n"  # guest-tools/linux/init says so before the shell
 # The kernel tries every cipher it has when it starts: two thirds of what an emulator would do. And
 # Bochs 2.7 loses what XSAVEC saves (docs/quirks.md).
 ALWAYS = "console=ttyS0 cryptomgr.notests nopti clearcpuid=xsavec"
 NAME_LENGTH = 15
+VMS_MAX = 15
+# Initramfs of ours, whose shell says when it is there.
+OURS = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../build/linux")) + "/"
 
 
 def vm_names(paravirt):
@@ -30,6 +33,8 @@ def plan(build, ramdisk="initrd"):
     vcpus, mem = number("VCPUS", 4, 1, 64), memory("128M")
     cpus, highest = cores("0-1" if vcpus > 1 else "0")
     paravirt = [pv(words) for words in setting("PV", "kvm").split() or ["kvm"]]
+    if len(paravirt) > VMS_MAX:
+        raise Wrong(f"PV: {len(paravirt)} VMs: {VMS_MAX} are possible")
     apic = one_of("APIC", "x2apic", ("xapic", "x2apic"))
     counters = one_of("COUNTERS", "off", ("off", "on"))
     guest, ramdisk = f"kernel-{boot_name(kernel)}", f"initrd-{boot_name(initrd)}"
@@ -43,7 +48,7 @@ def plan(build, ramdisk="initrd"):
     config = machine.Config(iso="", cpus=highest + 1, mem=128 + len(names) * (mem + 2 * size),
                             seconds=number("TIME", 3600, 1, 86400), quantum=5,
                             ips=number("IPS", 20000000, 1000000, 1000000000))
-    if not setting("INITRD"):
+    if os.path.realpath(initrd).startswith(OURS):
         config.ready = f"{names[0]}:/root# ".encode()  # what the shell's start would throw away
     lines = ["multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch tables=off",
              "module2 /boot/root.elf root", "module2 /boot/monitor.elf monitor",

@@ -25,6 +25,7 @@ import tty
 from keyboard import RawTerminal, feed
 
 BOCHS_MODEL = "corei7_skylake_x"
+BOCHS_HOST_MAX = 2048    # MB of the machine's memory that Bochs keeps in its own, the rest in a file
 SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
@@ -32,7 +33,7 @@ CRASHED = "Tapvisor wrote a crash report"
 HALTED = b"end of the crash report: the machine is halted"
 
 BOCHSRC = """\
-megs: {mem}
+memory: guest={mem}, host={host}
 cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_fault=0
 romimage: file={share}/BIOS-bochs-latest
 vgaromimage: file={share}/VGABIOS-lgpl-latest
@@ -305,8 +306,9 @@ def run_bochs(config, sink=None, stdin=None):
         log = f"{place}/bochs.log"
         with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
             f.write(BOCHSRC.format(share=SHARE, com1=f'mode={mode}, dev="{com1}"', log=log,
-                                   com2=com2, mem=config.mem, model=config.model, cpus=config.cpus,
-                                   ips=config.ips, quantum=config.quantum,
+                                   com2=com2, mem=config.mem, host=min(config.mem, BOCHS_HOST_MAX),
+                                   model=config.model, cpus=config.cpus, ips=config.ips,
+                                   quantum=config.quantum,
                                    medium=(PRELOADED if config.rom else CD).format(
                                        iso=os.path.abspath(config.iso), rom=config.rom)))
         with open(f"{place}/commands", "w", encoding="ascii") as f:

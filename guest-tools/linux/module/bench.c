@@ -112,7 +112,13 @@ static int parse(struct bench_config *config, char *text)
 	}
 	if (!config->ops)
 		config->ops = BIT(BENCH_OPS) - 1;
-	if (!cpu_online(config->cpu)) {
+	return 0;
+}
+
+/* Can it be done with the CPUs that are online? They stay so: the caller holds cpus_read_lock. */
+static int check(const struct bench_config *config)
+{
+	if (config->cpu >= nr_cpu_ids || !cpu_online(config->cpu)) {
 		pr_err("ipibench: cpu=%u: there is no such CPU\n", config->cpu);
 		return -EINVAL;
 	}
@@ -200,17 +206,23 @@ static int run_state(const struct bench_config *config, enum bench_state state,
 static int run(const struct bench_config *config)
 {
 	cpumask_var_t mask;
-	int error = 0;
 	u32 state;
+	int error;
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
 	row_count = 0;
 	cpus_read_lock();
+	bench_note_online();
+	error = check(config);
 	for (state = 0; !error && state < BENCH_STATES; state++)
 		if (config->states & BIT(state))
 			error = run_state(config, state, mask);
 	cpus_read_unlock();
+	if (!error && !row_count) {
+		pr_err("ipibench: nothing to measure: a set is some of the others, not all\n");
+		error = -EINVAL;
+	}
 	free_cpumask_var(mask);
 	return error;
 }
@@ -276,6 +288,7 @@ int tapvisor_bench_init(void)
 	if (!rows)
 		return -ENOMEM;
 	directory = debugfs_create_dir("tapvisor", NULL);
+	bench_note_online();
 	debugfs_create_file("ipibench", 0600, directory, NULL, &operations);
 	debugfs_create_file("ipibench.json", 0400, directory, NULL, &json_fops);
 	return 0;

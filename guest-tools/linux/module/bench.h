@@ -74,6 +74,9 @@ void bench_spinners_stop(void);
 /* EVENT_HALT of the mask's CPUs, summed; false: there are no counters. */
 bool bench_halts(const struct cpumask *mask, u64 *halts);
 
+/* CPUs that are online now count as having been so: what the tables say of shorthands wants it. */
+void bench_note_online(void);
+
 void bench_show_table(struct seq_file *m, const struct bench_row *rows, u32 count);
 void bench_show_json(struct seq_file *m, const struct bench_row *rows, u32 count);
 

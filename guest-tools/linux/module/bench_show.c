@@ -33,6 +33,13 @@ static const char *const path_names[IPI_PATHS] = {
 	[IPI_MSI] = "msi",
 };
 
+static struct cpumask seen; /* have been online */
+
+void bench_note_online(void)
+{
+	cpumask_or(&seen, &seen, cpu_online_mask);
+}
+
 /*
  * Linux sends to all others by a shorthand when all CPUs that are present have been up once and
  * no_ipi_broadcast= does not say otherwise. Its switch is not for modules; these two are.
@@ -40,13 +47,14 @@ static const char *const path_names[IPI_PATHS] = {
 static bool shorthand_on(void)
 {
 	static char line[2048];
-	struct file *file = filp_open("/proc/cmdline", O_RDONLY, 0);
 	const char *option;
+	struct file *file;
 	loff_t offset = 0;
 	ssize_t size;
 
-	if (num_online_cpus() < 2 || num_online_cpus() != num_present_cpus())
+	if (num_present_cpus() < 2 || !cpumask_subset(cpu_present_mask, &seen))
 		return false;
+	file = filp_open("/proc/cmdline", O_RDONLY, 0);
 	if (IS_ERR(file))
 		return true;
 	size = kernel_read(file, line, sizeof(line) - 1, &offset);
