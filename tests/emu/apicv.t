@@ -15,7 +15,7 @@ sys.path.insert(0, f"{HERE}/../tools")
 from guest_images import QUICK, run_rows  # noqa: E402
 from tapvisor_test import boot, guest_passes, tap  # noqa: E402
 
-# Where a guest is entered with IF clear, Bochs 2.7 hands it a waiting virtual interrupt all the same
+# To a guest that is entered with IF clear, Bochs 2.7 hands a waiting virtual interrupt all the same
 # (docs/quirks.md). Who looks closely at that has cores of its own, and not core 0, which root's
 # interrupts visit.
 CLOSELY = ["self_ipi", "shadow", "tpr"]

@@ -25,7 +25,7 @@ import tty
 from keyboard import RawTerminal, feed
 
 BOCHS_MODEL = "corei7_skylake_x"
-BOCHS_HOST_MAX = 2048    # MB of the machine's memory that Bochs keeps in its own, the rest in a file
+BOCHS_HOST_MAX = 2048    # MB of memory that Bochs keeps in its own; the rest is in a file
 SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
