@@ -94,10 +94,18 @@ u32 route_ids(const struct vapic_vm *vm, u64 mask, u32 base, struct vapic_set *s
 	return unknown;
 }
 
+u32 vapic_index_far(const struct vapic_vm *vm, u32 id)
+{
+	for (u32 i = 0; vm->far != 0 && i < vm->count; i++)
+		if (vm->apic[i] != NULL && vm->apic[i]->id == id)
+			return i;
+	return VAPIC_NONE;
+}
+
 static void resolve_logical(const struct vapic_vm *vm, u32 dest, struct vapic_set *set)
 {
 	vapic_set_clear(set);
-	if (atomic_load_relaxed(&vm->xapics) == 0)
+	if (atomic_load_relaxed(&vm->xapics) == 0 && vm->far == 0)
 		(void)route_ids(vm, dest & 0xffff, (dest >> 16) * 16, set);
 	else
 		resolve_by_scan(vm, dest, set);

@@ -7,8 +7,7 @@
  * WHO MAY CALL WHAT
  *   owner   the core that runs the vCPU (or, before it runs, whoever builds it). One at a time.
  *   anyone  any core at any moment; touches only atomics.
- * Each function says which it is. Sending is "owner of src": src's registers are read and written,
- * its targets' are not.
+ * Each function says which it is. Sending is "owner of src", whose registers it reads and writes.
  *
  * WHAT COMES BACK
  * Nothing here acts on the machine. Calls return a word of VAPIC_* bits that says what the caller
@@ -140,7 +139,7 @@ enum vapic_feature {
 /* The APICs that can reach one another. The caller fills the first part, then calls setup. */
 struct vapic_vm {
 	u32 count;           /* vCPUs, 1..VAPIC_MAX_VCPUS */
-	u32 ids;             /* size of index[]: one above the highest APIC ID */
+	u32 ids;             /* size of index[]; higher APIC IDs are searched for */
 	u32 features;        /* enum vapic_feature */
 	u32 phys_bits;       /* MAXPHYADDR, for the reserved bits of IA32_APIC_BASE */
 	u64 *route;          /* [count], written by each owner, read by anyone */
@@ -150,14 +149,15 @@ struct vapic_vm {
 	u64 few;       /* the vCPUs as a bitmap, if 64 suffice and APIC IDs are indexes; else 0 */
 	u32 scattered; /* some APIC ID is not its vCPU's index; constant likewise */
 	u32 xapics;    /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
+	u32 far;       /* some APIC ID lies beyond index[]; constant likewise */
 };
 
-/* Checks the sizes and empties the arrays. Before any vCPU of it is set up. False: bad numbers. */
+/* Checks the sizes, empties the arrays. Before any vCPU of it is set up. False: bad numbers. */
 bool vapic_vm_setup(struct vapic_vm *vm) MUST_USE;
 
 /*
  * Puts vCPU `index` with initial APIC ID `id` into the group, in the state after power-up (xAPIC
- * mode, software-disabled), while no vCPU of the group runs. False: index or ID bad or taken.
+ * mode, software-disabled), while no vCPU of the group runs. False: bad (as ID ~0 is) or taken.
  */
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp) MUST_USE;
 
@@ -167,10 +167,12 @@ u32 vapic_reset(struct vapic *a, bool bsp) MUST_USE;
 /* Owner. INIT: as RESET, but the base MSR (hence the mode) and the ID stay. Returns as RESET. */
 u32 vapic_init(struct vapic *a) MUST_USE;
 
+u32 vapic_index_far(const struct vapic_vm *vm, u32 id); /* for IDs beyond index[] */
+
 /* Anyone: index of the vCPU with this APIC ID, or VAPIC_NONE. */
 static ALWAYS_INLINE u32 vapic_index(const struct vapic_vm *vm, u32 id)
 {
-	return id < vm->ids ? vm->index[id] : VAPIC_NONE;
+	return id < vm->ids ? vm->index[id] : vapic_index_far(vm, id);
 }
 
 /* Delivery modes, as numbered by the SDM in ICR, LVT, MSI data and IOAPIC entries. */
@@ -377,10 +379,7 @@ enum vapic_lvt {
 /* Owner. The source behind an LVT entry fires. Returns SELF and EVENT as they apply. */
 u32 vapic_lvt_raise(struct vapic *a, enum vapic_lvt lvt) MUST_USE;
 
-/*
- * The timer. Time is the guest's TSC, and the APIC timer counts at its rate (CPUID 0x15 says that
- * crystal and TSC are the same), divided by the divide configuration register.
- */
+/* The timer counts at the rate of the guest's TSC (CPUID 0x15 says so), divided by its register. */
 
 /* Owner. Guest TSC at which vapic_timer_expire() is due, or VAPIC_NEVER. May lie in the past. */
 static ALWAYS_INLINE u64 vapic_timer_deadline(const struct vapic *a)

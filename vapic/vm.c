@@ -3,8 +3,10 @@
 #include "vapic/pv_eoi.h"
 #include "vapic/regs.h"
 
-/* Above, x2APIC logical IDs would repeat. */
-#define MAX_IDS BIT32(20)
+/* A table of 2 MiB is enough; and above, x2APIC logical IDs repeat, so that a scan must find them.
+ */
+#define MAX_IDS   BIT32(20)
+#define BROADCAST 0xffffffffu
 
 bool vapic_vm_setup(struct vapic_vm *vm)
 {
@@ -21,6 +23,7 @@ bool vapic_vm_setup(struct vapic_vm *vm)
 	vm->scattered = 0;
 	vm->few = vm->count <= 64 ? ~0ull >> (64 - vm->count) : 0;
 	vm->xapics = 0;
+	vm->far = 0;
 	return true;
 }
 
@@ -35,14 +38,17 @@ static void leave_short_ways(struct vapic_vm *vm)
 
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp)
 {
-	if (index >= vm->count || id >= vm->ids)
+	if (index >= vm->count || id == BROADCAST)
 		return false;
-	if (vm->apic[index] != NULL || vm->index[id] != VAPIC_NONE)
+	if (vm->apic[index] != NULL || vapic_index(vm, id) != VAPIC_NONE)
 		return false;
 	*a = (struct vapic){ .vm = vm, .index = index, .id = id };
 	(void)!vapic_reset(a, bsp);
 	vm->apic[index] = a;
-	vm->index[id] = (u16)index;
+	if (id < vm->ids)
+		vm->index[id] = (u16)index;
+	else
+		vm->far = 1;
 	vm->scattered |= id != index;
 	if (vm->scattered != 0)
 		leave_short_ways(vm);

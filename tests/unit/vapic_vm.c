@@ -50,7 +50,7 @@ START_TEST(setup_refuses)
 	vm = numbers(2, 10, 40);
 	ck_assert(vapic_vm_setup(&vm));
 	ck_assert(!vapic_setup(&a, &vm, 2, 0, false));
-	ck_assert(!vapic_setup(&a, &vm, 0, 10, false));
+	ck_assert(!vapic_setup(&a, &vm, 0, ~0u, false));
 	ck_assert(vapic_setup(&a, &vm, 0, 9, true));
 	ck_assert(!vapic_setup(&b, &vm, 0, 1, false));
 	ck_assert(!vapic_setup(&b, &vm, 1, 9, false));
@@ -68,6 +68,51 @@ START_TEST(setup_refuses)
 	ck_assert(vapic_setup(&b, &vm, 1, 5, false));
 	ck_assert_uint_eq(vapic_few_by_id(&a, 1, 1), 0);
 	ck_assert_uint_eq(vapic_index(&vm, ~0u), VAPIC_NONE);
+}
+END_TEST
+
+static void send_x2apic(struct vapic *a, u64 icr, u64 woken)
+{
+	u32 todo = vapic_icr_write64(a, icr, &fx);
+	u64 got = 0;
+
+	for (u32 i = 0; i < 64; i++)
+		got |= (u64)(vapic_set_has(&fx.wake, i) && (todo & VAPIC_WAKE) != 0) << i;
+	ck_assert_msg(got == woken, "ICR %#lx wakes %#lx, not %#lx", icr, got, woken);
+	for (u32 i = 0; i < 4; i++)
+		if (a->vm->apic[i] != NULL)
+			ck_assert_uint_eq(vapic_pull(a->vm->apic[i]).lost, 0);
+}
+
+/* IDs of 32 bits, beyond the table: found by physical ID; by logical ID with those that share it.
+ */
+START_TEST(far_ids)
+{
+	static const u32 id[] = { 0, 0xfffffffe, 0x80012345, 0x00012345 };
+	static struct vapic far[4];
+	struct vapic_vm vm = numbers(4, 4, 40);
+	u64 value;
+
+	ck_assert(vapic_vm_setup(&vm));
+	for (u32 i = 0; i < 4; i++) {
+		ck_assert(vapic_setup(&far[i], &vm, i, id[i], i == 0));
+		ck_assert_uint_eq(vapic_index(&vm, id[i]), i);
+		ck_assert_uint_eq(vapic_msr_write(&far[i], 0x1b, 0xfee00c00, 0, &fx) & VAPIC_GP, 0);
+		ck_assert_uint_eq(vapic_msr_write(&far[i], 0x80f, 0x1ff, 0, &fx) & VAPIC_GP, 0);
+		ck_assert_uint_eq(vapic_msr_read(&far[i], 0x802, 0, &value) & VAPIC_GP, 0);
+		ck_assert_uint_eq(value, id[i]);
+		ck_assert_uint_eq(vapic_msr_read(&far[i], 0x80d, 0, &value) & VAPIC_GP, 0);
+		ck_assert_uint_eq(value, (id[i] >> 4 & 0xffff) << 16 | 1u << (id[i] & 15));
+	}
+	ck_assert_uint_eq(vapic_index(&vm, 0x80012346), VAPIC_NONE);
+	send_x2apic(&far[0], 0xfffffffeull << 32 | 0x40, 2);
+	send_x2apic(&far[0], 0x80012345ull << 32 | 0x40, 4);
+	send_x2apic(&far[0], 0x00012345ull << 32 | 0x40, 8);
+	send_x2apic(&far[0], 0x80012346ull << 32 | 0x40, 0);
+	send_x2apic(&far[0], 0xffffffffull << 32 | 0xc0040, 0xe);
+	send_x2apic(&far[0], 0x12340020ull << 32 | 0x840, 0xc); /* logical: two have it */
+	send_x2apic(&far[0], 0xffff4000ull << 32 | 0x840, 2);
+	send_x2apic(&far[2], 0x00000001ull << 32 | 0x840, 1);
 }
 END_TEST
 
@@ -266,5 +311,5 @@ START_TEST(sets)
 }
 END_TEST
 
-VAPIC_MAIN("vapic_vm", { setup_refuses, 1 }, { holes, 1 }, { one_out_of_place, 1 },
+VAPIC_MAIN("vapic_vm", { setup_refuses, 1 }, { far_ids, 1 }, { holes, 1 }, { one_out_of_place, 1 },
            { a_thousand, 2 }, { sets, 1 })
