@@ -2,41 +2,13 @@
 /*
  * What goes into the guest at an entry, against a second formulation: the processor's own checks
  * of an entry, of which events would be let in, and a small processor that runs handlers, blocks
- * and opens windows. SDM 3A 7.15; 3C 25.4.2, 27.2.1.3, 27.3.1.4, 27.3.1.5, 27.7.
+ * and opens windows. SDM 3C 25.4.2, 27.2.1.3, 27.3.1.4, 27.3.1.5, 27.7.
  */
-#include "tests/unit/vmx_fake.h"
+#include "tests/unit/vmx_entry.h"
 
 #include "hv/advance.h"
-#include "vmx/inject.c"
-
-#include <stdlib.h>
 
 #define INTERRUPT 0x51
-#define BEGUN     0x31      /* an interrupt whose delivery an exit cut short */
-#define UPPER     BIT32(20) /* a bit of vmx_vcpu.pending that is the caller's */
-
-static struct vmx_vcpu vcpu;
-
-/* ---- the processor ---- */
-
-static bool field_bit(u64 field, u32 mask)
-{
-	return (fake.value[field] & mask) != 0;
-}
-
-#define IF     field_bit(VMCS_GUEST_RFLAGS, RFLAGS_IF)
-#define STI    field_bit(VMCS_GUEST_INTERRUPTIBILITY, 1)
-#define MOV_SS field_bit(VMCS_GUEST_INTERRUPTIBILITY, 2)
-#define NMI    field_bit(VMCS_GUEST_INTERRUPTIBILITY, 8)
-
-struct event {
-	u32 info, error, length;
-};
-
-static bool has_error_code(u32 vector)
-{
-	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
-}
 
 /* Would an entry with this event succeed? The strictest processor: STI blocks NMIs as well. */
 static bool entry_accepts(struct event e)
@@ -63,40 +35,8 @@ static bool entry_accepts(struct event e)
 	}
 }
 
-/* What the entry would inject; info 0 = nothing. Error code and length only where they count. */
-static struct event prepared(void)
-{
-	struct event e = { (u32)fake.value[VMCS_ENTRY_INTERRUPTION_INFO], 0, 0 };
-
-	if (e.info >> 31 == 0)
-		return (struct event){ 0 };
-	if ((e.info >> 11 & 1) != 0)
-		e.error = (u32)fake_read(VMCS_ENTRY_ERROR_CODE);
-	if ((e.info >> 8 & 7) >= 4)
-		e.length = (u32)fake_read(VMCS_ENTRY_INSTRUCTION_LENGTH);
-	return e;
-}
-
-static bool same(struct event a, struct event b)
-{
-	return a.info == b.info && a.error == b.error && a.length == b.length;
-}
-
 /* ---- states ---- */
 
-/* What an exit can find half delivered. Bit 12 is undefined in the field: some set it. */
-static const struct event vectoring[] = {
-	{ 0, 0, 0 },                  /* nothing */
-	{ 0x80000000 | BEGUN, 0, 0 }, /* interrupt */
-	{ 0x80001202, 0, 0 },         /* NMI */
-	{ 0x80000306, 0, 0 },         /* #UD */
-	{ 0x80000b0e, 6, 0 },         /* #PF */
-	{ 0x80001b08, 0, 0 },         /* #DF */
-	{ 0x80000480, 0, 2 },         /* INT 0x80 */
-	{ 0x80000501, 0, 1 },         /* INT1 */
-	{ 0x80000603, 0, 1 },         /* INT3 */
-	{ 0x80000b0d, 0x18, 0 },      /* #GP */
-};
 static const struct event faults[] = {
 	{ 0, 0, 0 },
 	{ 0x80000306, 0, 0 },
@@ -107,34 +47,6 @@ struct setting {
 	u32 vectoring, fault, nmi_pending, nmi_blocked, sti, mov_ss, flag;
 	int vector;
 };
-
-static void set_fields(u32 interruptibility, bool flag)
-{
-	fake_reset();
-	memset(&vcpu, 0, sizeof(vcpu));
-	vcpu.cpu_controls = PRIMARY_HLT_EXITING;
-	fake_set(VMCS_PRIMARY_CONTROLS, vcpu.cpu_controls);
-	fake_set(VMCS_ENTRY_INTERRUPTION_INFO, 0);
-	fake_set(VMCS_IDT_VECTORING_INFO, 0);
-	fake_set(VMCS_GUEST_INTERRUPTIBILITY, interruptibility);
-	fake_set(VMCS_GUEST_RFLAGS, flag ? 0x202 : 2);
-	fake_set(VMCS_GUEST_RIP, 0x1000);
-	vcpu.pending = UPPER;
-}
-
-static void exit_while_delivering(struct event e)
-{
-	fake_set(VMCS_IDT_VECTORING_INFO, e.info);
-	fake_set(VMCS_EXIT_INSTRUCTION_LENGTH, e.length == 0 ? 99 : e.length);
-	if ((e.info & 0x800) != 0)
-		fake_set(VMCS_IDT_VECTORING_ERROR_CODE, e.error);
-	vmx_take_revectored(&vcpu);
-}
-
-static void fault(struct event e)
-{
-	vmx_inject_fault(&vcpu, (enum exception_vector)(e.info & 0xff), e.error);
-}
 
 /* False: the processor cannot be found so. */
 static bool possible(const struct setting *s)
@@ -374,96 +286,6 @@ START_TEST(windows_are_opened_once)
 }
 END_TEST
 
-/* ---- faults ---- */
-
-enum class { BENIGN, CONTRIBUTES, PAGE_FAULT };
-
-static enum class class_of(u32 vector) {
-	switch (vector){
-		case 0 :                                          /* #DE */
-			case 10 :                                 /* #TS */
-				case 11 :                         /* #NP */
-					case 12 :                 /* #SS */
-						case 13 :         /* #GP */
-							case 21 : /* #CP */
-								return CONTRIBUTES;
-		case 14 :         /* #PF */
-			case 20 : /* #VE */
-				return PAGE_FAULT;
-		default : return BENIGN;
-	}
-}
-
-/* Table 7-5: rows are the first, columns the second. */
-static const bool double_fault[3][3] = {
-	[BENIGN] = { false, false, false },
-	[CONTRIBUTES] = { false, true, false },
-	[PAGE_FAULT] = { false, true, true },
-};
-
-START_TEST(faults_while_delivering)
-{
-	static const u32 second[] = { 1, 6, 13, 14, 17 }; /* ours */
-
-	for (u32 first = 0; first < 32 * ARRAY_SIZE(second); first++) {
-		u32 vector = first / ARRAY_SIZE(second), ours = second[first % ARRAY_SIZE(second)];
-		bool merges = double_fault[class_of(vector)][class_of(ours)];
-		u32 want = merges ? 8 : ours;
-
-		if (vector == 2 || vector == 8)
-			continue;
-		set_fields(0, true);
-		exit_while_delivering((struct event){ 0x80000300 | vector, 0, 0 });
-		vmx_inject_fault(&vcpu, (enum exception_vector)ours, 0x77);
-		ck_assert_int_eq(vmx_inject(&vcpu, -1), INJECTED_FAULT);
-		ck_assert(
-			same(prepared(),
-		             (struct event){ 0x80000300 | want | (has_error_code(want) ? 0x800 : 0),
-		                             !has_error_code(want) ? 0
-		                             : merges              ? 0
-		                                                   : 0x77,
-		                             0 }));
-		fake_set(VMCS_ENTRY_INTERRUPTION_INFO, 0);
-		ck_assert_int_eq(vmx_inject(&vcpu, -1), INJECTED_NOTHING);
-	}
-}
-END_TEST
-
-/* A fault in the delivery of anything takes its place: #AC, as guests can make it. */
-START_TEST(a_fault_takes_the_place)
-{
-	for (u32 i = 1; i < ARRAY_SIZE(vectoring); i++) {
-		bool nmi = (vectoring[i].info & 0x700) == 0x200;
-
-		set_fields(nmi ? 8 : 0, true);
-		exit_while_delivering(vectoring[i]);
-		fault((struct event){ 0x80000b11, 0, 0 });
-		ck_assert_int_eq(vmx_inject(&vcpu, -1), INJECTED_FAULT);
-		ck_assert_uint_eq(prepared().info, 0x80000b11);
-		ck_assert_uint_eq(vcpu.pending, UPPER);
-		ck_assert(NMI == nmi); /* until the IRET of the fault's handler */
-		fake_set(VMCS_ENTRY_INTERRUPTION_INFO, 0);
-		ck_assert_int_eq(vmx_inject(&vcpu, -1), INJECTED_NOTHING);
-	}
-}
-END_TEST
-
-/* INT 13 is no #GP: only exceptions merge. */
-START_TEST(numbers_do_not_merge)
-{
-	static const u32 types[] = { 0, 4, 5, 6 };
-
-	for (u32 i = 0; i < ARRAY_SIZE(types) * 32; i++) {
-		set_fields(0, true);
-		exit_while_delivering(
-			(struct event){ 0x80000000 | types[i / 32] << 8 | i % 32, 0, 2 });
-		fault((struct event){ 0x80000b0d, 0x18, 0 });
-		ck_assert_int_eq(vmx_inject(&vcpu, -1), INJECTED_FAULT);
-		ck_assert(same(prepared(), (struct event){ 0x80000b0d, 0x18, 0 }));
-	}
-}
-END_TEST
-
 /* ---- beside ---- */
 
 START_TEST(advancing_ends_shadows)
@@ -479,23 +301,5 @@ START_TEST(advancing_ends_shadows)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("vmx_inject");
-	TCase *tests = tcase_create("inject");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	tcase_add_test(tests, every_setting);
-	tcase_add_test(tests, every_course);
-	tcase_add_test(tests, windows_are_opened_once);
-	tcase_add_test(tests, faults_while_delivering);
-	tcase_add_test(tests, a_fault_takes_the_place);
-	tcase_add_test(tests, numbers_do_not_merge);
-	tcase_add_test(tests, advancing_ends_shadows);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_MAIN("vmx_inject", 4, { every_setting, 1 }, { every_course, 1 },
+          { windows_are_opened_once, 1 }, { advancing_ends_shadows, 1 })
