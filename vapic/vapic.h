@@ -46,8 +46,7 @@ enum vapic_todo {
 
 /* What became of one message. requested == posted + coalesced + dropped, always. */
 struct vapic_tally {
-	u16 requested; /* APICs it named, on or off (its fan-out); 1 if there is none, then dropped
-	                */
+	u16 requested; /* APICs it named, on or off: its fan-out; if none, 1, which is dropped */
 	u16 posted;    /* newly pending */
 	u16 coalesced; /* was pending already, not yet taken by the target */
 	u16 dropped;   /* no target, APIC off or disabled, SMI, reserved mode, illegal vector */

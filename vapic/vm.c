@@ -3,8 +3,7 @@
 #include "vapic/pv_eoi.h"
 #include "vapic/regs.h"
 
-/* A table of 2 MiB is enough; and above, x2APIC logical IDs repeat, so that a scan must find them.
- */
+/* A table of 2 MiB is enough; above, x2APIC logical IDs repeat, and a scan must find them. */
 #define MAX_IDS   BIT32(20)
 #define BROADCAST 0xffffffffu
 

@@ -19,8 +19,7 @@ enum syscall_number {
 	SYS_MSI,
 	/* Monitor: tell root that there is output. */
 	SYS_OUTPUT,
-	/* Monitor: (ticks): MSG_SIGNAL to the calling thread after that time at the earliest; 0
-	 * cancels. */
+	/* Monitor: (ticks): MSG_SIGNAL to this thread, not before that time; 0 cancels. */
 	SYS_ALARM,
 	/* Monitor: (ticks): let others run; come back after that time at the earliest. */
 	SYS_SLEEP,

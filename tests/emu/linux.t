@@ -15,12 +15,13 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tools")
+import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
 import preload  # noqa: E402
 import telemetry  # noqa: E402
 from dialogue import Dialogue, Silence  # noqa: E402
 from settings import outside_make  # noqa: E402
-from tapvisor_test import BUILD, skip_all, tap  # noqa: E402
+from tapvisor_test import BUILD, tap  # noqa: E402
 
 TOP = os.path.abspath(f"{HERE}/../..")
 FILES = f"{TOP}/build/linux"
@@ -51,15 +52,8 @@ TICKS_MAX = 800_000_000
 
 
 def prepare():
-    """The kernel and an initramfs with this test's script in it; why not, where not."""
-    done = subprocess.run(["make", "-s", "-C", TOP, "linux-files", "build/linux/vmlinuz"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        why = [line for line in done.stderr.split("\n") if line.startswith("fetch: ")]
-        if not why:
-            print(f"Bail out! {done.stderr.strip()[-300:]}")
-            sys.exit(1)
-        skip_all(why[0])
+    """The kernel and an initramfs with this test's script in it."""
+    linux_guest.need(["linux-files", "build/linux/vmlinuz"])
     place = f"{BUILD}/emu/linux"
     os.makedirs(place, exist_ok=True)
     subprocess.run([f"{TOOLS}/initramfs", f"{place}/initrd", f"bin/busybox={FILES}/busybox",

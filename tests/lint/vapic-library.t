@@ -12,13 +12,13 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
 import tree  # noqa: E402
+from settings import outside_make  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SECTION = r"^## Using it in another project\n(.*?)^## "
 FIXED_PLACE = {"R_X86_64_32", "R_X86_64_32S", "R_X86_64_16", "R_X86_64_8"}
 # Builds within `make check` are builds of their own.
-ENVIRONMENT = {name: value for name, value in os.environ.items()
-               if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CC")}
+ENVIRONMENT = outside_make("CC")
 
 
 def run(compiler, commands):

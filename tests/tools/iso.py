@@ -71,16 +71,21 @@ def populate(tree, cfg, build, extra, cfg_name):
         f.write(cfg)
 
 
+def made_once(name, source, make):
+    """`name`, for which make(file) is called unless it is there and not older than its source."""
+    if not os.path.exists(name) or os.path.getmtime(name) < os.path.getmtime(source):
+        os.makedirs(os.path.dirname(os.path.abspath(name)), exist_ok=True)
+        fresh = f"{name}.{os.getpid()}"
+        make(fresh)
+        os.rename(fresh, name)  # two tests may do this at once
+    return name
+
+
 def core_image(build):
     """GRUB's core for a BIOS CD, made once for each build directory."""
-    core = f"{build}/grub-core.img"
-    if not os.path.exists(core) or os.path.getmtime(core) < os.path.getmtime(__file__):
-        os.makedirs(build, exist_ok=True)
-        fresh = f"{core}.{os.getpid()}"
-        call(["grub-mkimage", "-O", "i386-pc-eltorito", "-o", fresh, "-p", "(cd)/boot/grub"]
-             + CORE_MODULES)
-        os.rename(fresh, core)  # two tests may do this at once
-    return core
+    return made_once(f"{build}/grub-core.img", __file__, lambda fresh: call(
+        ["grub-mkimage", "-O", "i386-pc-eltorito", "-o", fresh, "-p", "(cd)/boot/grub",
+         *CORE_MODULES]))
 
 
 def make_fast(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):

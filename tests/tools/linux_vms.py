@@ -27,9 +27,9 @@ def vm_names(paravirt):
     return names
 
 
-def plan(build, ramdisk="initrd"):
+def plan(build, initramfs="initrd"):
     """(grub.cfg, files, machine.Config without its ISO, names of VMs), or Wrong."""
-    kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/{ramdisk}")
+    kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/{initramfs}")
     vcpus, mem = number("VCPUS", 4, 1, 64), memory("128M")
     cpus, highest = cores("0-1" if vcpus > 1 else "0")
     paravirt = [pv(words) for words in setting("PV", "kvm").split() or ["kvm"]]

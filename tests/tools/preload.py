@@ -12,9 +12,8 @@ import os
 import re
 import shlex
 import struct
-import subprocess
 
-from iso import locate, make_fast
+from iso import call, locate, make_fast, make_hybrid, made_once
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECTOR, PAGE, MIB = 512, 4096, 1 << 20
@@ -106,16 +105,16 @@ def text(words):
 
 def rom(build):
     """The option ROM, made once for each build directory; its bytes add up to 0."""
-    name, source = f"{build}/preload.rom", f"{HERE}/preload.asm"
-    if not os.path.exists(name) or os.path.getmtime(name) < os.path.getmtime(source):
-        fresh = f"{name}.{os.getpid()}"
-        subprocess.run(["nasm", "-f", "bin", "-o", fresh, source], check=True)
+    source = f"{HERE}/preload.asm"
+
+    def assemble(fresh):
+        call(["nasm", "-f", "bin", "-o", fresh, source])
         data = bytearray(image_of(fresh))
         data[-1] = -sum(data[:-1]) & 0xFF
         with open(fresh, "wb") as f:
             f.write(data)
-        os.rename(fresh, name)  # two tests may do this at once
-    return os.path.abspath(name)
+
+    return os.path.abspath(made_once(f"{build}/preload.rom", source, assemble))
 
 
 def make(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):
@@ -154,9 +153,9 @@ def attach(config, place, cfg, build="build", extra=None, cfg_name="grub.cfg", g
     CD with GRUB where that is asked for or needed."""
     config.keep = place
     with contextlib.suppress(GrubsOwn):
-        if not grub:
+        if not grub and not config.uefi:
             config.iso = f"{place}/disk.img"
             config.rom = make(config.iso, cfg, build, extra, cfg_name)
             return
     config.iso = f"{place}/cd.iso"
-    make_fast(config.iso, cfg, build, extra, cfg_name)
+    (make_hybrid if config.uefi else make_fast)(config.iso, cfg, build, extra, cfg_name)

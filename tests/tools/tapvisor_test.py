@@ -50,7 +50,7 @@ class Run:
         return ends[-1] if ends else None
 
 
-def prepare(body, files, grub=False, uefi=False, **config):
+def prepare(body, files, grub=False, **config):
     """What boots one menu entry, and the machine for it: `config` as in machine.Config. Bochs has
     it in memory, unless GRUB is to load it."""
     global _boots
@@ -58,12 +58,9 @@ def prepare(body, files, grub=False, uefi=False, **config):
     place = f"{BUILD}/emu/{TEST}/{_boots}"
     os.makedirs(place, exist_ok=True)
     cfg = 'set timeout=0\nmenuentry "test" {\n' + "".join(f"\t{line}\n" for line in body) + "}\n"
-    settings = machine.Config(iso=f"{place}/cd.iso", keep=place, uefi=uefi, **config)
+    settings = machine.Config(iso="", **config)
     try:
-        if uefi:
-            iso.make_hybrid(settings.iso, cfg, BUILD, files, "test")
-        else:
-            preload.attach(settings, place, cfg, BUILD, files, "test", grub)
+        preload.attach(settings, place, cfg, BUILD, files, "test", grub)
     except iso.IsoError as error:
         print(f"Bail out! {error}")
         sys.exit(1)

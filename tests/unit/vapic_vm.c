@@ -59,8 +59,7 @@ START_TEST(setup_refuses)
 	ck_assert_uint_eq(vapic_index(&vm, 0), 1);
 	ck_assert_uint_eq(vapic_index(&vm, 5), VAPIC_NONE);
 	ck_assert_uint_eq(vapic_index(&vm, 10), VAPIC_NONE);
-	/* One that was enabled before IDs were scattered has no short way to the wrong one after.
-	 */
+	/* Enabled before IDs were scattered: no short way to the wrong one is left. */
 	vm = numbers(2, 6, 40);
 	ck_assert(vapic_vm_setup(&vm) && vapic_setup(&a, &vm, 0, 0, true));
 	ck_assert_uint_eq(vapic_mmio_write(&a, APIC_SVR, 4, 0x1ff, 0, &fx) & VAPIC_GP, 0);
@@ -84,8 +83,7 @@ static void send_x2apic(struct vapic *a, u64 icr, u64 woken)
 			ck_assert_uint_eq(vapic_pull(a->vm->apic[i]).lost, 0);
 }
 
-/* IDs of 32 bits, beyond the table: found by physical ID; by logical ID with those that share it.
- */
+/* IDs beyond the table: found by physical ID; by logical ID with those that share it. */
 START_TEST(far_ids)
 {
 	static const u32 id[] = { 0, 0xfffffffe, 0x80012345, 0x00012345 };
