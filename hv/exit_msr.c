@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of RDMSR, WRMSR and CPUID. The short way has taken the usual ones. */
+/* Exits of RDMSR, WRMSR, RDPMC and CPUID. The short way has taken the usual ones. */
 #include "hv/advance.h"
 #include "hv/base/atomic.h"
 #include "hv/base/x86.h"
 #include "hv/deliver.h"
 #include "hv/exits.h"
 #include "hv/guest.h"
+#include "hv/message.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
 #include "vmx/inject.h"
@@ -110,16 +111,43 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 	}
 }
 
+/* ---- the monitor's: what only says what the platform is, and the counters of cycles ---- */
+
+static NORETURN void ask_monitor(struct vcpu *vcpu, u32 msr, bool write)
+{
+	vcpu->access = (struct pending_access){ .kind = MSG_MSR, .size = 8, .write = write };
+	message_access(vcpu, msr, guest_edx_eax(vcpu));
+	vcpu_run(vcpu);
+}
+
+#define IA32_PMC0   0xc1u
+#define PMC_NUMBERS 8u /* as many as there are numbers for: IA32_PMC0 to IA32_PMC7 */
+
+/* The processor has checked CPL and CR4.PCE before it exits. Fixed counters there are none. */
+NORETURN void exit_rdpmc(struct vcpu *vcpu)
+{
+	u32 counter = (u32)vcpu->vmx.gpr[RCX];
+
+	if (counter >= PMC_NUMBERS)
+		refuse(vcpu);
+	ask_monitor(vcpu, IA32_PMC0 + counter, false);
+}
+
+/* ---- RDMSR, WRMSR ---- */
+
 NORETURN void exit_wrmsr(struct vcpu *vcpu)
 {
 	u32 msr = (u32)vcpu->vmx.gpr[RCX];
-	enum msr_outcome outcome;
+	u64 value = guest_edx_eax(vcpu);
+	const struct msr_row *row;
 
 	if (is_apic(msr))
 		write_apic(vcpu, msr);
-	outcome = msr_write(&vcpu->msrs, msr, guest_edx_eax(vcpu));
-	if (outcome == MSR_FAULT ||
-	    (outcome == MSR_CALL && !write_special(vcpu, msr, guest_edx_eax(vcpu))))
+	row = msr_find(msr);
+	if (row == NULL)
+		ask_monitor(vcpu, msr, true);
+	if (row->class == MSR_GUEST || (value & ~row->writable) != 0 ||
+	    !write_special(vcpu, msr, value))
 		refuse(vcpu);
 	vcpu_advance();
 	vcpu_resume_guest(vcpu);
@@ -127,12 +155,14 @@ NORETURN void exit_wrmsr(struct vcpu *vcpu)
 
 static bool read(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-	enum msr_outcome outcome;
+	const struct msr_row *row;
 
 	if (is_apic(msr))
 		return (vapic_msr_read(vcpu->apic, msr, guest_now(vcpu), value) & VAPIC_GP) == 0;
-	outcome = msr_read(&vcpu->msrs, msr, value);
-	return outcome == MSR_DONE || (outcome == MSR_CALL && read_special(vcpu, msr, value));
+	row = msr_find(msr);
+	if (row == NULL)
+		ask_monitor(vcpu, msr, false);
+	return row->class != MSR_GUEST && read_special(vcpu, msr, value);
 }
 
 NORETURN void exit_rdmsr(struct vcpu *vcpu)
@@ -141,8 +171,7 @@ NORETURN void exit_rdmsr(struct vcpu *vcpu)
 
 	if (!read(vcpu, (u32)vcpu->vmx.gpr[RCX], &value))
 		refuse(vcpu);
-	vcpu->vmx.gpr[RAX] = (u32)value;
-	vcpu->vmx.gpr[RDX] = value >> 32;
+	guest_set_edx_eax(vcpu, value);
 	vcpu_advance();
 	vcpu_resume_guest(vcpu);
 }

@@ -24,6 +24,7 @@ NORETURN void exit_cpuid(struct vcpu *vcpu);
 NORETURN void exit_hlt(struct vcpu *vcpu);
 NORETURN void exit_rdmsr(struct vcpu *vcpu);
 NORETURN void exit_wrmsr(struct vcpu *vcpu);
+NORETURN void exit_rdpmc(struct vcpu *vcpu);
 NORETURN void exit_vmcall(struct vcpu *vcpu);
 NORETURN void exit_cr_access(struct vcpu *vcpu);
 NORETURN void exit_xsetbv(struct vcpu *vcpu);

@@ -29,6 +29,13 @@ static ALWAYS_INLINE u64 guest_edx_eax(const struct vcpu *vcpu)
 	return (u32)vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX] << 32;
 }
 
+/* What RDMSR and RDPMC read. */
+static ALWAYS_INLINE void guest_set_edx_eax(struct vcpu *vcpu, u64 value)
+{
+	vcpu->vmx.gpr[RAX] = (u32)value;
+	vcpu->vmx.gpr[RDX] = value >> 32;
+}
+
 /* SDM 3A 2.2: 64-bit mode needs both; CPL is SS's DPL (SDM 3C 25.4.1). */
 static ALWAYS_INLINE bool guest_is_64_bit(void)
 {

@@ -2,12 +2,14 @@
 #include "hv/message.h"
 
 #include "hv/account.h"
+#include "hv/advance.h"
 #include "hv/base/bits.h"
 #include "hv/cpu/clock.h"
 #include "hv/cpu/mmu.h"
 #include "hv/guest.h"
 #include "hv/sched.h"
 #include "hv/vm.h"
+#include "vmx/inject.h"
 #include "vmx/start.h"
 
 /* How long a monitor may work on one message, and how often that is looked at. */
@@ -99,6 +101,19 @@ static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32
 	guest_finish_access(vcpu, reply->value);
 }
 
+/* RDMSR, WRMSR, RDPMC. */
+static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
+{
+	if (reply->stop != 0) {
+		count(vcpu, EVENT_MSR_REFUSED);
+		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
+		return;
+	}
+	if (!vcpu->access.write)
+		guest_set_edx_eax(vcpu, reply->value);
+	vcpu_advance();
+}
+
 /* The ends that a monitor may declare: those of its devices and of its loader. */
 static bool may_declare(u32 end)
 {
@@ -118,6 +133,8 @@ static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_r
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
 	else if (kind == MSG_IO || kind == MSG_MMIO)
 		reply_access(vcpu, reply, kind);
+	else if (kind == MSG_MSR)
+		reply_msr(vcpu, reply);
 }
 
 /* No message is out: the first call asks for one, and gets it. */

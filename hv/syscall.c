@@ -70,6 +70,14 @@ static s64 sys_alarm(struct vcpu *caller, u64 ticks, u64 b)
 {
 	(void)b;
 	caller->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
+	caller->vmx.pending |= ATTEND_RUN; /* for its deadline */
+	return 0;
+}
+
+static s64 sys_pmi(struct vcpu *caller, u64 a, u64 b)
+{
+	(void)a, (void)b;
+	vcpu_todo(caller, vapic_lvt_raise(caller->apic, VAPIC_LVT_PMI), NULL);
 	return 0;
 }
 
@@ -183,6 +191,7 @@ static const struct call calls[SYSCALLS] = {
 	[SYS_MSI] = { FOR_MONITOR, sys_msi },
 	[SYS_OUTPUT] = { FOR_MONITOR, sys_output },
 	[SYS_ALARM] = { FOR_MONITOR, sys_alarm },
+	[SYS_PMI] = { FOR_MONITOR, sys_pmi },
 	[SYS_SLEEP] = { FOR_MONITOR | FOR_ROOT, sys_sleep },
 	[SYS_WAIT] = { FOR_ROOT, sys_wait },
 	[SYS_VM_CREATE] = { FOR_ROOT, sys_vm_create },

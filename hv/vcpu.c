@@ -58,9 +58,18 @@ static u64 timer_due(const struct vcpu *vcpu)
 	return due - guest < VAPIC_NEVER - now ? now + (due - guest) : VAPIC_NEVER;
 }
 
+/* When the monitor's thread is to be signalled. */
+static u64 alarm_due(const struct vcpu *vcpu)
+{
+	bool set = vcpu->thread.alarm_at != 0 && vcpu->thread.waiting;
+
+	return set ? vcpu->thread.alarm_at : VAPIC_NEVER;
+}
+
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
 	vcpu->deadline = MIN(timer_due(vcpu), sched_slice_end(vcpu));
+	vcpu->deadline = MIN(vcpu->deadline, alarm_due(vcpu));
 	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
 	} else if (vcpu->look_at != VAPIC_NEVER) {
@@ -97,7 +106,7 @@ static void take_time(struct vcpu *vcpu, u64 now)
 		count(vcpu, EVENT_TIMER);
 		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
 	}
-	if (vcpu->thread.alarm_at != 0 && now >= vcpu->thread.alarm_at && vcpu->thread.waiting) {
+	if (now >= alarm_due(vcpu)) {
 		vcpu->thread.alarm_at = 0;
 		if (vcpu->vm->id == HOST_VM)
 			syscall_end_wait(vcpu);
@@ -318,12 +327,10 @@ static void end_halt(struct vcpu *vcpu)
 /* The earliest moment at which a vCPU with nothing to do has something to do. */
 static u64 sleep_until(const struct vcpu *vcpu)
 {
-	u64 until = VAPIC_NEVER;
+	u64 until = alarm_due(vcpu);
 
 	if (vcpu->activity == ACTIVITY_HALT)
-		until = timer_due(vcpu);
-	if (vcpu->thread.alarm_at != 0 && vcpu->thread.waiting)
-		until = MIN(until, vcpu->thread.alarm_at);
+		until = MIN(until, timer_due(vcpu));
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
 		until = MIN(until, vcpu->thread.resume_at);
 	if (vcpu->thread.busy && vcpu->vm->id != HOST_VM) /* root is bound to no time */

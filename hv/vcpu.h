@@ -16,7 +16,6 @@
 #include "hv/pv.h"
 #include "vapic/vapic.h"
 #include "vmx/fetch.h"
-#include "vmx/msr.h"
 #include "vmx/vcpu.h"
 
 struct run_queue;
@@ -123,7 +122,6 @@ struct vcpu {
 	u64 run_began;       /* TSC of the last switch to it */
 	u64 wake_at;         /* while blocked: TSC, or VAPIC_NEVER */
 
-	struct msr_file msrs;
 	struct pv pv;
 	struct thread thread;
 	struct fetch_memory fetched;

@@ -74,7 +74,6 @@ static bool build_guest_side(struct vm *vm, struct vcpu *vcpu)
 		return false;
 	vcpu->vmx.vmcs = ptr_to_hpa(vmcs);
 	vcpu->vmx.memory = vm->memory;
-	msr_reset(&vcpu->msrs);
 	if (vcpu->index != 0) {
 		vcpu->activity = ACTIVITY_SIPI;
 		vcpu->started = true;

@@ -72,9 +72,13 @@ static const struct mask masks[] = {
 	{ 7, 0, ECX, IF_AVX512, B(1) | B(6) | B(11) | B(12) | B(14), 0 },
 	{ 7, 0, EDX, ALWAYS, B(4) | B(10), 0 }, /* FSRM MD_CLEAR */
 	{ 7, 0, EDX, IF_AVX512, B(2) | B(3) | B(8), 0 },
-	{ 7, 1, EAX, ALWAYS, BITS(12, 10), 0 },   /* fast short string forms */
-	{ 7, 1, EAX, IF_AVX, B(4) | B(23), 0 },   /* AVX-VNNI AVX-IFMA */
-	{ 7, 1, EAX, IF_AVX512, B(5), 0 },        /* BF16 */
+	{ 7, 1, EAX, ALWAYS, BITS(12, 10), 0 }, /* fast short string forms */
+	{ 7, 1, EAX, IF_AVX, B(4) | B(23), 0 }, /* AVX-VNNI AVX-IFMA */
+	{ 7, 1, EAX, IF_AVX512, B(5), 0 },      /* BF16 */
+	/* Version 1, two counters of 48 bits; of seven events there are core and reference cycles.
+	 */
+	{ 0xa, 0, EAX, ALWAYS, 0, 1 | 2 << 8 | 48 << 16 | 7 << 24 },
+	{ 0xa, 0, EBX, ALWAYS, 0, B(1) | BITS(6, 3) },
 	{ 0xd, 1, EAX, IF_XSAVE, BITS(2, 0), 0 }, /* XSAVEOPT XSAVEC XGETBV(1); no XSAVES */
 
 	{ 0x80000000, 0, EAX, ALWAYS, 0, 0x80000000u + CPUID_EXTENDED_LEAVES - 1 },

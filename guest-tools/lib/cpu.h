@@ -50,6 +50,14 @@ static ALWAYS_INLINE void wrmsr(u32 msr, u64 value)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
+static ALWAYS_INLINE u64 rdpmc(u32 counter)
+{
+	u32 low, high;
+
+	__asm__ volatile("rdpmc" : "=a"(low), "=d"(high) : "c"(counter) : "memory");
+	return (u64)high << 32 | low;
+}
+
 static ALWAYS_INLINE u64 rdtsc(void)
 {
 	u32 low, high;

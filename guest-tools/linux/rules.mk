@@ -45,5 +45,5 @@ linux: all $(LINUX_WANTED) ## boot Debian's kernel, with its shell on the termin
 	$(Q)tests/tools/linux --build $(B) --files $(LINUX) $(GIVEN)
 
 check-linux: all ## Linux guests: every row of linux.t, and the tools inside (10 minutes)
-	$(Q)$(PROVE) tests/emu/linux-inside.t
+	$(Q)$(PROVE) tests/emu/linux-inside.t tests/emu/linux-lockup.t
 	$(Q)$(PROVE) tests/emu/linux.t :: all

@@ -18,15 +18,16 @@ enum message_kind {
 	MSG_START,  /* vCPU 0 only: load the image; answer REPLY_START */
 	MSG_IO,     /* a port access that ring 0 does not handle */
 	MSG_MMIO,   /* a load or store where the guest has no memory */
+	MSG_MSR,    /* RDMSR, WRMSR of what ring 0 does not know; RDPMC n: of IA32_PMC0 + n */
 	MSG_EOI,    /* vCPU-side EOI of a level-triggered vector, in `value` */
-	MSG_SIGNAL, /* vCPU 0 only: console input, or the wake-up asked for */
+	MSG_SIGNAL, /* the alarm asked for; vCPU 0: console input too */
 };
 
 struct message {
 	u32 kind;
 	u32 vcpu;
-	u64 address; /* MSG_IO: port; MSG_MMIO: gpa */
-	u32 size;    /* 1, 2, 4, or 8 (MSG_MMIO only) */
+	u64 address; /* MSG_IO: port; MSG_MMIO: gpa; MSG_MSR: number */
+	u32 size;    /* 1, 2, 4, or 8 (not MSG_IO) */
 	u32 write;
 	u64 value; /* of a write, zero-extended */
 	u64 now;   /* host's TSC */
@@ -75,7 +76,8 @@ struct vcpu_start {
 	u64 gdt_limit;
 };
 
-/* In `stop` of a REPLY_RESUME: no device is there; a read yields all ones. Ring 0 counts it. */
+/* In `stop` of a REPLY_RESUME: nothing is there. A read yields all ones, an MSR's access #GP. Ring
+ * 0 counts it. */
 #define REPLY_UNCLAIMED 1u
 
 struct reply {

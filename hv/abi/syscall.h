@@ -21,6 +21,8 @@ enum syscall_number {
 	SYS_OUTPUT,
 	/* Monitor: (ticks): MSG_SIGNAL to this thread, not before that time; 0 cancels. */
 	SYS_ALARM,
+	/* Monitor: a counter of this thread's vCPU overflowed; its LVT entry fires. */
+	SYS_PMI,
 	/* Monitor: (ticks): let others run; come back after that time at the earliest. */
 	SYS_SLEEP,
 	/* Root: (ticks, 0 = for ever): next struct root_event into `data`; 1, or 0 on time-out. */

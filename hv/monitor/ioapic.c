@@ -69,7 +69,7 @@ static bool send(struct monitor *m, const struct ioapic_pin *p)
 static void delay(struct monitor *m, struct ioapic_pin *p, u64 ticks)
 {
 	p->delayed = true;
-	sys_alarm(m->sys, ticks);
+	alarm_set(m, ALARM_IOAPIC, ticks);
 }
 
 /* A level-triggered pin: sends if there is something to send, later again if nobody accepts. */

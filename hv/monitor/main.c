@@ -16,7 +16,8 @@ static void init(void)
 	struct view image = { (const u8 *)USER_IMAGE, info->image_size };
 	struct view initrd = { (const u8 *)USER_INITRD, info->initrd_size };
 
-	monitor_init(&monitor, info, (struct vm_console *)USER_CONSOLE, memory, image, initrd);
+	monitor_init(&monitor, info, (const u8 *)USER_COUNTERS, (struct vm_console *)USER_CONSOLE,
+	             memory, image, initrd);
 }
 
 static bool attempt(const struct sys *sys, bool last)

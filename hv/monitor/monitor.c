@@ -2,17 +2,24 @@
 /* pure: also compiled on the host */
 #include "hv/monitor/monitor.h"
 
+#include "hv/base/string.h"
 #include "hv/monitor/layout.h"
 #include "hv/monitor/load.h"
 #include "hv/monitor/ports.h"
 #include "hv/rt/ring.h"
 
-void monitor_init(struct monitor *m, const struct process_info *info, struct vm_console *console,
-                  struct guest_memory memory, struct view image, struct view initrd)
+void monitor_init(struct monitor *m, const struct process_info *info, const u8 *counters,
+                  struct vm_console *console, struct guest_memory memory, struct view image,
+                  struct view initrd)
 {
-	*m = (struct monitor){
-		.info = info, .console = console, .memory = memory, .image = image, .initrd = initrd
-	};
+	memset(m, 0, sizeof(*m));
+	m->info = info;
+	m->counters = counters;
+	m->console = console;
+	m->memory = memory;
+	m->image = image;
+	m->initrd = initrd;
+	platform_msr_init(m);
 	uart_init(m);
 	ioapic_init(m);
 	cmos_init(m);
@@ -87,16 +94,26 @@ static void handle_eoi(struct monitor *m, const struct message *message)
 	ioapic_eoi(m, (u8)message->value);
 }
 
+static void handle_msr(struct monitor *m, const struct message *message)
+{
+	u32 msr = (u32)message->address;
+	bool there = message->write != 0 ? platform_msr_write(m, msr, message->value)
+	                                 : platform_msr_read(m, msr, &m->reply->value);
+
+	if (!there)
+		unclaimed(m->reply);
+}
+
 static void handle_signal(struct monitor *m, const struct message *message)
 {
 	(void)message;
 	uart_signal(m);
-	ioapic_signal(m);
+	alarm_signal(m);
 }
 
 static void (*const handlers[])(struct monitor *, const struct message *) = {
-	[MSG_START] = handle_start, [MSG_IO] = handle_io,         [MSG_MMIO] = handle_mmio,
-	[MSG_EOI] = handle_eoi,     [MSG_SIGNAL] = handle_signal,
+	[MSG_START] = handle_start, [MSG_IO] = handle_io,   [MSG_MMIO] = handle_mmio,
+	[MSG_MSR] = handle_msr,     [MSG_EOI] = handle_eoi, [MSG_SIGNAL] = handle_signal,
 };
 
 bool monitor_handle(struct monitor *m, const struct sys *sys, bool last)
@@ -105,6 +122,7 @@ bool monitor_handle(struct monitor *m, const struct sys *sys, bool last)
 
 	m->sys = sys;
 	m->reply = &sys->page->reply;
+	m->vcpu = message->vcpu % MAX_VCPUS;
 	m->now = message->now;
 	m->again = false;
 	m->reply->action = REPLY_RESUME;

@@ -10,9 +10,12 @@
 #define HV_MONITOR_MONITOR_H
 
 #include "hv/abi/process.h"
+#include "hv/monitor/alarm.h"
 #include "hv/monitor/cmos.h"
 #include "hv/monitor/fwcfg.h"
 #include "hv/monitor/ioapic.h"
+#include "hv/monitor/platform_msr.h"
+#include "hv/monitor/pmu.h"
 #include "hv/monitor/uart.h"
 #include "hv/monitor/view.h"
 #include "hv/rt/lock.h"
@@ -24,27 +27,33 @@ struct monitor {
 	/* Constant once monitor_init has run. */
 	const struct process_info *info;
 	struct vm_console *console;
+	const u8 *counters; /* of the VM: + vcpu * COUNTERS_STRIDE, as ring 0 writes them */
 	struct guest_memory memory;
 	struct view image, initrd;
 
 	/* Of the message at hand. */
 	const struct sys *sys; /* the calling thread's */
 	struct reply *reply;
-	u64 now;    /* guest's TSC */
+	u32 vcpu;   /* whose it is; its thread is the one that handles it */
+	u64 now;    /* host's TSC */
 	bool again; /* a device cannot take the write yet: handle the message once more, later */
 
 	/* Devices: each file's functions are the only ones that touch its state. */
 	struct uart uart[CONSOLE_CHANNELS];
+	struct alarms alarms;
 	struct ioapic ioapic;
 	struct cmos cmos;
+	struct platform_msrs msrs;
+	struct pmu pmu;
 	struct fwcfg fwcfg;
 	u8 reset_control; /* port 0xcf9, as last written */
 	u64 output_lost;  /* characters that nobody took in time */
 };
 
 /* Power-on state. */
-void monitor_init(struct monitor *m, const struct process_info *info, struct vm_console *console,
-                  struct guest_memory memory, struct view image, struct view initrd);
+void monitor_init(struct monitor *m, const struct process_info *info, const u8 *counters,
+                  struct vm_console *console, struct guest_memory memory, struct view image,
+                  struct view initrd);
 
 /*
  * Answers one message, with the lock held. False: nothing was answered, for a device has no room

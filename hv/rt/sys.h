@@ -11,7 +11,7 @@
 #include "hv/abi/process.h"
 #include "hv/abi/syscall.h"
 
-static_assert(SYS_EXIT == 14, "start.asm");
+static_assert(SYS_EXIT == 15, "start.asm");
 
 struct sys {
 	s64 (*call)(u64 number, u64 a, u64 b, u64 c);
@@ -50,6 +50,11 @@ static inline void sys_output(const struct sys *s)
 static inline void sys_alarm(const struct sys *s, u64 ticks)
 {
 	(void)s->call(SYS_ALARM, ticks, 0, 0);
+}
+
+static inline void sys_pmi(const struct sys *s)
+{
+	(void)s->call(SYS_PMI, 0, 0, 0);
 }
 
 static inline void sys_sleep(const struct sys *s, u64 ticks)

@@ -19,7 +19,7 @@ NO_SPDX = {"LICENSE", ".clang-format", ".gitignore", ".gitattributes"}
 NO_SPDX_ENDINGS = (".md", ".json", ".jsonl", ".csv", ".svg", ".png", ".patch")
 
 # What becomes a part of Linux has Linux's licence; what such files and MIT's share has both.
-GPL = "guest-tools/linux/module/"
+GPL = ("guest-tools/linux/module/", "tests/emu/lockup/")
 
 # Paths of one person's machine, and notes to oneself that belong into docs/caveats.md.
 WORDS = r"(?<![\w.])/(home|root|Users)/\w|\bXXX\b|\bFIXME\b|(?<!# )\bTODO\b|^<<<<<<<|^>>>>>>>"

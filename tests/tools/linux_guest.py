@@ -34,8 +34,9 @@ def need(names, *settings):
         sys.exit(1)
 
 
-def make_initrd(kernel, script):
-    """An initramfs with the module and the tools, which runs this script at its start."""
+def make_initrd(kernel, script, *items):
+    """An initramfs with the module and the tools, which runs this script at its start; `items`
+    besides, as guest-tools/linux/initramfs takes them."""
     os.makedirs(PLACE, exist_ok=True)
     with open(f"{PLACE}/50-test", "w", encoding="utf-8") as f:
         f.write(f"#!/bin/sh\nexec 2>&1\n{script}")
@@ -46,4 +47,4 @@ def make_initrd(kernel, script):
                     f"bin/shootdown={BUILD}/shootdown",
                     f"lib/tapvisor.ko={kernel}/module/tapvisor.ko",
                     f"etc/rc.d/10-tapvisor={tools}/rc.d/10-tapvisor",
-                    f"etc/rc.d/50-test={PLACE}/50-test"], check=True)
+                    f"etc/rc.d/50-test={PLACE}/50-test", *items], check=True)

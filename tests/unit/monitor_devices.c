@@ -276,32 +276,32 @@ START_TEST(ioapic_nobody_accepts)
 		ck_assert_uint_eq(calls.alarms, i);
 		ck_assert_uint_eq(calls.alarm_ticks, HZ / IOAPIC_TRIES_PER_SECOND);
 		ck_assert_uint_eq(io_read(0x22), 0x8055);
-		ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+		ring();
 	}
 	calls.accepted = 1;
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, 5);
 	ck_assert_uint_eq(calls.alarms, 4);
 	ck_assert_uint_eq(io_read(0x22), 0xc055);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, 5);
 
 	calls.accepted = 0;
 	ck_assert(message(MSG_EOI, 0, 0, false, 0x55));
 	ck_assert_uint_eq(calls.msis, 6);
 	io_write(0x22, 0x18055);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, 6);
 	io_write(0x22, 0x8055);
 	ck_assert_uint_eq(calls.msis, 7);
 	line(9, false);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, 7);
 	ck_assert_uint_eq(calls.alarms, 6);
 	/* An edge is not: it is over. */
 	io_write(0x22, 0x55);
 	line(9, true);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, 8);
 	ck_assert_uint_eq(calls.alarms, 6);
 }
@@ -318,9 +318,9 @@ START_TEST(ioapic_storm)
 	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT);
 	ck_assert_uint_eq(calls.alarms, 1);
 	ck_assert_uint_eq(calls.alarm_ticks, IOAPIC_STORM_TICKS);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT + 1);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	ring();
 	ck_assert_uint_eq(calls.msis, IOAPIC_STORM_LIMIT + 1);
 }
 END_TEST

@@ -13,7 +13,7 @@
 #define HZ     1000000u
 
 static struct {
-	u32 msis, outputs, alarms;
+	u32 msis, outputs, alarms, pmis;
 	u64 address, alarm_ticks;
 	u32 data;
 	s64 accepted;
@@ -23,6 +23,7 @@ static struct monitor monitor;
 static struct vm_console console;
 static struct process_info info;
 static struct thread_page page;
+static u8 counters[MAX_VCPUS * COUNTERS_STRIDE] ALIGNED(8);
 
 static s64 call(u64 number, u64 a, u64 b, u64 c)
 {
@@ -35,6 +36,9 @@ static s64 call(u64 number, u64 a, u64 b, u64 c)
 		return calls.accepted;
 	case SYS_OUTPUT:
 		calls.outputs++;
+		return 0;
+	case SYS_PMI:
+		calls.pmis++;
 		return 0;
 	case SYS_ALARM:
 		calls.alarms++;
@@ -51,10 +55,13 @@ static inline void setup(void)
 {
 	memset(&calls, 0, sizeof(calls));
 	memset(&console, 0, sizeof(console));
+	memset(counters, 0, sizeof(counters));
+	page.message.vcpu = 0;
+	page.message.now = 0;
 	calls.accepted = 1;
 	info = (struct process_info){ .tsc_hz = HZ };
 	info.config.vcpus = 5;
-	monitor_init(&monitor, &info, &console, (struct guest_memory){ NULL, MEMORY },
+	monitor_init(&monitor, &info, counters, &console, (struct guest_memory){ NULL, MEMORY },
 	             (struct view){ NULL, 0 }, (struct view){ NULL, 0 });
 }
 
@@ -66,6 +73,13 @@ static inline bool message(u32 kind, u64 address, u32 size, bool write, u64 valu
 	page.message.write = write;
 	page.message.value = value;
 	return monitor_handle(&monitor, &sys, false);
+}
+
+/* The signal that ring 0 sends when the alarm is due. */
+static inline void ring(void)
+{
+	page.message.now += calls.alarm_ticks;
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
 }
 
 static inline void out(u16 port, u32 size, u32 value)

@@ -109,12 +109,11 @@ END_TEST
 /* Leaves that no row names are all zero. */
 START_TEST(leaves_without_rows)
 {
-	static const u32 leaves[] = { 3,          5,          8,          9,          0xa,
-		                      0xc,        0xe,        0xf,        0x10,       0x11,
-		                      0x12,       0x13,       0x14,       0x17,       0x18,
-		                      0x19,       0x1a,       0x1e,       0x80000005, 0x40000002,
-		                      0x40000003, 0x400000ff, 0x40000103, 0x40000104, 0x40000200,
-		                      0x4fffffff };
+	static const u32 leaves[] = { 3,          5,          8,          9,          0xc,
+		                      0xe,        0xf,        0x10,       0x11,       0x12,
+		                      0x13,       0x14,       0x17,       0x18,       0x19,
+		                      0x1a,       0x1e,       0x80000005, 0x40000002, 0x40000003,
+		                      0x400000ff, 0x40000103, 0x40000104, 0x40000200, 0x4fffffff };
 	static const struct cpuid zero;
 
 	build(every_bit, config());
@@ -135,6 +134,9 @@ START_TEST(set_whatever_the_host_says)
 	ck_assert_uint_eq(value_of(1, 0).ecx, BIT32(24) | BIT32(31) | BIT32(21));
 	ck_assert_uint_eq(value_of(1, 0).edx, BIT32(28));
 	ck_assert_uint_eq(value_of(6, 0).eax, 4);
+	/* Two counters of 48 bits, version 1; of the seven events, 0 and 2. */
+	ck_assert_uint_eq(value_of(0xa, 0).eax, 0x07300201);
+	ck_assert_uint_eq(value_of(0xa, 0).ebx, 0x7a);
 	ck_assert_uint_eq(value_of(7, 0).ebx, BIT32(1)); /* TSC_ADJUST */
 	ck_assert_uint_eq(value_of(0x80000000, 0).eax, 0x80000008);
 	ck_assert_uint_eq(value_of(0x80000001, 0).edx, BIT32(11));

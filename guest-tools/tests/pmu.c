@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The performance counters: cycles that this CPU executed, not those it slept through; an overflow
+ * comes by the APIC's LVT entry, as a vector or as an NMI, once until the entry is unmasked.
+ * SDM 3B 20.2.1: architectural performance monitoring, version 1.
+ */
+#include "guest-tools/lib/apic.h"
+#include "guest-tools/lib/args.h"
+#include "guest-tools/lib/count.h"
+#include "guest-tools/lib/guest.h"
+#include "guest-tools/lib/hypercall.h"
+#include "guest-tools/lib/interrupt.h"
+#include "guest-tools/lib/print.h"
+#include "guest-tools/lib/tap.h"
+#include "hv/base/bits.h"
+
+#define MSR_PMC0    0xc1u
+#define MSR_EVENT0  0x186u
+#define WIDTH       48u
+#define CYCLES      (0x3cull | BIT(16) | BIT(17))
+#define CYCLES_USER (0x3cull | BIT(16))
+#define RETIRED     (0xc0ull | BIT(16) | BIT(17))
+#define INT         BIT(20)
+#define ENABLE      BIT(22)
+
+#define VECTOR_PERF  0x52u
+#define VECTOR_TIMER 0x53u
+#define PERIOD       2000000u
+#define LATE         200000000ull
+#define LVT_NMI      0x400u
+
+static u32 nmis;
+
+static void on_nmi(struct interrupt_frame *frame)
+{
+	(void)frame;
+	nmis++;
+}
+
+static void spin(u64 ticks)
+{
+	u64 start = rdtsc();
+
+	while (rdtsc() - start < ticks)
+		cpu_relax();
+}
+
+static void stop(void)
+{
+	wrmsr(MSR_EVENT0, 0);
+	wrmsr(MSR_EVENT0 + 1, 0);
+}
+
+static void test_offer(void)
+{
+	struct cpuid r = cpuid(0xa, 0);
+
+	tap_is(r.eax & 0xff, 1, "version 1");
+	tap_is(r.eax >> 8 & 0xff, 2, "two counters");
+	tap_is(r.eax >> 16 & 0xff, WIDTH, "of 48 bits");
+	tap_is(r.ebx & BITS(6, 0), 0x7a, "of the events, core and reference cycles alone");
+}
+
+/* What an event has counted over a stretch of spinning, in counter 1. */
+static u64 counted(u64 event, u64 ticks)
+{
+	u64 before;
+
+	wrmsr(MSR_EVENT0 + 1, event | ENABLE);
+	before = rdpmc(1);
+	spin(ticks);
+	stop();
+	return rdmsr(MSR_PMC0 + 1) - before;
+}
+
+static void test_counts(void)
+{
+	u64 cycles = counted(CYCLES, PERIOD), reference = counted(CYCLES | 0x100, PERIOD);
+
+	print("# %lu core cycles and %lu reference cycles in %u ticks\n", cycles, reference,
+	      PERIOD);
+	tap_ok(cycles > PERIOD / 8 && cycles <= 2 * PERIOD, "core cycles count");
+	tap_ok(reference > PERIOD / 8 && reference <= 2 * PERIOD, "reference cycles count");
+	tap_is(counted(CYCLES_USER, PERIOD), 0, "those of user code alone do not");
+	tap_is(counted(RETIRED, PERIOD), 0, "nor do instructions");
+	wrmsr(MSR_PMC0, 0x80000000);
+	tap_is(rdmsr(MSR_PMC0), 0xffff80000000, "a write extends its sign to 48 bits");
+	tap_is(rdpmc(0), 0xffff80000000, "RDPMC reads the same");
+}
+
+/* Until the timer, in HLT: a tenth of the nap at most may be counted. */
+static void test_sleep(void)
+{
+	u64 before, slept, start = rdtsc();
+
+	count_vector(VECTOR_TIMER);
+	apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_1);
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+	wrmsr(MSR_EVENT0, CYCLES | ENABLE);
+	before = rdpmc(0);
+	apic_write(APIC_TIMER_INITIAL, PERIOD);
+	while (count_of(0, VECTOR_TIMER) == 0) {
+		interrupts_on_and_halt();
+		interrupts_off();
+	}
+	slept = rdpmc(0) - before;
+	interrupts_on();
+	stop();
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+	count_reset();
+	print("# %s: %lu cycles counted in %lu ticks of sleep\n", apic->name, slept,
+	      rdtsc() - start);
+	tap_ok(slept < PERIOD / 10, "%s: a halted CPU counts no cycles", apic->name);
+}
+
+static void arm(u32 counter, u32 cycles)
+{
+	wrmsr(MSR_PMC0 + counter, (u32)-cycles);
+	wrmsr(MSR_EVENT0 + counter, CYCLES | INT | ENABLE);
+}
+
+static void wait_for(const volatile u32 *count, u32 n)
+{
+	u64 start = rdtsc();
+
+	while (*count < n && rdtsc() - start < LATE)
+		cpu_relax();
+}
+
+static void test_vector(void)
+{
+	u64 start = rdtsc(), ticks;
+
+	apic_write(APIC_LVT_PERF, VECTOR_PERF);
+	arm(0, PERIOD);
+	tap_ok(count_wait(0, VECTOR_PERF, 1), "%s: an overflow comes as a vector", apic->name);
+	ticks = rdtsc() - start;
+	print("# %s: %lu ticks after %u cycles were asked for\n", apic->name, ticks, PERIOD);
+	tap_ok(ticks >= PERIOD, "%s: not before its time", apic->name);
+	tap_is(apic_read(APIC_LVT_PERF), VECTOR_PERF | LVT_MASKED, "%s: and masks its LVT entry",
+	       apic->name);
+	tap_ok(rdpmc(0) < BIT(WIDTH - 1), "%s: the counter goes on from 0", apic->name);
+	arm(0, PERIOD / 8);
+	spin(2 * PERIOD);
+	tap_is(count_of(0, VECTOR_PERF), 1, "%s: while masked none comes", apic->name);
+	stop();
+	count_reset();
+}
+
+static void test_nmi(void)
+{
+	nmis = 0;
+	interrupts_off();
+	apic_write(APIC_LVT_PERF, LVT_NMI);
+	arm(1, PERIOD);
+	wait_for(&nmis, 1);
+	tap_is(nmis, 1, "%s: as an NMI it comes with interrupts off", apic->name);
+	interrupts_on();
+	arm(1, PERIOD / 8);
+	arm(0, PERIOD / 8);
+	apic_write(APIC_LVT_PERF, LVT_NMI);
+	spin(2 * PERIOD);
+	tap_is(nmis, 2, "%s: of two that overflow the entry lets one through", apic->name);
+	stop();
+	apic_write(APIC_LVT_PERF, LVT_NMI);
+	spin(PERIOD);
+	tap_is(nmis, 2, "%s: counters that are stopped are silent", apic->name);
+	apic_write(APIC_LVT_PERF, LVT_MASKED);
+}
+
+static void test_mode(void)
+{
+	test_sleep();
+	test_vector();
+	test_nmi();
+}
+
+int guest_main(void)
+{
+	args_finish();
+	if (hypervisor.tapvisor_base == 0) {
+		tap_skip("the counters", "they are the processor's own");
+		return tap_done();
+	}
+	count_vector(VECTOR_PERF);
+	interrupt_handle(VECTOR_NMI, on_nmi);
+	test_offer();
+	test_counts();
+	in_both_modes(test_mode);
+	return tap_done();
+}
