@@ -242,6 +242,24 @@ START_TEST(right_options)
 }
 END_TEST
 
+/* As getopt_long() has them for everybody. */
+START_TEST(usual_spellings)
+{
+	ck_assert(parsed("-i0.5", "-n3", NULL) && options.interval_ms == 500 && options.count == 3);
+	ck_assert(parsed("--interval=2", "--count=7", "--csv"));
+	ck_assert(options.interval_ms == 2000 && options.count == 7 &&
+	          options.output == OUTPUT_CSV);
+	ck_assert(parsed("--interval", "0.1", NULL) && options.interval_ms == 100);
+	ck_assert(parsed("--outp=x", "--on", NULL) && options.once &&
+	          strcmp(options.file, "x") == 0);
+	ck_assert(parsed("-i", "1", "-i2") && options.interval_ms == 2000);
+	ck_assert(parsed("-n", "2e3", NULL) && options.count == 2000);
+	ck_assert(parsed("-ox", "--", "-i") && strcmp(options.command[0], "-i") == 0);
+	ck_assert(parsed("-o", "--", NULL) && strcmp(options.file, "--") == 0);
+	ck_assert(parsed("-hn2", NULL, NULL) && options.help && options.count == 2);
+}
+END_TEST
+
 START_TEST(wrong_options)
 {
 	static const struct {
@@ -254,11 +272,24 @@ START_TEST(wrong_options)
 		{ { "-i", "fast" }, "-i fast: a number" },
 		{ { "-i", "1s" }, "-i 1s: a number" },
 		{ { "-i", "nan" }, "-i nan: a number" },
-		{ { "-n", "0" }, "-n 0: a number from 1" },
+		{ { "-n", "0" }, "-n 0: a whole number from 1" },
+		{ { "-n", "1.7" }, "-n 1.7: not a whole number; 1 or 2 would be" },
+		{ { "--count=0.5" },
+		  "--count 0.5: a whole number from 1 to 1000000000 is expected" },
+		{ { "-n" }, "-n wants a value" },
+		{ { "--interval" }, "--interval wants a value" },
+		{ { "--interval=" }, "--interval : a number" },
+		{ { "--once=1" }, "--once=1: this option takes no value" },
+		{ { "--inter", "1" }, "--inter: no such option" },
+		{ { "-hx" }, "-x: no such option" },
+		{ { "-o", "--", "ls" }, "ls: no such option" },
 		{ { "--json", "--csv" }, "--json and --csv exclude each other" },
+		{ { "-i5", "--once" }, "--once and --interval exclude each other" },
 		{ { "--once", "-n", "2" }, "--once and --count exclude each other" },
 		{ { "--once", "--", "ls" }, "--once and a command exclude each other" },
-		{ { "--" }, "--: no such option" },
+		{ { "-i1", "--", "ls" }, "--interval and a command exclude each other" },
+		{ { "-n1", "--", "ls" }, "--count and a command exclude each other" },
+		{ { "--" }, "--: a command is expected behind it" },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -270,4 +301,4 @@ START_TEST(wrong_options)
 END_TEST
 
 RING3_MAIN("tapstat", pages_add_up, wrong_pages, interrupt_rows, differences, as_text, as_json,
-           as_csv, right_options, wrong_options)
+           as_csv, right_options, usual_spellings, wrong_options)

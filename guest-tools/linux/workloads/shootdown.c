@@ -155,17 +155,29 @@ static unsigned long remap(long count, long others)
 	return ticks;
 }
 
+/* 0: not a whole number, or out of bounds. */
+static long count_of(const char *text)
+{
+	char *end;
+	long count = strtol(text, &end, 10);
+
+	return *end == '\0' && count >= 1 && count <= COUNT_MAX ? count : 0;
+}
+
 int main(int argc, char **argv)
 {
-	long count = argc == 3 ? atol(argv[2]) : 0, others = 0, stale = 0;
+	long count = argc == 3 ? count_of(argv[2]) : 0, others = 0, stale = 0;
 	const char *list = argc == 3 ? argv[1] : "";
 	int last = -1, first = next_cpu(&list, &last), cpu = -2;
 	unsigned long ticks;
 
 	for (; first >= 0 && others < CPUS_MAX && (cpu = next_cpu(&list, &last)) >= 0; others++)
 		watchers[others] = (struct watcher){ .seen = -1, .cpu = cpu };
-	if (cpu != -1 || others == 0 || count < 1 || count > COUNT_MAX) {
-		fprintf(stderr, "usage: shootdown CPUS COUNT: two CPUs or more, such as 0-2\n");
+	if (cpu != -1 || others == 0 || count == 0) {
+		fprintf(stderr,
+		        "usage: shootdown CPUS COUNT: two CPUs or more, such as 0-2; how often,"
+		        " a whole number from 1 to %d\n",
+		        COUNT_MAX);
 		return STATUS_USAGE;
 	}
 	/* A new program on that CPU: its mm has been on no other. */
