@@ -68,7 +68,7 @@ static int parse_number(struct bench_config *config, const char *word)
 			continue;
 		if (kstrtou32(word + length, 10, &value) || value < number_words[i].low ||
 		    value > number_words[i].high) {
-			pr_err("ipibench: %s: a number from %u to %u is expected\n", word,
+			pr_err("ipibench: %s: a whole number from %u to %u is expected\n", word,
 			       number_words[i].low, number_words[i].high);
 			return -EINVAL;
 		}
@@ -97,6 +97,19 @@ static int parse_word(struct bench_config *config, const char *word)
 	return parse_number(config, word);
 }
 
+/* Who sends to itself is awake, so it has no row for targets in HLT. */
+static int leave_out_self(struct bench_config *config)
+{
+	if (config->states & BIT(STATE_SPINNING) || !(config->ops & BIT(OP_SELF)))
+		return 0;
+	if (config->ops != BIT(BENCH_OPS) - 1) {
+		pr_err("ipibench: self state=halted: who sends to itself is not halted; self wants state=spinning or both\n");
+		return -EINVAL;
+	}
+	config->ops &= ~BIT(OP_SELF);
+	return 0;
+}
+
 static int parse(struct bench_config *config, char *text)
 {
 	char *word;
@@ -112,7 +125,7 @@ static int parse(struct bench_config *config, char *text)
 	}
 	if (!config->ops)
 		config->ops = BIT(BENCH_OPS) - 1;
-	return 0;
+	return leave_out_self(config);
 }
 
 /* Can it be done with the CPUs that are online? They stay so: the caller holds cpus_read_lock. */
@@ -175,9 +188,7 @@ static int run_op(const struct bench_config *config, enum bench_op op, enum benc
 
 	if (op == OP_SELF) {
 		cpumask_clear(mask);
-		return state == STATE_SPINNING || config->states == BIT(STATE_HALTED)
-		               ? run_row(config, op, state, mask)
-		               : 0;
+		return state == STATE_SPINNING ? run_row(config, op, state, mask) : 0;
 	}
 	if (!others)
 		return 0;
