@@ -84,11 +84,6 @@ $(PATCHED)/module/tapvisor.ko: $(PATCHED)/vmlinux $(MODULE_SRCS)
 
 # --- an initramfs with all of them, and with programs that people know --------------------------
 
-PROGRAMS := stress-ng hackbench cyclictest
-PROGRAM_PACKAGES := stress-ng rt-tests libc6 libnuma1 libegl1 libgles2 libglvnd0 libipsec-mb1 \
-	libjudydebian1 libapparmor1 libbsd0 libmd0 libcrypt1 libgbm1 libjpeg62-turbo libkmod2 \
-	libsctp1 libxxhash0 zlib1g libzstd1 liblzma5 libssl3 libdrm2 libwayland-server0 libexpat1 \
-	libffi8
 RC_SCRIPTS := $(wildcard $(LINUX_TOOLS)/rc.d/*)
 TOOLS_ITEMS := bin/busybox=$(LINUX)/busybox bin/sh@busybox init=$(LINUX_TOOLS)/init \
 	bin/tapstat=$(B)/tapstat bin/shootdown=$(B)/shootdown \
@@ -96,10 +91,15 @@ TOOLS_ITEMS := bin/busybox=$(LINUX)/busybox bin/sh@busybox init=$(LINUX_TOOLS)/i
 TOOLS_FILES := $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs $(RC_SCRIPTS) \
 	$(B)/tapstat $(B)/shootdown
 
-$(LINUX)/programs/.items: $(LINUX_TOOLS)/programs $(LINUX_TOOLS)/needed $(LINUX_TOOLS)/tools.mk
+# Fetched anew when the list of packages changes, or how they are fetched; which of their files are
+# taken is looked at by itself.
+$(LINUX)/programs/.fetched: $(addprefix $(LINUX_TOOLS)/,packages programs)
 	$(call say,FETCH,$(@D))
-	$(Q)$(LINUX_TOOLS)/programs $(@D) $(PROGRAM_PACKAGES)
-	$(Q)$(LINUX_TOOLS)/needed $(@D) $(PROGRAMS:%=usr/bin/%) >$@
+	$(Q)$(LINUX_TOOLS)/programs $(@D) $(LINUX_TOOLS)/packages
+	@touch $@
+
+$(LINUX)/programs/.items: $(LINUX)/programs/.fetched $(LINUX_TOOLS)/needed
+	$(Q)$(LINUX_TOOLS)/needed $(@D) $$(sed 's/#.*//; s/^[^ ]* *//' $(LINUX_TOOLS)/packages) >$@
 
 # for Debian's kernel and for the patched one: a module fits one kernel
 define tools_initrd
