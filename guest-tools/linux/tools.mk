@@ -123,6 +123,7 @@ linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel (10 minutes or m
 check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, look at its counts
 	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched
 	$(Q)$(PROVE) -v tests/emu/linux-switches.t
+	$(Q)$(PROVE) -v tests/emu/linux-ipis.t
 
 # The patched kernel takes part if it was built before.
 bench-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))

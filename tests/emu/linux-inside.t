@@ -26,14 +26,19 @@ STEPS = [
     ("device", "ls -l /dev/tapvisor; (echo x >/dev/tapvisor) 2>&1; echo status $?"),
     ("bench", f"echo all n=30 warmup=3 state=both >{BENCH}; echo status $?; cat {BENCH};"
               f" cat {BENCH}.json >/dev/ttyS1"),
-    ("wrong", f"echo n=0 >{BENCH}; echo fast >{BENCH}; echo targets=4 >{BENCH}; dmesg | tail -n 3"),
-    ("options", "tapstat -i 0; echo status $?; tapstat --device /dev/null; echo status $?;"
-                " tapstat --device /nowhere; echo status $?"),
+    ("wrong", "dmesg -n 1; " + "".join(f"echo {words} >{BENCH}; " for words in
+                      ("n=0", "n=1.5", "fast", "targets=4", "self state=halted",
+                       "self unicast state=halted")) + "dmesg | tail -n 6; dmesg -n 7"),
+    ("awake", f"echo all n=2 warmup=0 state=halted >{BENCH}; echo status $?; cat {BENCH}"),
+    ("options", "tapstat -i 0; echo status $?; tapstat -n1.7; echo status $?;"
+                " tapstat -i 5 --once; echo status $?;"
+                " tapstat --device /dev/null; echo status $?;"
+                " tapstat --device=/nowhere; echo status $?"),
     ("command", f"tapstat --csv -- sh -c 'echo broadcast n=200 warmup=0 >{BENCH}; exit 7';"
                 " echo status $?"),
     ("shootdown", "tapstat --csv -- shootdown 0-2 300; echo status $?;"
-                  " shootdown 0; echo status $?"),
-    ("interval", "tapstat -i 0.2 -n 1"),
+                  " shootdown 0; echo status $?; shootdown 0-2 1.7; echo status $?"),
+    ("interval", "tapstat -i0.2 --count=1"),
     ("patch", "cat /sys/kernel/debug/x86/tapvisor 2>&1"),
     ("counts", "tapstat --once --csv"),
     ("end", "poweroff -f"),
@@ -108,6 +113,8 @@ def look_at_tapstat(out):
                     r"^time +guest \d+\.\d% exit", r"^steal +\d+ ticks"):
         tap.like(out["interval"], pattern, f"tapstat: a table has {pattern}", out["interval"])
     for says in ("-i 0: a number from 0.1 to 3600 is expected\nstatus 2",
+                 "-n 1.7: not a whole number; 1 or 2 would be\nstatus 2",
+                 "--once and --interval exclude each other\nstatus 2",
                  "/dev/null is not what tapvisor.ko makes: .*\nstatus 3",
                  "/nowhere: No such file or directory; it wants tapvisor.ko.*\nstatus 3"):
         tap.like(out["options"], says, f"tapstat says: {says.splitlines()[0]}", out["options"])
@@ -123,6 +130,8 @@ def look_at_shootdown(out):
              "shootdown: no CPU sees the page before", out["shootdown"])
     tap.like(out["shootdown"], r"^status 0$", "shootdown: and says so by its status")
     tap.like(out["shootdown"], r"usage: shootdown .*\nstatus 2$", "shootdown: one CPU is too few")
+    tap.is_(len(re.findall(r"usage: shootdown .*\nstatus 2$", out["shootdown"], re.M)), 2,
+            "shootdown: 1.7 is no count", out["shootdown"])
     interrupts = counts.get(("interrupts", "TLB"), 0)
     if PATCHED:
         vmcalls, flushes = (counts.get(key, 0) for key in (("exits", "vmcall"),
@@ -145,9 +154,14 @@ def look_at_device(out):
     tap.like(out["device"], r"^cr--r--r--.*/dev/tapvisor", "/dev/tapvisor is read-only",
              out["device"])
     tap.like(out["device"], r"^status [1-9]", "and does not open for writing", out["device"])
-    for says in (r"n=0: a number from 1 to 100000", r"fast: there are self unicast set",
-                 r"targets=4: there are 3 others"):
+    for says in (r"n=0: a whole number from 1 to 100000", r"n=1\.5: a whole number",
+                 r"fast: there are self unicast set", r"targets=4: there are 3 others"):
         tap.like(out["wrong"], says, f"ipibench says: {says}", out["wrong"])
+    tap.is_(len(re.findall(r"self state=halted: who sends to itself is not halted", out["wrong"])),
+            2, "ipibench: self does not wait for itself to halt", out["wrong"])
+    tap.like(out["awake"], r"^status 0\n(.*\n)*unicast .* halted ", "ipibench: all others do",
+             out["awake"])
+    tap.unlike(out["awake"], r"^self ", "ipibench: without a row for self", out["awake"])
 
 
 def look_at_patch(out):
@@ -166,7 +180,8 @@ def look_at_patch(out):
     tap.ok(own.get("ipi-targets", 0) <= targets <= own["ipi-targets"] + 150,
            "and as many targets", f"kernel {own}, hypervisor {targets}")
     tap.is_(counts.get(("ipis", "hypercall.sends"), 0), 0, "none went by KVM's hypercall")
-    tap.is_(own.get("ipi-fallback"), 0, "and none was refused")
+    tap.is_((own.get("ipi-fallback"), own.get("ipi-refused"), own.get("tlb-refused")), (0, 0, 0),
+            "and none was refused", str(own))
     tap.like(out["kernel"], r"tapvisor: remote TLB flush by hypercall", "it flushes by hypercall")
     flushed = counts.get(("events", "pv-tlb-flush"), 0)
     # A flush finds a vCPU that two others asked for once.
