@@ -21,6 +21,7 @@
 #define CYCLES_USER (0x3cull | BIT(16))
 #define RETIRED     (0xc0ull | BIT(16) | BIT(17))
 #define INT         BIT(20)
+#define CR4_PCE     BIT(8)
 #define ENABLE      BIT(22)
 
 #define VECTOR_PERF  0x52u
@@ -86,6 +87,33 @@ static void test_counts(void)
 	wrmsr(MSR_PMC0, 0x80000000);
 	tap_is(rdmsr(MSR_PMC0), 0xffff80000000, "a write extends its sign to 48 bits");
 	tap_is(rdpmc(0), 0xffff80000000, "RDPMC reads the same");
+}
+
+static u8 user_stack[4096] ALIGNED(16);
+
+static u64 user_rdpmc(u64 counter)
+{
+	return rdpmc((u32)counter);
+}
+
+static void call_user(void *counter)
+{
+	(void)user_call(user_rdpmc, *(u32 *)counter, user_stack + sizeof(user_stack));
+}
+
+/* RDPMC, SDM 2B: #GP(0) for a counter that is not there, and at CPL 3 without CR4.PCE. */
+static void test_user(void)
+{
+	u32 counter = 0;
+
+	tap_is((u32)trap_call(call_user, &counter), VECTOR_GP, "a program may not use RDPMC");
+	write_cr4(read_cr4() | CR4_PCE);
+	tap_is((u32)trap_call(call_user, &counter), UINT32_MAX, "unless CR4.PCE lets it");
+	counter = 2;
+	tap_is((u32)trap_call(call_user, &counter), VECTOR_GP, "there is no counter 2");
+	counter = 0xffffff56; /* 0x17, which is there, less IA32_PMC0 */
+	tap_is((u32)trap_call(call_user, &counter), VECTOR_GP, "nor one that wraps round");
+	write_cr4(read_cr4() & ~CR4_PCE);
 }
 
 /* Until the timer, in HLT: a tenth of the nap at most may be counted. */
@@ -186,6 +214,7 @@ int guest_main(void)
 	interrupt_handle(VECTOR_NMI, on_nmi);
 	test_offer();
 	test_counts();
+	test_user();
 	in_both_modes(test_mode);
 	return tap_done();
 }

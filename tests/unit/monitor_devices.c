@@ -373,13 +373,22 @@ START_TEST(random_messages)
 	setup();
 	for (u32 i = 0; i < 300000; i++) {
 		static const u64 places[] = { 0x3f8, 0x2f8, 0x70, 0x510, 0x2000, 0xfec00000 };
+		static const u64 msrs[] = { 0xc0, 0x186, 0x200, 0x1f0 };
+		static const u32 kinds[] = { MSG_EOI, MSG_MSR, MSG_SIGNAL };
+		u32 kind = x >> 30 & 15;
 		u64 at;
 
 		x = x * 6364136223846793005ull + 1442695040888963407ull;
 		at = places[(x >> 60) % ARRAY_SIZE(places)] + ((x >> 40) & 0x1f);
 		page.message.now = x;
-		page.message.kind = (x >> 30) % 8 == 7 ? MSG_EOI : at > 0xffff ? MSG_MMIO : MSG_IO;
+		page.message.kind = kind < ARRAY_SIZE(kinds) ? kinds[kind]
+		                    : at > 0xffff            ? MSG_MMIO
+		                                             : MSG_IO;
+		if (page.message.kind == MSG_MSR)
+			at = msrs[x >> 60 & 3] + (x >> 40 & 3);
 		page.message.address = at;
+		page.message.vcpu = x >> 36 & 1;
+		((struct vcpu_counters *)(void *)counters)->time[TIME_GUEST] += x >> 20 & 0xfffff;
 		page.message.size = 1u << (x >> 20 & 1);
 		page.message.write = x >> 19 & 1;
 		page.message.value = x >> 8 & 0xffff;
