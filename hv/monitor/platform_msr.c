@@ -87,10 +87,12 @@ static u64 *kept(struct monitor *m, u32 vcpu, const struct platform_msr_row *row
 
 void platform_msr_init(struct monitor *m)
 {
+	u32 vcpus = m->info->config.vcpus;
+
 	for (u32 i = 0; i < ARRAY_SIZE(platform_msr_rows); i++) {
 		const struct platform_msr_row *row = &platform_msr_rows[i];
 
-		for (u32 j = 0; row->class == MSR_KEPT && j < MAX_VCPUS * row->count; j++)
+		for (u32 j = 0; row->class == MSR_KEPT && j < vcpus * row->count; j++)
 			*kept(m, j / row->count, row, j % row->count) = row->value;
 	}
 }

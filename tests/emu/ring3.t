@@ -16,8 +16,10 @@ sys.path.insert(0, f"{HERE}/../tools")
 from tapvisor_test import BUILD, boot, guest_passes, tap  # noqa: E402
 
 FILES = {"monitor.elf": f"{BUILD}/emu/monitor_bad.elf"}
-if not os.path.exists(FILES["monitor.elf"]):
-    print("Bail out! the monitor that goes wrong is not built: make emus")
+ABI = [f"{HERE}/../../hv/abi/{name}.h" for name in ("message", "process", "syscall")]
+if not os.path.exists(FILES["monitor.elf"]) or any(
+        os.path.getmtime(FILES["monitor.elf"]) < os.path.getmtime(name) for name in ABI):
+    print("Bail out! the monitor that goes wrong is not built, or for another ABI: make emus")
     sys.exit(1)
 FAULT, TIMEOUT, PROTOCOL = "monitor-fault", "monitor-timeout", "monitor-protocol"
 PF, GP = 14, 13

@@ -107,14 +107,14 @@ END_TEST
 START_TEST(each_vcpu_has_its_own)
 {
 	setup();
-	page.message.vcpu = MAX_VCPUS - 1;
+	page.message.vcpu = info.config.vcpus - 1;
 	ck_assert_uint_eq(value_of(0x2ff), 0x806);
 	ck_assert(write(0x2ff, 0x800));
 	ck_assert(write(0x26f, 0x0606060606060606));
 	page.message.vcpu = 0;
 	ck_assert_uint_eq(value_of(0x2ff), 0x806);
 	ck_assert_uint_eq(value_of(0x26f), 0);
-	page.message.vcpu = MAX_VCPUS - 1;
+	page.message.vcpu = info.config.vcpus - 1;
 	ck_assert_uint_eq(value_of(0x2ff), 0x800);
 	ck_assert_uint_eq(value_of(0x26f), 0x0606060606060606);
 }

@@ -356,7 +356,8 @@ u64 rt_main(u64 index)
 	const struct guest_memory memory = { (u8 *)USER_GUEST, info->config.memory };
 
 	if (index == 0)
-		monitor_init(&monitor, info, (struct vm_console *)USER_CONSOLE, memory,
+		monitor_init(&monitor, info, (const u8 *)USER_COUNTERS,
+		             (struct vm_console *)USER_CONSOLE, memory,
 		             (struct view){ (const u8 *)USER_IMAGE, info->image_size },
 		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
 	else if (strcmp(info->config.args, "reply-race") == 0)

@@ -61,9 +61,12 @@ static void expect(bool good)
 
 static void wait_for(u32 kind)
 {
-	for (u32 i = 0; i < 100; i++)
+	u64 end = sys_query(sys, QUERY_NOW, 0) + 100 * info->process.tsc_hz;
+
+	do {
 		if (sys_wait(sys, info->process.tsc_hz) && sys_event(sys)->kind == kind)
 			return;
+	} while (sys_query(sys, QUERY_NOW, 0) < end);
 	failed++;
 }
 
