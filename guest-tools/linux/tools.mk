@@ -132,4 +132,5 @@ bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: n
 
 soak-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
 soak-linux: all $(TOOLS) ## stress-ng for an hour of guest time, no IPI lost (MINUTES=60 IPS=)
-	$(Q)$(PROVE) -v tests/emu/linux-soak.t :: $(if $(wildcard $(PATCHED)/vmlinux),patched)
+	$(Q)$(PROVE) -v tests/emu/linux-soak.t :: $(if $(wildcard $(PATCHED)/vmlinux),patched) \
+		$(subst --given ,--given=,$(GIVEN))

@@ -26,6 +26,7 @@ static const struct port_row rows[] = {
 	{ 0xf4, 4, 4, 0, read_zero, debug_exit_write },
 	{ 0x510, 2, 2, 0, fwcfg_read, fwcfg_write },
 	{ 0x60, 1, 1, 0, read_zero, write_nothing }, /* keyboard controller: data */
+	{ 0x61, 1, 1, 0, port_b_read, write_nothing },
 	{ 0x64, 1, 1, 0, read_zero, keyboard_command_write },
 	{ 0x80, 1, 1, 0, read_zero, write_nothing }, /* POST codes; delays */
 	{ 0x92, 1, 1, 0, port_a_read, port_a_write },

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Linux's NMI watchdog, which counts cycles by the virtual PMU: it finds a CPU that spins with its
-interrupts off, names it, and is silent about one that is only slow. Part of `make check-linux`.
+interrupts off, names it, and goes on to do so. Part of `make check-linux`.
 
 Under pv=kvm Linux leaves this watchdog off, for a hypervisor may stop a vCPU for long; it is
-switched on here. Our cycles are those that a vCPU executed, so what others take from it is no
-alarm: with pv=kvm, the vCPU that is looked at shares its core with a VM that never halts."""
+switched on here. Cycles are those that a vCPU executed, not those that others took from it: with
+pv=kvm the vCPU that is looked at shares its core with a VM that never halts, and so has half as
+many NMIs."""
 import os
 import re
 import shutil
@@ -21,8 +22,7 @@ from linux_guest import LINUX, PLACE  # noqa: E402
 from settings import outside_make  # noqa: E402
 from tapvisor_test import boot, tap  # noqa: E402
 
-LOCKED, MS = 2, 6000
-FOUND = rf"Watchdog detected hard LOCKUP on cpu {LOCKED}\b"
+LOCKED, NEXT, MS = 2, 1, 6000
 NEIGHBOUR = f"ipibench.elf vm name=busy cpus={LOCKED} mem=8M -- victim work=40000 slices=5000"
 # VM: its keys, what Linux says of its watchdog by itself, who else is there.
 ROWS = {
@@ -30,6 +30,16 @@ ROWS = {
     "kvm": ("apic=x2apic pv=kvm", "0", [NEIGHBOUR]),
 }
 SCRIPT = f"""\
+lock() {{
+	insmod /lib/lockup.ko cpu=$1 ms={MS}
+	rmmod lockup
+}}
+work() {{
+	taskset $((1 << {LOCKED})) timeout $1 sh -c 'while :; do :; done'
+}}
+steal() {{
+	awk '/^cpu{LOCKED} / {{ print "steal", $9 }}' /proc/stat
+}}
 nmis() {{
 	sed -n 's/^ *\\(NMI\\|PMI\\):/\\1/p' /proc/interrupts
 }}
@@ -39,22 +49,32 @@ cat /proc/sys/kernel/nmi_watchdog
 echo '== on'
 echo 1 >/proc/sys/kernel/nmi_watchdog
 echo 1 >/proc/sys/kernel/watchdog_thresh
+echo 0 >/proc/sys/kernel/perf_cpu_time_max_percent # docs/quirks.md: an NMI that takes long
 cat /proc/sys/kernel/nmi_watchdog
 dmesg -n 1
 dmesg -c >/dev/null
 echo '== busy'
 nmis
-taskset $((1 << {LOCKED})) timeout 4 sh -c 'while :; do :; done'
+steal
+work 4
 nmis
+steal
 dmesg
 echo '== locked'
-insmod /lib/lockup.ko cpu={LOCKED} ms={MS} 2>/dev/null
+lock {LOCKED}
 nmis
+dmesg
+echo '== again'
+dmesg -c >/dev/null
+lock {NEXT}
+dmesg -c
+work 3 # an NMI that finds all well: only then a CPU is reported once more
+lock {LOCKED}
 dmesg
 echo '== off'
 echo 0 >/proc/sys/kernel/nmi_watchdog
 dmesg -c >/dev/null
-insmod /lib/lockup.ko cpu={LOCKED} ms={MS} 2>/dev/null
+lock {LOCKED}
 dmesg
 echo '== end'
 poweroff -f
@@ -81,6 +101,12 @@ def counts(text):
     return [dict(rows[i:i + 2]) for i in range(0, len(rows), 2)]
 
 
+def lockups(text):
+    """The CPUs; the console says each line, dmesg once more."""
+    lines = re.findall(r"^\[ *([\d.]+)\] .*detected hard LOCKUP on cpu (\d+)", text, re.M)
+    return [int(cpu) for _, cpu in sorted(set(lines))]
+
+
 def look(name, out, default, shared):
     tap.like(out["log"], r"Performance Events: .*core PMU driver", f"{name}: Linux finds the PMU")
     tap.is_(out["log"].split()[-1], default, f"{name}: its watchdog is {default} by itself")
@@ -88,18 +114,24 @@ def look(name, out, default, shared):
 
     before, after = counts(out["busy"])
     came = [b - a for a, b in zip(before["PMI"], after["PMI"])]
-    least = 1 if shared else 3
-    tap.ok(least <= came[LOCKED] <= 4, f"{name}: an NMI for each second of work", str(came))
+    least, most = (1, 2) if shared else (3, 4)
+    tap.ok(least <= came[LOCKED] <= most,
+           f"{name}: {least} or {most} NMIs in four seconds, as it worked for {most}", str(came))
+    first, last = (int(n) for n in re.findall(r"^steal (\d+)", out["busy"], re.M))
+    tap.ok(last - first > 100 if shared else last - first < 20,
+           f"{name}: so much was stolen from it", f"{last - first} hundredths of a second")
     tap.unlike(out["busy"], "LOCKUP|lockup|Dazed|unknown NMI", f"{name}: and no complaint",
                out["busy"])
     tap.is_(after["NMI"], after["PMI"], f"{name}: no NMI but the counters'")
 
-    tap.like(out["locked"], FOUND, f"{name}: a CPU that spins with interrupts off is found",
-             out["locked"])
+    tap.is_(lockups(out["locked"]), [LOCKED],
+            f"{name}: a CPU that spins with interrupts off is found, and no other", out["locked"])
     tap.like(out["locked"], r"RIP: 0010:(delay_tsc|.*_delay|rdtsc_ordered)",
              f"{name}: where it spins is shown", out["locked"])
-    tap.is_(set(re.findall(r"hard LOCKUP on cpu (\d+)", out["locked"])), {str(LOCKED)},
-            f"{name}: no other is blamed")
+    # Not it once more where it shares its core: Bochs lets the neighbour keep a blocking of NMIs
+    # and bring it back (docs/quirks.md), which only an IRET would end.
+    tap.is_(lockups(out["again"])[:1 if shared else 2], [NEXT] if shared else [NEXT, LOCKED],
+            f"{name}: then another one{'' if shared else ', and it once more'}", out["again"])
     tap.unlike(out["off"], "hard LOCKUP", f"{name}: switched off, it finds nothing")
 
 

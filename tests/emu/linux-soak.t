@@ -19,12 +19,15 @@ TOP = os.path.abspath(f"{HERE}/../..")
 sys.path.insert(0, f"{HERE}/../tools")
 import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
-from settings import Wrong, number  # noqa: E402
+from settings import Wrong, check_given, number  # noqa: E402
 from tapvisor_test import boot, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
 FILES = "build/linux/patched" if PATCHED else "build/linux"
 try:
+    # `make soak-linux` hands in what stands on its command line.
+    check_given([word.removeprefix("--given=") for word in sys.argv[1:]
+                 if word.startswith("--given=")], ("MINUTES", "IPS"))
     MINUTES, IPS = number("MINUTES", 60, 1, 10000), number("IPS", 5000000, 1000000, 1000000000)
 except Wrong as error:
     print(f"Bail out! {error}")
@@ -40,12 +43,25 @@ def prepare():
     linux_guest.need([f"{FILES}/vmlinux", f"{FILES}/initrd-tools"], "IPS", "MINUTES")
 
 
+class Progress:
+    """What the guest says of its rounds, as it says it."""
+    rest = b""
+
+    def sink(self, piece):
+        *lines, self.rest = (self.rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"[linux] soak: "):
+                tap.note(line[8:].decode("utf-8", "replace").strip())
+
+
 prepare()
+tap.note(f"{MINUTES} minutes of the guest's time; its shell comes after half a minute")
 run = boot([f"vmlinux vm name=linux vcpus=4 cpus=0-1 mem=256M apic=x2apic pv={PV} counters=on --"
             f" {linux_vms.ALWAYS} csdlock_debug=1 tapvisor.soak={MINUTES}",
             "initrd initrd name=linux"],
            files={"vmlinux": f"{TOP}/{FILES}/vmlinux", "initrd": f"{TOP}/{FILES}/initrd-tools"},
-           cpus=2, mem=1024, quantum=5, ips=IPS, seconds=SECONDS)
+           cpus=2, mem=1024, quantum=5, ips=IPS, seconds=SECONDS,
+           sink=Progress().sink)
 rounds = run.lines("guest-soak", vm="linux")
 last = rounds[-1] if rounds else {}
 tap.ok(last.get("seconds", 0) >= MINUTES * 60, f"it ran for {MINUTES} minutes of the guest's time",

@@ -288,6 +288,7 @@ def two():
             guest.talk.expect(r"\[linux-kvm\] .*ends it", WAIT)
         guest.talk.type("focus linux-kvm\r\r")
         guest.talk.expect(PROMPT, WAIT)
+        guest.kvm = True  # who answers now
         look(guest, 4)
         tap.like(guest.run("hostname"), "linux-kvm", "two: linux-kvm answers behind ^T")
         guest.talk.type("poweroff -f\r")

@@ -67,11 +67,11 @@ def prepare(body, files, grub=False, **config):
     return place, settings
 
 
-def start(body, files, emulator="bochs", **config):
-    """Boot one menu entry, to its end."""
+def start(body, files, emulator="bochs", sink=None, **config):
+    """Boot one menu entry, to its end; sink(bytes) gets the console as it comes."""
     place, settings = prepare(body, files, **{"grub": emulator != "bochs", **config})
     try:
-        result = (machine.run_bochs if emulator == "bochs" else machine.run_qemu)(settings)
+        result = (machine.run_bochs if emulator == "bochs" else machine.run_qemu)(settings, sink)
     except machine.Refused as error:
         print(f"Bail out! {error}")
         sys.exit(1)

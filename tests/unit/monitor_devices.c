@@ -19,6 +19,9 @@ START_TEST(unclaimed)
 	ck_assert_uint_eq(page.reply.action, REPLY_RESUME);
 	(void)in(0x3fd, 1);
 	ck_assert(claimed());
+	ck_assert_uint_eq(in(0x61, 1) & 0xe0,
+	                  0x20); /* no SERR, no IOCHK: Linux asks after an NMI */
+	ck_assert(claimed());
 	/* Half of it is there. */
 	ck_assert_uint_eq(in(0x71, 2) & 0xff00, 0xff00);
 	ck_assert(claimed());

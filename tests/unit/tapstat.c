@@ -280,7 +280,7 @@ START_TEST(wrong_options)
 		{ { "--interval" }, "--interval wants a value" },
 		{ { "--interval=" }, "--interval : a number" },
 		{ { "--once=1" }, "--once=1: this option takes no value" },
-		{ { "--inter", "1" }, "--inter: no such option" },
+		{ { "--inter", "1" }, "--inter: no such option, or short for several" },
 		{ { "-hx" }, "-x: no such option" },
 		{ { "-o", "--", "ls" }, "ls: no such option" },
 		{ { "--json", "--csv" }, "--json and --csv exclude each other" },

@@ -231,7 +231,7 @@ static int run(const struct bench_config *config)
 			error = run_state(config, state, mask);
 	cpus_read_unlock();
 	if (!error && !row_count) {
-		pr_err("ipibench: nothing to measure: a set is some of the others, not all\n");
+		pr_err("ipibench: nothing to measure: unicast wants another CPU online, a set of n targets n + 1 others\n");
 		error = -EINVAL;
 	}
 	free_cpumask_var(mask);

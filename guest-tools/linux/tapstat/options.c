@@ -148,7 +148,9 @@ static bool wrong(struct parser *p, bool lacks_value, const char *word)
 		              " wants a value; --help lists the options");
 	if (is_long && optopt != 0)
 		return refuse(p, word, ": this option takes no value; --help lists them");
-	return refuse(p, is_long ? word : p->name, ": no such option; --help lists them");
+	if (is_long)
+		return refuse(p, word, ": no such option, or short for several; --help lists them");
+	return refuse(p, p->name, ": no such option; --help lists them");
 }
 
 /* What no single option can tell. */

@@ -17,11 +17,14 @@ static noinline void lockup_spin(void *unused)
 
 static int __init lockup_init(void)
 {
-	int error = smp_call_function_single(cpu, lockup_spin, NULL, true);
-
-	return error ? error : -EAGAIN; /* there is nothing to stay for */
+	return smp_call_function_single(cpu, lockup_spin, NULL, true);
 }
 module_init(lockup_init);
+
+static void __exit lockup_exit(void)
+{
+}
+module_exit(lockup_exit);
 
 MODULE_DESCRIPTION("A CPU that does not take interrupts, for tests");
 MODULE_LICENSE("GPL");
