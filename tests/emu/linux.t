@@ -38,6 +38,8 @@ MAY_WARN = (
     (r"4 PCI: System does not support PCI", "the same"),
     (r"4 core: CPUID marked event: '[a-z -]+' unavailable",
      "the virtual PMU counts cycles alone; hypervisors that hide some events have such lines too"),
+    (r"4 hrtimer: interrupt took \d+ ns",
+     "a vCPU lost its core while it looked at its timers; seen wherever vCPUs share cores"),
 )
 # What Linux says when it takes an interface up; with pv=kvm, but for the first.
 TAKEN_UP = {
