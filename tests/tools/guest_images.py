@@ -32,8 +32,8 @@ ANY_VM = {"fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
 ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}
-# Who counts which EOIs were skipped sees each exit for another's sake in its handlers: for the
-# offer is taken back then. Alone in a boot.
+# Who counts which EOIs were skipped sees each exit in its handlers, also one for another's sake:
+# what was skipped is settled there, and the next may be offered. Alone in a boot.
 UNDISTURBED = {"pv_eoi"}
 # Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core,
 # and others on that core catch it and bring it back. So who counts NMIs has its cores alone: these
