@@ -97,42 +97,42 @@ void platform_msr_init(struct monitor *m)
 	}
 }
 
+static u64 value_of(struct monitor *m, const struct platform_msr_row *row, u32 n)
+{
+	switch ((enum platform_msr_class)row->class) {
+	case MSR_KEPT:
+		return *kept(m, m->vcpu, row, n);
+	case MSR_PMC:
+		return pmu_read(m, n);
+	case MSR_EVENT:
+		return pmu_event(m, n);
+	case MSR_FIXED:
+	case MSR_IGNORED:
+		break;
+	}
+	return row->value;
+}
+
 bool platform_msr_read(struct monitor *m, u32 msr, u64 *value)
 {
 	u32 n;
 	const struct platform_msr_row *row = find(msr, &n);
 
-	if (row == NULL)
-		return false;
-	switch ((enum platform_msr_class)row->class) {
-	case MSR_FIXED:
-	case MSR_IGNORED:
-		*value = row->value;
-		break;
-	case MSR_KEPT:
-		*value = *kept(m, m->vcpu, row, n);
-		break;
-	case MSR_PMC:
-		*value = pmu_read(m, n);
-		break;
-	case MSR_EVENT:
-		*value = pmu_event(m, n);
-		break;
-	}
-	return true;
+	if (row != NULL)
+		*value = value_of(m, row, n);
+	return row != NULL;
 }
 
 bool platform_msr_write(struct monitor *m, u32 msr, u64 value)
 {
 	u32 n;
 	const struct platform_msr_row *row = find(msr, &n);
-	u64 old;
 
-	if (row == NULL || row->class == MSR_FIXED || !platform_msr_read(m, msr, &old))
+	if (row == NULL || row->class == MSR_FIXED)
 		return false;
 	if (row->class == MSR_IGNORED)
 		return true;
-	if (((value ^ old) & ~row->writable) != 0)
+	if (((value ^ value_of(m, row, n)) & ~row->writable) != 0)
 		return false;
 	if (row->class == MSR_KEPT)
 		*kept(m, m->vcpu, row, n) = value;

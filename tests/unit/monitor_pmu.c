@@ -43,6 +43,12 @@ static bool set(u32 msr, u64 value)
 	return claimed();
 }
 
+static void run_to_alarm(void)
+{
+	run(calls.alarm_ticks);
+	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+}
+
 START_TEST(counts_time_in_the_guest)
 {
 	setup();
@@ -168,12 +174,10 @@ START_TEST(the_nearer_one_has_the_alarm)
 	arm(0, 1000000);
 	arm(1, 20000);
 	ck_assert_uint_le(calls.alarm_ticks, 30000);
-	run(calls.alarm_ticks);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	run_to_alarm();
 	ck_assert_uint_eq(calls.pmis, 1);
 	ck_assert_uint_ge(calls.alarm_ticks, 970000);
-	run(calls.alarm_ticks);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	run_to_alarm();
 	ck_assert_uint_eq(calls.pmis, 2);
 }
 END_TEST
@@ -193,8 +197,7 @@ START_TEST(halted_vcpu_is_left_alone)
 	}
 	ck_assert_uint_le(looks, 17 * 60);
 	ck_assert_uint_eq(calls.pmis, 0);
-	run(calls.alarm_ticks);
-	ck_assert(message(MSG_SIGNAL, 0, 0, false, 0));
+	run_to_alarm();
 	ck_assert_uint_eq(calls.pmis, 1);
 }
 END_TEST
