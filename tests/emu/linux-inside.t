@@ -56,13 +56,6 @@ def prepare():
                                             for name, command in STEPS))
 
 
-def steps(console):
-    """{step: its output}, without the VM's name before each line."""
-    text = re.sub(r"(?m)^\[linux\] ?", "", console.replace("\r", ""))
-    parts = re.split(r"(?m)^== (\w+)\n", text)
-    return dict(zip(parts[1::2], parts[2::2]))
-
-
 def csv(text):
     """The last report in it: {(group, name): value}."""
     found = re.findall(r"(?m)^[\d.]+,([\w-]+),([\w.-]+),(\d+)$", text)
@@ -198,7 +191,7 @@ run = boot([f"vmlinux vm name=linux vcpus=4 cpus=0-3 mem=128M apic=x2apic pv={pv
             f" {linux_vms.ALWAYS}", "initrd initrd name=linux"],
            files={"vmlinux": f"{KERNEL}/vmlinux", "initrd": f"{PLACE}/initrd"}, cpus=4, mem=640,
            quantum=5, ips=20000000, seconds=900)
-out = steps(run.console)
+out = linux_guest.sections(run.console)
 tap.is_(sorted(set(name for name, _ in STEPS) - set(out)), [], "every step was taken",
         run.explain())
 if set(name for name, _ in STEPS) <= set(out):

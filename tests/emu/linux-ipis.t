@@ -253,12 +253,9 @@ def start():
 linux_guest.need_patched("vmlinux", "module/tapvisor.ko")
 linux_guest.make_initrd(KERNEL, SCRIPT)
 run = start()
-lines = run.console.replace("\r", "").split("\n")
 for vm, (_, _, do) in ROWS.items():
-    said = "\n".join(line.removeprefix(f"[{vm}] ") for line in lines if line.startswith(f"[{vm}] "))
-    parts = re.split(r"(?m)^== ([\w-]+)\n", said)
-    steps = {name: Step(text) for name, text in zip(parts[1::2], parts[2::2])}
-    tap.ok("end" in steps, f"{vm}: every step was taken", said[-1500:], run.explain())
+    steps = {name: Step(text) for name, text in linux_guest.sections(run.console, vm).items()}
+    tap.ok("end" in steps, f"{vm}: every step was taken", *steps, run.explain())
     if "end" in steps:
         (look_at_refused if do == "refuse" else look_at_hotplug)(vm, steps)
     tap.is_((run.vm_end(vm) or {}).get("reason"), "power-off", f"{vm}: switches itself off")

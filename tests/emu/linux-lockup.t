@@ -89,11 +89,6 @@ def build_module():
     return f"{place}/lockup.ko"
 
 
-def said_by(name, console):
-    """Its lines, without its name."""
-    return "".join(f"{line}\n" for line in re.findall(rf"^\[{name}\] ?(.*?)\r*$", console, re.M))
-
-
 def counts(text):
     """[{row: [by CPU]}] for each time that it was looked at."""
     rows = [(name, [int(n) for n in numbers.split()])
@@ -143,8 +138,7 @@ for vm, (keys, by_itself, others) in ROWS.items():
                 f"initrd initrd name={vm}", *others],
                files={"vmlinux": f"{LINUX}/vmlinux", "initrd": f"{PLACE}/initrd"}, cpus=4,
                mem=640, quantum=5, ips=20000000, seconds=900)
-    parts = re.split(r"(?m)^== (\w+)\n", said_by(vm, run.console))
-    found = dict(zip(parts[1::2], parts[2::2]))
+    found = linux_guest.sections(run.console, vm)
     tap.ok("end" in found, f"{vm}: the script comes to its end", run.explain())
     if "end" in found:
         look(vm, found, by_itself, others != [])

@@ -34,6 +34,13 @@ def need(names, *settings):
         sys.exit(1)
 
 
+def sections(console, vm="linux"):
+    """{name: text} of what the VM said behind each line `== name`, without its own name."""
+    said = "\n".join(re.findall(rf"^\[{vm}\] ?(.*)$", console.replace("\r", ""), re.M)) + "\n"
+    parts = re.split(r"(?m)^== ([\w-]+)\n", said)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
 def make_initrd(kernel, script, *items):
     """An initramfs with the module and the tools, which runs this script at its start; `items`
     besides, as guest-tools/linux/initramfs takes them."""
