@@ -60,25 +60,48 @@ void console_init(struct console *c, struct queue *queue, struct queue *held, bo
 		               .interactive = interactive };
 }
 
+/* The line at the bottom that the VM with the focus has begun; NULL: none that can be drawn again.
+ */
+static struct open_line *focus_line(struct console *c)
+{
+	struct open_line *line = c->focus == NO_FOCUS ? NULL : &c->line[c->focus];
+
+	return line != NULL && c->interactive && !line->cut ? line : NULL;
+}
+
 void console_begin(struct console *c)
 {
 	if (c->hold)
 		return;
-	if (c->prompt)
-		raw_text(c, ERASE_LINE);
-	else if (c->dirty)
-		raw_text(c, "\r\n");
-	c->prompt = false;
+	if (c->dirty)
+		raw_text(c, c->bottom ? ERASE_LINE : "\r\n");
+	c->bottom = false;
 	c->dirty = false;
+}
+
+static void draw_prompt(struct console *c)
+{
+	raw_text(c, PROMPT);
+	raw(c, c->edit.text, c->edit.length);
+}
+
+static void draw_line(struct console *c, const struct open_line *line)
+{
+	open_line_draw(line, &c->screen);
+	c->dirty = line->length > 0;
 }
 
 void console_end(struct console *c)
 {
-	if (c->hold || c->prompt || c->busy || !c->interactive || c->focus != NO_FOCUS)
+	struct open_line *line = focus_line(c);
+
+	if (c->hold || c->bottom || c->busy || !c->interactive)
 		return;
-	raw_text(c, PROMPT);
-	raw(c, c->edit.text, c->edit.length);
-	c->prompt = true;
+	if (c->focus == NO_FOCUS)
+		draw_prompt(c);
+	else if (line != NULL)
+		draw_line(c, line);
+	c->bottom = c->focus == NO_FOCUS || line != NULL;
 }
 
 void console_release(struct console *c)
@@ -104,60 +127,73 @@ void console_say(struct console *c, const char *fmt, ...)
 	console_end(c);
 }
 
+/* Between console_begin and console_end. */
 static void put_line(struct console *c, u32 vm, const char *name)
 {
-	struct console_line *line = &c->line[vm];
-
-	console_begin(c);
 	out_print(&c->out, "[%s] ", name);
-	c->out.put(&c->out, line->text, line->length);
+	open_line_print(&c->line[vm], &c->out);
 	out_text(&c->out, "\n");
-	console_end(c);
-	line->length = 0;
+	open_line_clear(&c->line[vm]);
 }
 
 void console_flush_vm(struct console *c, u32 vm, const char *name)
 {
-	if (c->line[vm].length > 0)
+	if (c->focus == vm) {
+		c->bottom = false; /* it stands there already, and stays */
+	} else if (c->line[vm].length > 0) {
+		console_begin(c);
 		put_line(c, vm, name);
+		console_end(c);
+	}
+	open_line_clear(&c->line[vm]);
 }
 
-/*
- * Bytes 0x80 to 0x9f are control characters too (0x9b begins a sequence as ESC [ does), alone and
- * behind 0xc2; behind any other byte of that kind they are parts of UTF-8's letters.
- */
-static char printable(u8 before, u8 byte)
+static void put_focus(struct console *c, struct open_line *line, const u8 *bytes, u32 n)
 {
-	bool high = byte >= 0x80 && byte < 0xa0;
+	raw(c, (const char *)bytes, n);
+	for (u32 i = 0; i < n; i++) {
+		if (bytes[i] == '\n')
+			open_line_clear(line);
+		else
+			(void)open_line_add(line, bytes[i]);
+	}
+	c->bottom = focus_line(c) != NULL;
+}
 
-	if (high ? before < 0x80 || before == 0xc2 : (byte < ' ' && byte != '\t') || byte == 0x7f)
-		return '.';
-	return (char)byte;
+/* Around all lines that a piece has the ends of, so that what stands below is drawn once. */
+static void put_lines_of(struct console *c, u32 vm, const char *name, const u8 *bytes, u32 n)
+{
+	struct open_line *line = &c->line[vm];
+	bool begun = false;
+
+	for (u32 i = 0; i < n; i++) {
+		bool ends = bytes[i] == '\n';
+
+		if (!ends && open_line_add(line, bytes[i]))
+			continue;
+		if (!begun)
+			console_begin(c);
+		begun = true;
+		put_line(c, vm, name);
+		if (!ends)
+			(void)open_line_add(line, bytes[i]);
+	}
+	if (begun)
+		console_end(c);
 }
 
 void console_vm(struct console *c, u32 vm, const char *name, const u8 *bytes, u32 n)
 {
-	struct console_line *line = &c->line[vm];
-
-	if (c->focus == vm) {
-		raw(c, (const char *)bytes, n);
-		return;
-	}
-	for (u32 i = 0; i < n; i++) {
-		if (bytes[i] == '\n') {
-			put_line(c, vm, name);
-		} else if (bytes[i] != '\r') {
-			u8 before = line->length > 0 ? (u8)line->text[line->length - 1] : 0;
-
-			line->text[line->length++] = printable(before, bytes[i]);
-			if (line->length == CONSOLE_LINE)
-				put_line(c, vm, name);
-		}
-	}
+	if (c->focus == vm)
+		put_focus(c, &c->line[vm], bytes, n);
+	else
+		put_lines_of(c, vm, name, bytes, n);
 }
 
 void console_focus(struct console *c, u32 vm)
 {
+	if (c->focus != NO_FOCUS)
+		c->bottom = false; /* what the VM has begun stays */
 	console_begin(c);
 	c->focus = vm;
 	console_end(c);

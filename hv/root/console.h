@@ -4,23 +4,19 @@
  * prompt with what is being typed, and one VM that may have the terminal for itself (the focus).
  *
  * In lines, control characters become dots, so that no VM can paint over another's output. A line
- * longer than CONSOLE_LINE is broken. A VM with the focus writes as it likes; others' lines are put
- * between. Pure: all of it ends in a struct queue.
+ * longer than OPEN_LINE_MAX is broken. A VM with the focus writes as it likes; others' lines are put
+ * between, and the line that it has begun, its own prompt perhaps, is drawn again below them. Pure:
+ * all of it ends in a struct queue.
  */
 #ifndef HV_ROOT_CONSOLE_H
 #define HV_ROOT_CONSOLE_H
 
 #include "hv/abi/limits.h"
 #include "hv/root/edit.h"
+#include "hv/root/open_line.h"
 #include "hv/root/queue.h"
 
-#define CONSOLE_LINE 256u
-#define NO_FOCUS     HOST_VM
-
-struct console_line {
-	char text[CONSOLE_LINE];
-	u32 length;
-};
+#define NO_FOCUS HOST_VM
 
 struct console {
 	struct out out; /* text of many lines: "\n" becomes "\r\n" */
@@ -31,12 +27,12 @@ struct console {
 	bool hold;          /* the terminal is drawn over: all through `out` goes to `held` */
 	u32 focus;          /* a VM's id, or NO_FOCUS */
 	bool interactive;   /* there is a prompt when nobody has the focus */
-	bool prompt;        /* it stands on the terminal now */
+	bool bottom;        /* the prompt, or the open line of who has the focus, stands there now */
 	bool busy;          /* a command runs: no prompt until it is done */
 	bool dirty;         /* the terminal's cursor is not at the left margin */
 	bool torn;          /* characters of the line being typed were lost */
 	struct edit edit;
-	struct console_line line[MAX_VMS];
+	struct open_line line[MAX_VMS];
 };
 
 void console_init(struct console *c, struct queue *queue, struct queue *held, bool interactive);
@@ -53,8 +49,8 @@ void console_flush_vm(struct console *c, u32 vm, const char *name);
 void console_focus(struct console *c, u32 vm);
 
 /*
- * Around any text through c->out: the prompt goes away and comes back, and the text begins at the
- * left margin.
+ * Around any text through c->out: what stands at the bottom goes away and comes back, and the text
+ * begins at the left margin.
  */
 void console_begin(struct console *c);
 void console_end(struct console *c);

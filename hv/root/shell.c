@@ -298,7 +298,7 @@ static void line_done(struct root *r, bool wanted)
 {
 	struct console *c = &r->console;
 
-	c->prompt = false;
+	c->bottom = false;
 	c->dirty = false;
 	c->busy = true;
 	edit_remember(&c->edit);

@@ -134,7 +134,9 @@ def part_focus(d):
     d.ask("reset calm", PROMPT)
     d.expect(r"\[calm\] line 1", 60)
     answers(d, "focus calm", "calm has the terminal", "focus")
-    answers(d, "to you alone", r'^heard "to you alone"', "focus: it hears what is typed")
+    for i in range(12):  # lines of `loud` come in between, at any letter
+        answers(d, f"to you alone {i}", rf'heard "to you alone {i}"\r\n',
+                "focus: it hears what is typed, and its line is shown whole")
     tap.unlike(d.text, r'\[loud\] heard', "focus: no other VM does")
     d.type("\x14")
     answers(d, "vms", "VM +id state", "^T: and the prompt has the terminal")

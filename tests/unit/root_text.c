@@ -58,9 +58,11 @@ START_TEST(lines_are_harmless)
 	      "2J \xc2\x9b"
 	      "1m \xc3\x9c \xe2\x80\x93\n");
 	ck_assert_str_eq(terminal(), "[a] .2J \xc2.1m \xc3\x9c \xe2\x80\x93\r\n");
-	for (u32 i = 0; i < CONSOLE_LINE + 1; i++)
+	for (u32 i = 0; i < OPEN_LINE_MAX + 1; i++)
 		vm(1, "x");
-	ck_assert_uint_eq(strlen(terminal()), CONSOLE_LINE + 6);
+	ck_assert_uint_eq(strlen(terminal()), OPEN_LINE_MAX + 6);
+	vm(1, "\n");
+	ck_assert_str_eq(terminal(), "[a] x\r\n");
 }
 END_TEST
 
@@ -72,6 +74,8 @@ START_TEST(prompt_stays_below)
 	edit_insert(&console.edit, "he", 2, &queue.out);
 	vm(1, "hi\n");
 	ck_assert_str_eq(terminal(), "he\r\033[K[a] hi\r\ntapvisor> he");
+	vm(1, "one\ntwo\nthr");
+	ck_assert_str_eq(terminal(), "\r\033[K[a] one\r\n[a] two\r\ntapvisor> he");
 }
 END_TEST
 
@@ -83,9 +87,75 @@ START_TEST(focus_is_raw)
 	vm(1, "\033[1m$ ");
 	ck_assert_str_eq(terminal(), "\033[1m$ ");
 	vm(2, "news\n");
-	ck_assert_str_eq(terminal(), "\r\n[b] news\r\n");
+	ck_assert_str_eq(terminal(), "\r\033[K[b] news\r\n\033[1m$ ");
 	console_focus(&console, NO_FOCUS);
-	ck_assert_str_eq(terminal(), "tapvisor> ");
+	ck_assert_str_eq(terminal(), "\r\ntapvisor> ");
+}
+END_TEST
+
+/* A line of the VM with the focus is not torn by others' lines, wherever they come in. */
+START_TEST(focus_keeps_its_line)
+{
+	setup(true);
+	console_focus(&console, 1);
+	(void)terminal();
+	vm(1, "\nheard \"to y");
+	vm(2, "one\ntwo\nthr");
+	vm(1, "ou\"\r\n");
+	ck_assert_str_eq(terminal(), "\nheard \"to y\r\033[K[b] one\r\n[b] two\r\n"
+	                             "heard \"to you\"\r\n");
+	vm(2, "ee\n");
+	ck_assert_str_eq(terminal(), "[b] three\r\n");
+	console_say(&console, "news");
+	ck_assert_str_eq(terminal(), "tapvisor: news\r\n");
+	/* Who has the focus can leave it, come back, and find its prompt. */
+	vm(1, "# ls");
+	console_focus(&console, NO_FOCUS);
+	ck_assert_str_eq(terminal(), "# ls\r\ntapvisor> ");
+	console_focus(&console, 1);
+	ck_assert_str_eq(terminal(), "\r\033[K# ls");
+	/* What was shown is not shown again when the VM ends. */
+	console_flush_vm(&console, 1, "a");
+	console_focus(&console, NO_FOCUS);
+	ck_assert_str_eq(terminal(), "\r\ntapvisor> ");
+	/* One that began without the focus is harmless for others, and whole for who gets it. */
+	vm(2, "\033[1mbold");
+	console_focus(&console, 2);
+	ck_assert_str_eq(terminal(), "\r\033[K\033[1mbold");
+	console_focus(&console, NO_FOCUS);
+	vm(2, "\n");
+	ck_assert_str_eq(terminal(), "\r\ntapvisor> \r\033[K[b] .[1mbold\r\ntapvisor> ");
+}
+END_TEST
+
+START_TEST(focus_draws_what_stays_in_the_line)
+{
+	setup(true);
+	console_focus(&console, 1);
+	vm(1, "10%\r20%\b\x7f\033[6n\033[J\033[2;1H\0337\033[31m\033[3Dx\tB\xc3\xa4\001\033[");
+	(void)terminal();
+	vm(2, "news\n");
+	ck_assert_str_eq(terminal(),
+	                 "\r\033[K[b] news\r\n10%\r20%\b\x7f\033[31m\033[3Dx\tB\xc3\xa4");
+	vm(1, "\n\033");
+	(void)terminal();
+	vm(2, "news\n");
+	ck_assert_str_eq(terminal(), "\r\033[K[b] news\r\n");
+	/* Too long to be kept: others' lines are put between, as they are where no one types. */
+	for (u32 i = 0; i < OPEN_LINE_MAX + 1; i++)
+		vm(1, "x");
+	(void)terminal();
+	vm(2, "news\n");
+	ck_assert_str_eq(terminal(), "\r\n[b] news\r\n");
+	vm(1, "\nnew");
+	(void)terminal();
+	vm(2, "news\n");
+	ck_assert_str_eq(terminal(), "\r\033[K[b] news\r\nnew");
+	setup(false);
+	console_focus(&console, 1);
+	vm(1, "new");
+	vm(2, "news\n");
+	ck_assert_str_eq(terminal(), "new\r\n[b] news\r\n");
 }
 END_TEST
 
@@ -406,5 +476,6 @@ START_TEST(queue_waits_or_drops)
 END_TEST
 
 RING3_MAIN("root_text", lines_have_names, lines_are_harmless, prompt_stays_below, focus_is_raw,
-           editing, earlier_lines, held_lines, short_numbers, json_check, telemetry_lines, numbers,
-           port, queue_waits_or_drops)
+           focus_keeps_its_line, focus_draws_what_stays_in_the_line, editing, earlier_lines,
+           held_lines, short_numbers, json_check, telemetry_lines, numbers, port,
+           queue_waits_or_drops)
