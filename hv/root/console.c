@@ -60,13 +60,12 @@ void console_init(struct console *c, struct queue *queue, struct queue *held, bo
 		               .interactive = interactive };
 }
 
-/* The line at the bottom that the VM with the focus has begun; NULL: none that can be drawn again.
- */
+/* What the VM with the focus has begun; NULL: nothing that can be drawn again. */
 static struct open_line *focus_line(struct console *c)
 {
 	struct open_line *line = c->focus == NO_FOCUS ? NULL : &c->line[c->focus];
 
-	return line != NULL && c->interactive && !line->cut ? line : NULL;
+	return line != NULL && !line->cut && (c->interactive || c->typed) ? line : NULL;
 }
 
 void console_begin(struct console *c)
@@ -95,13 +94,13 @@ void console_end(struct console *c)
 {
 	struct open_line *line = focus_line(c);
 
-	if (c->hold || c->bottom || c->busy || !c->interactive)
+	if (c->hold || c->bottom || c->busy)
 		return;
-	if (c->focus == NO_FOCUS)
-		draw_prompt(c);
-	else if (line != NULL)
+	c->bottom = line != NULL || (c->interactive && c->focus == NO_FOCUS);
+	if (line != NULL)
 		draw_line(c, line);
-	c->bottom = c->focus == NO_FOCUS || line != NULL;
+	else if (c->bottom)
+		draw_prompt(c);
 }
 
 void console_release(struct console *c)

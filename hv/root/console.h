@@ -4,9 +4,9 @@
  * prompt with what is being typed, and one VM that may have the terminal for itself (the focus).
  *
  * In lines, control characters become dots, so that no VM can paint over another's output. A line
- * longer than OPEN_LINE_MAX is broken. A VM with the focus writes as it likes; others' lines are put
- * between, and the line that it has begun, its own prompt perhaps, is drawn again below them. Pure:
- * all of it ends in a struct queue.
+ * longer than OPEN_LINE_MAX is broken. A VM with the focus writes as it likes; others' lines are
+ * put between, and the line that it has begun, its own prompt perhaps, is drawn again below them.
+ * Pure: all of it ends in a struct queue.
  */
 #ifndef HV_ROOT_CONSOLE_H
 #define HV_ROOT_CONSOLE_H
@@ -27,10 +27,11 @@ struct console {
 	bool hold;          /* the terminal is drawn over: all through `out` goes to `held` */
 	u32 focus;          /* a VM's id, or NO_FOCUS */
 	bool interactive;   /* there is a prompt when nobody has the focus */
-	bool bottom;        /* the prompt, or the open line of who has the focus, stands there now */
-	bool busy;          /* a command runs: no prompt until it is done */
-	bool dirty;         /* the terminal's cursor is not at the left margin */
-	bool torn;          /* characters of the line being typed were lost */
+	bool typed;         /* somebody has: the terminal is one, and no file */
+	bool bottom; /* the prompt, or the open line of who has the focus, stands there now */
+	bool busy;   /* a command runs: no prompt until it is done */
+	bool dirty;  /* the terminal's cursor is not at the left margin */
+	bool torn;   /* characters of the line being typed were lost */
 	struct edit edit;
 	struct open_line line[MAX_VMS];
 };

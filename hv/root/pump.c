@@ -240,6 +240,7 @@ void pump_input(struct root *r)
 	for (u32 i = 0; i < KEYS_MAX && serial_receive(&r->terminal, &key); i++) {
 		r->typing_until = now + r->machine->info->process.tsc_hz;
 		r->console.torn |= r->terminal.overrun;
+		r->console.typed = true;
 		if (!take_break(r, key))
 			take_key(r, key);
 	}

@@ -156,6 +156,12 @@ START_TEST(focus_draws_what_stays_in_the_line)
 	vm(1, "new");
 	vm(2, "news\n");
 	ck_assert_str_eq(terminal(), "new\r\n[b] news\r\n");
+	console.typed = true;
+	vm(1, "er");
+	vm(2, "news\n");
+	ck_assert_str_eq(terminal(), "er\r\033[K[b] news\r\nnewer");
+	console_focus(&console, NO_FOCUS);
+	ck_assert_str_eq(terminal(), "\r\n");
 }
 END_TEST
 
