@@ -13,7 +13,9 @@
  * Barriers are those of a post (docs/architecture.md): the request is or-ed by a locked instruction
  * before the state is loaded; the target's partners are publish(), whose XCHG comes before its look
  * at the requests, and the exchange in take_requests(), after which nothing of the guest's runs
- * before the flush. A target asleep or without a core is left alone and flushes when it comes back.
+ * before the flush. The one store that the hypervisor finishes in the guest's name behind a wait,
+ * that of INS, counts as guest mode (string_io.c). A target asleep or without a core is left alone
+ * and flushes when it comes back.
  *
  * Nobody waits for one who waits: the caller is in RUN_HOST meanwhile. Its wait is short, for a
  * kick ends guest mode at once; where it does not (docs/caveats.md), the target's watch does, fifty
@@ -36,7 +38,7 @@
 
 void pv_flush_own(struct vcpu *vcpu)
 {
-	vmx_flush_vpid();
+	vmx_flush_vpid(vcpu->vmx.flush_vpid);
 	count(vcpu, EVENT_PV_TLB_FLUSH);
 }
 

@@ -5,6 +5,7 @@
  * between as on a processor.
  */
 #include "hv/advance.h"
+#include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
 #include "hv/guest.h"
@@ -98,6 +99,21 @@ void guest_string_io(struct vcpu *vcpu, const struct io_access *io)
 	message_access(vcpu, io->port, value);
 }
 
+/*
+ * The store of INS is the guest's, through its page tables, though the vCPU has left guest mode to
+ * wait for the monitor: who flushes TLBs meanwhile (pv_flush.c) has to wait for it as for any
+ * other.
+ */
+static bool store_element(struct vcpu *vcpu, u64 value)
+{
+	bool stored;
+
+	atomic_store_fence(&vcpu->state, (u32)RUN_GUEST);
+	stored = move_element(vcpu, WALK_WRITE, &value);
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	return stored;
+}
+
 void guest_finish_string_io(struct vcpu *vcpu, u64 value)
 {
 	u64 *gpr = vcpu->vmx.gpr;
@@ -105,7 +121,7 @@ void guest_finish_string_io(struct vcpu *vcpu, u64 value)
 	u64 size = vcpu->access.size;
 	u64 step = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF) != 0 ? -size : size;
 
-	if (!vcpu->access.write && !move_element(vcpu, WALK_WRITE, &value))
+	if (!vcpu->access.write && !store_element(vcpu, value))
 		return;
 	add_register(&gpr[vcpu->access.write ? RSI : RDI], step, mask);
 	if (vcpu->access.repeat)

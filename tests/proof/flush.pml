@@ -16,6 +16,7 @@
  *   WAIT_AS_GUEST  the caller still counts as being in guest mode while it waits
  *   TAKE_ONLY      the request is taken without a flush
  *   BY_STATE_ALONE the caller does not see that a target was out of guest mode and is back
+ *   STORE_UNSEEN   a store that the hypervisor finishes for the guest does not count as the guest's
  *
  * Names are those of hv/pv_flush.c and hv/vcpu.c. models.t runs them all.
  */
@@ -74,6 +75,18 @@ inline enter(v)
 	seen = false
 }
 
+/* INS ends, in vcpu_run: its store goes where the page table leads (store_element). */
+inline store_element(v)
+{
+#ifndef STORE_UNSEEN
+	state[v] = RUN_GUEST;
+#endif
+	walked = version;
+	assert(walked >= flushed[v]);
+	walked = EMPTY;
+	state[v] = RUN_HOST
+}
+
 /* Of everyone but the caller; he himself takes his request on his way back. */
 inline flush_tlb(v)
 {
@@ -130,13 +143,17 @@ inline flush_tlb(v)
 	}
 }
 
-proctype Vcpu(byte v; byte calls; byte halts)
+proctype Vcpu(byte v; byte calls; byte halts; byte stores)
 {
-	byte t, mine;
+	byte t, mine, walked;
 	bool seen, guest;
 
 look:	/* vcpu_run: the request may be seen here, or after the state is told */
 	state[v] = RUN_HOST;
+	if
+	:: stores > 0 -> stores--; store_element(v)
+	:: true
+	fi;
 	if
 	:: take_requests(v)
 	:: skip
@@ -172,7 +189,7 @@ init {
 		byte i;
 
 		for (i : 0 .. VCPUS - 1) {
-			run Vcpu(i, (i < CALLERS -> 1 : 0), 1)
+			run Vcpu(i, (i < CALLERS -> 1 : 0), 1, 1)
 		}
 	}
 }

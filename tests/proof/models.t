@@ -99,7 +99,7 @@ done
 right flush "two callers at once, who also sleep: no old translation, no deadlock"
 right_large flush "one caller, two targets" -DVCPUS=3 -DCALLERS=1
 for macro in REQUEST_LATE ENTER_UNFENCED ENTER_BLIND WAKE_BLIND NO_WAIT NO_KICK WAIT_AS_GUEST \
-	TAKE_ONLY BY_STATE_ALONE; do
+	TAKE_ONLY BY_STATE_ALONE STORE_UNSEEN; do
 	wrong flush $macro
 done
 echo "1..$n"
