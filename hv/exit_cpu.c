@@ -78,7 +78,7 @@ static bool write_cr0_value(struct vcpu *vcpu, u64 value)
 		return false;
 	vmx_write_cr0(&vcpu->vmx, value | CR0_ET);
 	if (((old ^ value) & (CR0_PG | CR0_WP)) != 0)
-		vmx_flush_vpid();
+		vmx_flush_vpid(vcpu->vmx.flush_vpid);
 	return true;
 }
 

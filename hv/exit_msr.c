@@ -65,7 +65,7 @@ static void move_tsc(struct vcpu *vcpu, u64 by)
 }
 
 /* LME only while paging is off; LMA is the processor's to set (SDM 3A 2.2.1). */
-static bool write_efer(u64 value)
+static bool write_efer(struct vcpu *vcpu, u64 value)
 {
 	u64 old = vmcs_read64(VMCS_GUEST_EFER);
 	bool paging = (vmx_read_cr0() & CR0_PG) != 0;
@@ -74,7 +74,7 @@ static bool write_efer(u64 value)
 		return false;
 	vmx_write_efer((value & ~EFER_LMA) | (old & EFER_LMA));
 	if (((old ^ value) & EFER_NXE) != 0)
-		vmx_flush_vpid();
+		vmx_flush_vpid(vcpu->vmx.flush_vpid);
 	return true;
 }
 
@@ -88,7 +88,7 @@ static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
 		move_tsc(vcpu, value - vcpu->tsc_offset);
 		return true;
 	case IA32_EFER:
-		return write_efer(value);
+		return write_efer(vcpu, value);
 	default:
 		return pv_msr_write(vcpu, msr, value);
 	}

@@ -87,6 +87,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write64(VMCS_EPTP, config->ept.raw | caps->eptp_flags);
 	if ((secondary & SECONDARY_VPID) != 0)
 		vmcs_write16(VMCS_VPID, config->vpid);
+	vcpu->flush_vpid = caps->invvpid_single ? config->vpid : 0;
 	if (vmx_has_tpr_shadow(caps)) {
 		vmcs_write64(VMCS_VIRTUAL_APIC_ADDRESS, config->virtual_apic.raw);
 		vmcs_write32(VMCS_TPR_THRESHOLD, 0);

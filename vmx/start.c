@@ -78,7 +78,7 @@ static void write_common(struct vmx_vcpu *vcpu, const struct mode *mode)
 void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip)
 {
 	write_common(vcpu, &real_mode);
-	vmx_flush_vpid(); /* INIT empties the TLB */
+	vmx_flush_vpid(vcpu->flush_vpid); /* INIT empties the TLB */
 	vmcs_write16(VMCS_GUEST_CS, cs);
 	vmcs_write(VMCS_GUEST_CS_BASE, (u64)cs << 4);
 	vmcs_write(VMCS_GUEST_RIP, ip);

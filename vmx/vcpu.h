@@ -53,6 +53,7 @@ struct vmx_vcpu {
 	u32 apic;              /* enum vmx_apic */
 	u32 tpr_threshold;     /* copy of the VMCS's word; vmx/apicv.h */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
+	u16 flush_vpid;        /* its VPID; 0: the processor can but flush all of them */
 	hpa_t vmcs;
 	const struct vmx_caps *caps;
 	struct guest_memory memory; /* of the VM: one run from gpa 0 */

@@ -36,11 +36,12 @@ void vmx_flush_ept(void)
 	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(2ul) : "cc", "memory");
 }
 
-void vmx_flush_vpid(void)
+void vmx_flush_vpid(u16 vpid)
 {
 	const struct {
 		u64 vpid, address;
-	} descriptor = { 0, 0 };
+	} descriptor = { vpid, 0 };
+	u64 type = vpid != 0 ? 1 : 2; /* single context; all contexts */
 
-	__asm__ volatile("invvpid %0, %1" : : "m"(descriptor), "r"(2ul) : "cc", "memory");
+	__asm__ volatile("invvpid %0, %1" : : "m"(descriptor), "r"(type) : "cc", "memory");
 }

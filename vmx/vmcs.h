@@ -56,8 +56,10 @@ MUST_USE bool vmcs_load(hpa_t vmcs);
 MUST_USE bool vmcs_clear(hpa_t vmcs);
 MUST_USE bool vmx_on(hpa_t region);
 
-/* INVEPT and INVVPID, all contexts of this core: after EPT entries were narrowed or reused. */
+/* INVEPT, all contexts of this core: after EPT entries were narrowed or reused. */
 void vmx_flush_ept(void);
-void vmx_flush_vpid(void);
+
+/* INVVPID on this core: what was cached of one VPID (struct vmx_vcpu.flush_vpid); 0: of all. */
+void vmx_flush_vpid(u16 vpid);
 
 #endif
