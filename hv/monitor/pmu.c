@@ -14,7 +14,6 @@
 #define EVENT_EDGE    BIT(18)
 #define EVENT_INT     BIT(20)
 #define EVENT_ENABLE  BIT(22)
-#define EVENT_INVERT  BIT(23)
 #define EVENT_COUNTER BITS(31, 24) /* counts cycles with so many events */
 
 #define CORE_CYCLES      0x003cull
@@ -44,10 +43,10 @@ static u64 guest_ticks(const struct monitor *m)
 	return ((const volatile struct vcpu_counters *)page)->time[TIME_GUEST];
 }
 
+/* With a counter mask of zero INV has no meaning (SDM 3B 19.2.1.1). */
 static bool runs(const struct pmu_counter *c)
 {
-	u64 asked = c->event & (EVENT_USR | EVENT_OS | EVENT_EDGE | EVENT_ENABLE | EVENT_INVERT |
-	                        EVENT_COUNTER);
+	u64 asked = c->event & (EVENT_USR | EVENT_OS | EVENT_EDGE | EVENT_ENABLE | EVENT_COUNTER);
 	u64 select = c->event & EVENT_SELECT;
 
 	return asked == (EVENT_USR | EVENT_OS | EVENT_ENABLE) &&

@@ -87,8 +87,8 @@ START_TEST(other_events_stand_still)
 		0x3c | BIT(17),            /* of the kernel alone */
 		0x3c,                      /* of nobody */
 		CYCLES | BIT(18),          /* edges */
-		CYCLES | BIT(23),          /* inverted */
 		CYCLES | BIT(24),          /* cycles with at least one */
+		CYCLES | BIT(24) | BIT(23),
 		0x23c | BIT(16) | BIT(17), /* another unit mask */
 		CYCLES & ~BIT(2),
 		CYCLES << 1, /* nothing */
@@ -107,6 +107,9 @@ START_TEST(other_events_stand_still)
 	ck_assert(set(EVENTSEL, CYCLES | BIT(19) | ENABLE)); /* pin control: nothing to see */
 	run(3);
 	ck_assert_uint_eq(get(PMC), 3);
+	ck_assert(set(EVENTSEL, CYCLES | BIT(23) | ENABLE)); /* INV of no counter mask: ignored */
+	run(4);
+	ck_assert_uint_eq(get(PMC), 7);
 }
 END_TEST
 
