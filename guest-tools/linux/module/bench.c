@@ -23,6 +23,12 @@ static DEFINE_MUTEX(lock); /* of all that follows */
 static struct bench_row *rows;
 static u32 row_count;
 
+/* All operations, a set of each size, targets spinning and halted: fewer than that. */
+static u32 rows_max(void)
+{
+	return 4 * nr_cpu_ids + BENCH_STATES * BENCH_OPS;
+}
+
 /* ---- what is asked for ---- */
 
 static const struct {
@@ -151,7 +157,7 @@ static int run_row(const struct bench_config *config, enum bench_op op, enum ben
 	struct bench_row *row = &rows[row_count];
 	int error;
 
-	if (row_count == BENCH_ROWS)
+	if (row_count == rows_max())
 		return -E2BIG;
 	*row = (struct bench_row){
 		.op = op,
@@ -262,12 +268,19 @@ static ssize_t bench_write(struct file *file, const char __user *user, size_t si
 	return error ?: size;
 }
 
-static int bench_show(struct seq_file *m, void *unused)
+/* A run may take minutes: who waits for it can give up. */
+static int show(struct seq_file *m, void (*form)(struct seq_file *, const struct bench_row *, u32))
 {
-	mutex_lock(&lock);
-	bench_show_table(m, rows, row_count);
+	if (mutex_lock_interruptible(&lock))
+		return -EINTR;
+	form(m, rows, row_count);
 	mutex_unlock(&lock);
 	return 0;
+}
+
+static int bench_show(struct seq_file *m, void *unused)
+{
+	return show(m, bench_show_table);
 }
 
 static int bench_open(struct inode *inode, struct file *file)
@@ -286,16 +299,13 @@ static const struct file_operations operations = {
 
 static int json_show(struct seq_file *m, void *unused)
 {
-	mutex_lock(&lock);
-	bench_show_json(m, rows, row_count);
-	mutex_unlock(&lock);
-	return 0;
+	return show(m, bench_show_json);
 }
 DEFINE_SHOW_ATTRIBUTE(json);
 
 int tapvisor_bench_init(void)
 {
-	rows = kvcalloc(BENCH_ROWS, sizeof(*rows), GFP_KERNEL);
+	rows = kvcalloc(rows_max(), sizeof(*rows), GFP_KERNEL);
 	if (!rows)
 		return -ENOMEM;
 	directory = debugfs_create_dir("tapvisor", NULL);

@@ -32,7 +32,6 @@ enum bench_op {
 };
 
 #define BENCH_SAMPLES_MAX 100000u
-#define BENCH_ROWS        512u
 
 struct bench_config {
 	u32 n, warmup;
@@ -56,7 +55,7 @@ struct bench_row {
 	u64 min, p50, p99, max; /* TSC ticks */
 	bool exits_known;
 	u64 exits, sender_exits; /* of all operations together */
-	u32 not_halted;          /* operations whose targets could not be seen to halt before */
+	u32 not_halted;          /* operations before which not each target was seen to halt */
 	struct bench_way way;
 };
 
@@ -71,8 +70,9 @@ void bench_mask(struct cpumask *mask, u32 sender, u32 k);
 int bench_spinners_start(const struct cpumask *mask);
 void bench_spinners_stop(void);
 
-/* EVENT_HALT of the mask's CPUs, summed; false: there are no counters. */
-bool bench_halts(const struct cpumask *mask, u64 *halts);
+/* How often each CPU of the mask has halted, noted; how many of them have halted since. */
+void bench_note_halts(const struct cpumask *mask);
+u32 bench_halted(const struct cpumask *mask);
 
 /* CPUs that are online now count as having been so: what the tables say of shorthands wants it. */
 void bench_note_online(void);

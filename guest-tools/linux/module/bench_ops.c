@@ -73,21 +73,28 @@ static u64 operate(enum bench_op op, const struct cpumask *mask, u32 targets)
 	return end - start;
 }
 
-/* Until each target has halted since; false: it was not seen to. */
-static bool settle(const struct cpumask *mask, u32 targets, u64 before, u32 pause)
-{
-	u64 now;
-	u32 us;
+struct job {
+	const struct vcpu_counters *sender; /* NULL: none */
+	const struct bench_config *config;
+	const struct cpumask *mask;
+	struct bench_row *row;
+	u64 *samples;
+	bool stop; /* who asked for it waits no longer */
+	struct completion done;
+};
 
-	if (!bench_halts(mask, &now)) {
+/* Until each target has halted since it was noted; false: not each was seen to. */
+static bool settle(const struct job *job)
+{
+	u32 pause = job->config->pause;
+	u32 us = 0;
+
+	do {
 		usleep_range(pause, pause + pause / 4);
-		return true;
-	}
-	for (us = 0; now - before < targets && us < HALT_WAIT_US; us += pause) {
-		usleep_range(pause, pause + pause / 4);
-		bench_halts(mask, &now);
-	}
-	return now - before >= targets;
+		us += pause;
+	} while (job->sender && us < HALT_WAIT_US && !READ_ONCE(job->stop) &&
+	         bench_halted(job->mask) < job->row->targets);
+	return bench_halted(job->mask) >= job->row->targets;
 }
 
 static u64 exits_of(const struct vcpu_counters *c)
@@ -155,15 +162,6 @@ static int compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-struct job {
-	const struct vcpu_counters *sender; /* NULL: none */
-	const struct bench_config *config;
-	const struct cpumask *mask;
-	struct bench_row *row;
-	u64 *samples;
-	struct completion done;
-};
-
 /* One operation with the sender's exits during it, which are outside of what is timed. */
 static u64 sample(struct job *job)
 {
@@ -181,19 +179,19 @@ static void run(struct job *job)
 	struct bench_row *row = job->row;
 	struct snapshot before, after;
 	u32 warmup = job->config->warmup;
-	u64 halts = 0, ticks;
+	u64 ticks;
 	u32 i;
 
-	for (i = 0; i < warmup + row->n; i++) {
+	for (i = 0; i < warmup + row->n && !READ_ONCE(job->stop); i++) {
 		bool halted = true;
 
 		if (row->state == STATE_HALTED && i)
-			halted = settle(job->mask, row->targets, halts, job->config->pause);
+			halted = settle(job);
 		if (i == warmup) {
 			take(&before, job->config->cpu);
 			row->sender_exits = 0;
 		}
-		bench_halts(job->mask, &halts);
+		bench_note_halts(job->mask);
 		preempt_disable();
 		ticks = sample(job);
 		preempt_enable();
@@ -215,8 +213,18 @@ static int thread(void *argument)
 	struct job *job = argument;
 
 	run(job);
-	complete(&job->done);
-	return 0;
+	kthread_complete_and_exit(&job->done,
+	                          0); /* no step in here once they know, and may unload us */
+}
+
+/* Sorted samples become what is told of them. */
+static void digest(struct bench_row *row, u64 *samples)
+{
+	sort(samples, row->n, sizeof(u64), compare, NULL);
+	row->min = samples[0];
+	row->p50 = samples[row->n / 2];
+	row->p99 = samples[row->n * 99 / 100];
+	row->max = samples[row->n - 1];
 }
 
 int bench_measure(const struct bench_config *config, const struct cpumask *mask,
@@ -227,6 +235,7 @@ int bench_measure(const struct bench_config *config, const struct cpumask *mask,
 		           .row = row,
 		           .sender = tapvisor_counters_of(config->cpu) };
 	struct task_struct *task;
+	int error = 0;
 	u32 cpu;
 
 	job.samples = kvmalloc_array(row->n, sizeof(u64), GFP_KERNEL);
@@ -241,12 +250,13 @@ int bench_measure(const struct bench_config *config, const struct cpumask *mask,
 		return PTR_ERR(task);
 	}
 	wake_up_process(task);
-	wait_for_completion(&job.done);
-	sort(job.samples, row->n, sizeof(u64), compare, NULL);
-	row->min = job.samples[0];
-	row->p50 = job.samples[row->n / 2];
-	row->p99 = job.samples[row->n * 99 / 100];
-	row->max = job.samples[row->n - 1];
+	if (wait_for_completion_interruptible(&job.done)) {
+		WRITE_ONCE(job.stop, true);
+		wait_for_completion(&job.done);
+		error = -EINTR;
+	} else {
+		digest(row, job.samples);
+	}
 	kvfree(job.samples);
-	return 0;
+	return error;
 }

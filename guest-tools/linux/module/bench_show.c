@@ -47,7 +47,7 @@ void bench_note_online(void)
 static bool shorthand_on(void)
 {
 	static char line[2048];
-	const char *option;
+	const char *option = line, *last = NULL;
 	struct file *file;
 	loff_t offset = 0;
 	ssize_t size;
@@ -60,8 +60,9 @@ static bool shorthand_on(void)
 	size = kernel_read(file, line, sizeof(line) - 1, &offset);
 	filp_close(file, NULL);
 	line[size > 0 ? size : 0] = '\0';
-	option = strstr(line, "no_ipi_broadcast=");
-	return !option || option[strlen("no_ipi_broadcast=")] == '0';
+	while ((option = strstr(option, "no_ipi_broadcast=")))
+		last = option += strlen("no_ipi_broadcast=");
+	return !last || *last == '0';
 }
 
 /* The addressing, told from how many operations of the APIC there were and what they named. */

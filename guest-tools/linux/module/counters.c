@@ -33,9 +33,9 @@ static int check(const struct vcpu_counters *c)
 		       COUNTERS_MAGIC);
 		return -EINVAL;
 	}
-	if (c->size == sizeof(*c))
+	if (c->size >= sizeof(*c)) /* what was added stands behind */
 		return 0;
-	pr_err("the counters are of another version: %u bytes, not %zu\n", c->size, sizeof(*c));
+	pr_err("the counters are of an older version: %u bytes, not %zu\n", c->size, sizeof(*c));
 	return -EINVAL;
 }
 

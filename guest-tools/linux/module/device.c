@@ -51,6 +51,7 @@ static const struct file_operations operations = {
 	.open = device_open,
 	.mmap = device_mmap,
 	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
 };
 

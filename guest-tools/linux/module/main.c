@@ -22,9 +22,9 @@ static int __init tapvisor_init(void)
 {
 	int error = tapvisor_counters_map();
 
-	if (error && error != -ENODEV)
+	if (error == -ENOMEM)
 		return error;
-	if (!error) {
+	if (!error) { /* else: why not was said; ipibench does without */
 		error = tapvisor_device_init();
 		if (error) {
 			tapvisor_counters_unmap();
