@@ -90,7 +90,11 @@ START_TEST(wrong_pages)
 	ck_assert_int_eq(counts_check(pages, VCPUS, COUNTERS_STRIDE), COUNTS_FOREIGN);
 	ck_assert_int_eq(counts_check(pages, 2, COUNTERS_STRIDE), COUNTS_OK);
 	fill(1);
-	page(1)->size += 8;
+	page(1)->size -= 8;
+	ck_assert_int_eq(counts_check(pages, VCPUS, COUNTERS_STRIDE), COUNTS_VERSION);
+	page(1)->size += 16; /* a newer hypervisor's: what was added stands behind */
+	ck_assert_int_eq(counts_check(pages, VCPUS, COUNTERS_STRIDE), COUNTS_OK);
+	page(1)->size = COUNTERS_STRIDE + 8;
 	ck_assert_int_eq(counts_check(pages, VCPUS, COUNTERS_STRIDE), COUNTS_VERSION);
 	fill(1);
 	page(1)->vcpu = 2;

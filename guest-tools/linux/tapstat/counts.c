@@ -31,7 +31,7 @@ enum counts_error counts_check(const void *pages, u32 vcpus, u64 stride)
 
 		if (c->magic != COUNTERS_MAGIC)
 			return COUNTS_FOREIGN;
-		if (c->size != sizeof(*c))
+		if (c->size < sizeof(*c) || c->size > stride)
 			return COUNTS_VERSION;
 		if (c->vcpu != i || c->vm != page_of(pages, 0, stride)->vm)
 			return COUNTS_VCPU;

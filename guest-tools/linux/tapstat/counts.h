@@ -31,7 +31,7 @@ struct counts {
 enum counts_error {
 	COUNTS_OK,
 	COUNTS_FOREIGN, /* no counters of Tapvisor: the magic number is another */
-	COUNTS_VERSION, /* of another version: their size is another */
+	COUNTS_VERSION, /* of an older version: they are smaller than ours */
 	COUNTS_VCPU,    /* a page is not that of the vCPU whose place it has */
 };
 

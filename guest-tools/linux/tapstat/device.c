@@ -25,9 +25,9 @@ static bool get_info(int fd, const char *path, struct tapvisor_info *info, char 
 		         info->version, TAPVISOR_VERSION);
 		return false;
 	}
-	if (info->size != sizeof(struct vcpu_counters) || info->stride < info->size) {
+	if (info->size < sizeof(struct vcpu_counters) || info->stride < info->size) {
 		snprintf(message, size,
-		         "the hypervisor's counters are of another version: %u bytes, this "
+		         "the hypervisor's counters are of an older version: %u bytes, this "
 		         "tapstat knows %zu; build both from the same source",
 		         info->size, sizeof(struct vcpu_counters));
 		return false;

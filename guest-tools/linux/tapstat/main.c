@@ -15,6 +15,7 @@
 #include "guest-tools/linux/tapstat/device.h"
 #include "guest-tools/linux/tapstat/options.h"
 #include "guest-tools/linux/tapstat/show.h"
+#include "hv/base/bits.h"
 
 #define MESSAGE_SIZE    256
 #define INTERRUPTS_SIZE 131072
@@ -79,14 +80,27 @@ static void take(struct counts *counts, const struct device *device, const struc
 
 static FILE *output;
 
+/* Since accounting began, by the host's clock: a guest may write its own. */
+static u64 ticks_ever(const struct device *device)
+{
+	const u8 *pages = device->pages;
+	u64 created = ((const struct vcpu_counters *)device->pages)->created, now = created;
+
+	for (u32 i = 0; i < device->vcpus; i++) {
+		const struct vcpu_counters *c = (const void *)(pages + i * device->stride);
+
+		now = MAX(now, c->now);
+	}
+	return now - created;
+}
+
 static void once(const struct device *device, const struct options *options)
 {
-	const struct vcpu_counters *first = device->pages;
 	struct counts counts;
 	struct report report = { device->vm, device->vcpus, true, true, 0, &counts };
 
 	take(&counts, device, options);
-	counts.ticks -= first->created;
+	counts.ticks = ticks_ever(device);
 	report.seconds = (double)counts.ticks / device->tsc_khz / 1000;
 	show[options->output](output, &report);
 }
@@ -109,7 +123,8 @@ static void repeat(const struct device *device, const struct options *options)
 		counts_difference(&difference, &now, &before);
 		report.seconds = options->output == OUTPUT_CSV ? to - start : to - from;
 		show[options->output](output, &report);
-		fflush(output);
+		if (fflush(output) != 0)
+			return;
 		before = now;
 		from = to;
 	}
@@ -126,8 +141,10 @@ static int run(char *const *command)
 		perror(command[0]);
 		_exit(STATUS_NO_COMMAND);
 	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
+	if (child < 0 || waitpid(child, &status, 0) != child) {
+		fprintf(stderr, "tapstat: %s cannot be started: %s\n", command[0], strerror(errno));
 		return 1;
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -149,12 +166,12 @@ static int while_it_ran(const struct device *device, const struct options *optio
 
 int main(int argc, char **argv)
 {
-	int status = 0;
-
 	char message[MESSAGE_SIZE];
 	struct options options;
 	struct device device;
 	u64 irq[IRQ_ROWS];
+	int status = 0;
+	bool lost;
 
 	if (!options_parse(&options, argc, argv, message, sizeof(message))) {
 		fprintf(stderr, "tapstat: %s\n", message);
@@ -171,7 +188,7 @@ int main(int argc, char **argv)
 	if (!read_interrupts(options.interrupts, irq))
 		fprintf(stderr, "tapstat: %s cannot be read; its rows will be 0\n",
 		        options.interrupts);
-	output = options.file == NULL ? stdout : fopen(options.file, "w");
+	output = options.file == NULL ? stdout : fopen(options.file, "we");
 	if (output == NULL) {
 		fprintf(stderr, "tapstat: %s: %s\n", options.file, strerror(errno));
 		return STATUS_USAGE;
@@ -184,5 +201,9 @@ int main(int argc, char **argv)
 		once(&device, &options);
 	else
 		repeat(&device, &options);
-	return fclose(output) != 0 ? 1 : status;
+	lost = ferror(output) != 0;
+	if (fclose(output) == 0 && !lost)
+		return status;
+	fprintf(stderr, "tapstat: what was counted could not be written\n");
+	return 1;
 }
