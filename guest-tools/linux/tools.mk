@@ -20,6 +20,8 @@ $(B)/shootdown: $(call object,linux,$(WORKLOAD_SRCS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) -static -pthread -o $@ $^
 
+tests/unit/shootdown.t: $(B)/shootdown
+
 # --- the module, for Debian's kernel ------------------------------------------------------------
 
 MODULE_SRCS := $(wildcard $(addprefix $(LINUX_TOOLS)/module/,Kbuild *.[ch] shim/hv/base/*.h)) \

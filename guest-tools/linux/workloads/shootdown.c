@@ -9,12 +9,15 @@
  */
 #define _GNU_SOURCE /* sched_setaffinity, memfd_create */
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -51,34 +54,48 @@ static void go_to(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		fail("shootdown: sched_setaffinity");
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return;
+	fprintf(stderr, "shootdown: CPU %d cannot be had: %s\n", cpu, strerror(errno));
+	exit(STATUS_LINUX);
 }
 
-/* The next of "0-2,5" at *text, or -1 at its end; -2: no list. */
-static int next_cpu(const char **text, int *last)
+/* The number at *text, which moves behind it; -1: there is none that a CPU could have. */
+static int take_number(const char **text)
 {
-	char *end;
-	long cpu;
+	char *end = NULL;
+	long cpu = **text >= '0' && **text <= '9' ? strtol(*text, &end, 10) : -1;
 
-	if (*last >= 0 && **text == '-') {
-		cpu = strtol(*text + 1, &end, 10);
-		if (end == *text + 1 || cpu <= *last || cpu >= CPUS_MAX)
-			return -2;
-		*last += 1;
-		if (*last == cpu)
-			*text = end;
-		return *last;
-	}
-	*text += *last >= 0 && **text == ',';
-	if (**text == '\0' && *last >= 0)
+	if (cpu < 0 || cpu >= CPUS_MAX)
 		return -1;
-	cpu = strtol(*text, &end, 10);
-	if (end == *text || cpu < 0 || cpu >= CPUS_MAX)
-		return -2;
 	*text = end;
-	*last = (int)cpu;
-	return *last;
+	return (int)cpu;
+}
+
+/* The CPUs of a list such as 0-2,5, in its order; 0: it is no list, or has one twice. */
+static int take_list(const char *text, int cpus[CPUS_MAX])
+{
+	static bool taken[CPUS_MAX];
+	int count = 0;
+
+	for (;; text++) {
+		int first = take_number(&text), last = first;
+
+		if (first >= 0 && *text == '-') {
+			text++;
+			last = take_number(&text);
+		}
+		if (first < 0 || last < first)
+			return 0;
+		for (int cpu = first; cpu <= last; cpu++) {
+			if (taken[cpu])
+				return 0;
+			taken[cpu] = true;
+			cpus[count++] = cpu;
+		}
+		if (*text != ',')
+			return *text == '\0' ? count : 0;
+	}
 }
 
 static void *watch(void *argument)
@@ -166,37 +183,37 @@ static long count_of(const char *text)
 
 int main(int argc, char **argv)
 {
-	long count = argc == 3 ? count_of(argv[2]) : 0, others = 0, stale = 0;
-	const char *list = argc == 3 ? argv[1] : "";
-	int last = -1, first = next_cpu(&list, &last), cpu = -2;
+	static int cpus[CPUS_MAX];
+	long count = argc == 3 ? count_of(argv[2]) : 0, stale = 0;
+	int others = argc == 3 ? take_list(argv[1], cpus) - 1 : 0;
 	unsigned long ticks;
 
-	for (; first >= 0 && others < CPUS_MAX && (cpu = next_cpu(&list, &last)) >= 0; others++)
-		watchers[others] = (struct watcher){ .seen = -1, .cpu = cpu };
-	if (cpu != -1 || others == 0 || count == 0) {
+	if (others < 1 || count == 0) {
 		fprintf(stderr,
-		        "usage: shootdown CPUS COUNT: two CPUs or more, such as 0-2; how often,"
-		        " a whole number from 1 to %d\n",
+		        "usage: shootdown CPUS COUNT: two CPUs or more, such as 0-2, none twice;"
+		        " how often, a whole number from 1 to %d\n",
 		        COUNT_MAX);
 		return STATUS_USAGE;
 	}
+	for (int i = 0; i < others; i++)
+		watchers[i] = (struct watcher){ .seen = -1, .cpu = cpus[i + 1] };
 	/* A new program on that CPU: its mm has been on no other. */
-	go_to(first);
+	go_to(cpus[0]);
 	if (getenv("SHOOTDOWN") == NULL) {
 		setenv("SHOOTDOWN", "1", 1);
 		execv("/proc/self/exe", argv);
 		fail("shootdown: /proc/self/exe");
 	}
 	prepare();
-	for (long i = 0; i < others; i++)
+	for (int i = 0; i < others; i++)
 		if (pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]) != 0)
 			fail("shootdown: pthread_create");
 	ticks = remap(count, others);
-	for (long i = 0; i < others; i++) {
+	for (int i = 0; i < others; i++) {
 		pthread_join(watchers[i].thread, NULL);
 		stale += watchers[i].stale;
 	}
-	printf("shootdown: %ld remappings seen by %ld CPUs, %lu ticks each, %ld stale\n", count,
+	printf("shootdown: %ld remappings seen by %d CPUs, %lu ticks each, %ld stale\n", count,
 	       others, ticks / (unsigned long)count, stale);
 	return stale ? STATUS_STALE : 0;
 }
