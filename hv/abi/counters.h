@@ -31,7 +31,7 @@ enum ipi_path {
 	IPI_X2APIC,        /* a trapped WRMSR */
 	IPI_APIC_WRITE,    /* an APIC-write exit, after the processor did the store */
 	IPI_HYPERCALL,     /* KVM's SEND_IPI */
-	IPI_HYPERCALL_TAP, /* Tapvisor's own, without a limit on the targets */
+	IPI_HYPERCALL_TAP, /* Tapvisor's own: up to 1,024 targets */
 	IPI_MSI,           /* a message of a device model */
 	IPI_PATHS
 };
