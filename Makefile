@@ -153,9 +153,10 @@ PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
 LONG  := guests.t apicv.t ring3.t linux.t boot.t compare.t shell.t pv.t # longest first
 LONG  := $(addprefix tests/emu/,$(LONG))
-# One boot of Debian's kernel is for every day (linux.t); the others are a part of their own:
-# check-linux, check-linux-patched, soak-linux.
-LINUX_EMUS := $(addprefix tests/emu/linux-,inside.t switches.t ipis.t soak.t lockup.t)
+# One boot of Debian's kernel is for every day (linux.t); the others are parts of their own:
+# check-linux, check-linux-patched, check-nested, soak-linux.
+LINUX_EMUS := $(addprefix tests/emu/,$(addprefix linux-,inside.t switches.t ipis.t soak.t lockup.t) \
+	      nested.t)
 EMUS  := $(filter-out $(LINUX_EMUS),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 

@@ -33,7 +33,14 @@ STEPS = [
     ("options", "tapstat -i 0; echo status $?; tapstat -n1.7; echo status $?;"
                 " tapstat -i 5 --once; echo status $?;"
                 " tapstat --device /dev/null; echo status $?;"
-                " tapstat --device=/nowhere; echo status $?"),
+                " tapstat --device=/nowhere; echo status $?;"
+                " tapstat --once >/dev/full; echo status $?;"
+                " tapstat -i0.1 -n 100 >/dev/full; echo status $?"),
+    ("stopped", "begin=$(cut -d . -f 1 /proc/uptime); timeout -s INT 1 sh -c"
+                f" 'echo unicast n=100000 state=halted pause=5000 >{BENCH}'; echo status $?;"
+                " echo took $(($(cut -d . -f 1 /proc/uptime) - begin)) s;"
+                f" echo 0 >/sys/devices/system/cpu/cpu3/online; echo status $?;"
+                f" echo 1 >/sys/devices/system/cpu/cpu3/online; cat {BENCH}"),
     ("command", f"tapstat --csv -- sh -c 'echo broadcast n=200 warmup=0 >{BENCH}; exit 7';"
                 " echo status $?"),
     ("shootdown", "tapstat --csv -- shootdown 0-2 300; echo status $?;"
@@ -109,7 +116,9 @@ def look_at_tapstat(out):
                  "-n 1.7: not a whole number; 1 or 2 would be\nstatus 2",
                  "--once and --interval exclude each other\nstatus 2",
                  "/dev/null is not what tapvisor.ko makes: .*\nstatus 3",
-                 "/nowhere: No such file or directory; it wants tapvisor.ko.*\nstatus 3"):
+                 "/nowhere: No such file or directory; it wants tapvisor.ko.*\nstatus 3",
+                 "what was counted could not be written\nstatus 1\n"
+                 "tapstat: what was counted could not be written\nstatus 1"):
         tap.like(out["options"], says, f"tapstat says: {says.splitlines()[0]}", out["options"])
 
 
@@ -155,6 +164,10 @@ def look_at_device(out):
     tap.like(out["awake"], r"^status 0\n(.*\n)*unicast .* halted ", "ipibench: all others do",
              out["awake"])
     tap.unlike(out["awake"], r"^self ", "ipibench: without a row for self", out["awake"])
+    tap.like(out["stopped"], r"^status [1-9]\d*\ntook [0-4] s\n(?:\[.*\n)*status 0\n",
+             "ipibench: a run of ten minutes can be interrupted, and holds no CPU then",
+             out["stopped"])
+    tap.like(out["stopped"], r"^# nothing was measured", "ipibench: it left no row", out["stopped"])
 
 
 def look_at_patch(out):

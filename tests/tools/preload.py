@@ -6,6 +6,9 @@ make() does on the host what GRUB does in the machine: it places the image's seg
 and the Multiboot 2 information in memory. What comes of it lies on a disk, in sectors that the
 option ROM of preload.asm reads to where they belong. What GRUB would read otherwise than as plain
 words, or load by other rules, is left to GRUB.
+
+make_linux() does the same for Linux on the bare machine, by its PVH entry: GRUB would want a bzImage,
+which unpacks itself, five billion instructions.
 """
 import contextlib
 import os
@@ -13,7 +16,7 @@ import re
 import shlex
 import struct
 
-from iso import call, locate, make_fast, make_hybrid, made_once
+from iso import IsoError, call, locate, make_fast, make_hybrid, made_once
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECTOR, PAGE, MIB = 512, 4096, 1 << 20
@@ -21,7 +24,7 @@ CYLINDER = 16 * 63 * SECTOR          # the emulator's disks come in these
 TAG_COMMAND_LINE, TAG_LOADER, TAG_MODULE, TAG_MEMORY, TAG_MAP, TAG_ELF, TAG_RSDP = \
     1, 2, 3, 4, 6, 9, 14
 MAP_ENTRY, MAP_ENTRIES = 24, 32
-MAGIC = 0x4C455250
+MAGIC, PVH_MAGIC = 0x4C455250, 0x336EC578
 PT_LOAD, SHT_SYMTAB, SHT_STRTAB, SHF_ALLOC = 1, 2, 3, 2
 
 
@@ -70,14 +73,13 @@ class Memory:
         return base, -(-(self.end - base) // SECTOR)
 
 
-def load_elf(memory, elf):
-    """The segments, and the symbols behind them. Returns (entry, tag with the section headers)."""
+def load_segments(memory, elf):
+    """Returns the physical address of the entry point."""
     if elf[:5] != b"\x7fELF\x02":
         raise GrubsOwn("the image is no ELF64")
-    entry, segments, sections = struct.unpack_from("<24xQQQ", elf)
-    segment_count, section_size, section_count, names = struct.unpack_from("<56xHHHH", elf)
+    entry, segments = struct.unpack_from("<24xQQ", elf)
     physical = entry
-    for i in range(segment_count):
+    for i in range(struct.unpack_from("<56xH", elf)[0]):
         kind, _, offset, vaddr, paddr, size, room = \
             struct.unpack_from("<IIQQQQQ", elf, segments + 56 * i)
         if kind == PT_LOAD and paddr < MIB:
@@ -86,12 +88,19 @@ def load_elf(memory, elf):
             memory.put(elf[offset:offset + size].ljust(room, b"\0"), paddr)
         if kind == PT_LOAD and vaddr <= entry < vaddr + room:
             physical = entry - vaddr + paddr
-    headers = bytearray(elf[sections:sections + section_size * section_count])
-    for at in range(0, len(headers), section_size):
-        kind, flags, _, offset, size = struct.unpack_from("<4xIQQQQ", headers, at)
+    return physical
+
+
+def load_symbols(memory, elf):
+    """Behind the segments. Returns the tag with the section headers."""
+    sections, = struct.unpack_from("<40xQ", elf)
+    size, count, names = struct.unpack_from("<58xHHH", elf)
+    headers = bytearray(elf[sections:sections + size * count])
+    for at in range(0, len(headers), size):
+        kind, flags, _, offset, length = struct.unpack_from("<4xIQQQQ", headers, at)
         if kind in (SHT_SYMTAB, SHT_STRTAB) and not flags & SHF_ALLOC:
-            struct.pack_into("<Q", headers, at + 16, memory.put(elf[offset:offset + size]))
-    return physical, tag(TAG_ELF, struct.pack("<III", section_count, section_size, names) + headers)
+            struct.pack_into("<Q", headers, at + 16, memory.put(elf[offset:offset + length]))
+    return tag(TAG_ELF, struct.pack("<III", count, size, names) + headers)
 
 
 def tag(kind, body):
@@ -124,17 +133,54 @@ def make(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):
     if [kind] + [words[0] for words in modules] != ["multiboot2"] + ["module2"] * len(modules):
         raise GrubsOwn("not one image and its modules")
     memory, tags = Memory(), [tag(TAG_COMMAND_LINE, text(arguments)), tag(TAG_LOADER, b"preload\0")]
-    entry, sections = load_elf(memory, image_of(place[image]))
+    elf = image_of(place[image])
+    entry, sections = load_segments(memory, elf), load_symbols(memory, elf)
     for _, name, *arguments in modules:
         data = image_of(place[name])
         start = memory.put(data)
         tags.append(tag(TAG_MODULE, struct.pack("<II", start, start + len(data)) + text(arguments)))
-    before = 8 + len(b"".join(tags)) + len(sections)
-    # What the ROM completes stands at the end: memory below and above 1 MiB, RSDP, memory map.
-    tags += [sections, tag(TAG_MEMORY, struct.pack("<II", 639, 0)), tag(TAG_RSDP, bytes(20)),
-             tag(TAG_MAP, struct.pack("<II", MAP_ENTRY, 0) + bytes(MAP_ENTRY * MAP_ENTRIES)),
-             bytes(8)]
-    info = memory.put(bytes(8) + b"".join(tags))
+    write_disk(output, memory, entry, *put_info(memory, b"".join(tags) + sections))
+    return rom(build)
+
+
+def make_linux(output, kernel, initrd, words, build="build"):
+    """The same for Linux: `kernel` is a vmlinux with a PVH note, `words` its command line."""
+    memory, elf, ramdisk = Memory(), image_of(kernel), image_of(initrd)
+    load_segments(memory, elf)
+    module = memory.put(struct.pack("<QQQQ", memory.put(ramdisk), len(ramdisk), 0, 0))
+    line = memory.put(text([words]))
+    info, completed = put_info(memory, b"")
+    # Its map has the form of Multiboot 2's; entries of no length are passed over.
+    start = memory.put(struct.pack("<4I4Q2I", PVH_MAGIC, 1, 0, 1, module, line,
+                                   completed + RSDP_AT, completed + MAP_AT + 16, MAP_ENTRIES, 0))
+    enter = struct.pack("<BIBIH", 0xBB, start, 0xB8, pvh_entry(elf), 0xE0FF)  # EBX, EAX, jmp EAX
+    write_disk(output, memory, memory.put(enter), info, completed)
+    return rom(build)
+
+
+def pvh_entry(elf):
+    """What the note of Xen's type 18 says."""
+    found = re.search(rb"\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0(.{4})", elf, re.S)
+    if not found:
+        raise IsoError("the kernel has no PVH note")
+    return struct.unpack("<I", found.group(1))[0]
+
+
+# Among what the ROM completes.
+MEMORY_AT, RSDP_AT, MAP_AT = 12, 24, 48
+
+
+def put_info(memory, tags):
+    """Multiboot 2 information: (where it lies, where in it that begins which the ROM completes:
+    memory below and above 1 MiB, RSDP, memory map)."""
+    completed = [tag(TAG_MEMORY, struct.pack("<II", 639, 0)), tag(TAG_RSDP, bytes(20)),
+                 tag(TAG_MAP, struct.pack("<II", MAP_ENTRY, 0) + bytes(MAP_ENTRY * MAP_ENTRIES)),
+                 bytes(8)]
+    address = memory.put(bytes(8) + tags + b"".join(completed))
+    return address, address + 8 + len(tags)
+
+
+def write_disk(output, memory, entry, info, completed):
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{output}.lock")  # what a Bochs that was killed leaves behind
@@ -142,10 +188,9 @@ def make(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):
         f.seek(SECTOR)
         base, sectors = memory.write(f)
         f.seek(0)
-        f.write(struct.pack("<8I", MAGIC, base, sectors, entry, info, info + before + 12,
-                            info + before + 24, info + before + 48))
+        f.write(struct.pack("<8I", MAGIC, base, sectors, entry, info, completed + MEMORY_AT,
+                            completed + RSDP_AT, completed + MAP_AT))
         f.truncate(-(-(1 + sectors) * SECTOR // CYLINDER) * CYLINDER)
-    return rom(build)
 
 
 def attach(config, place, cfg, build="build", extra=None, cfg_name="grub.cfg", grub=False):

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tapvisor under KVM, on a machine without VT-x: Bochs emulates a machine with it, Debian's kernel
+runs there with KVM, and QEMU in that boots Tapvisor's CD. `make check-nested`.
+
+Guest images in VMs, one after the other, must hold there as they do in Bochs; then KVM itself runs
+the benchmark's image, so that both hypervisors' paths are told by the same clock. A tick is an
+instruction of Bochs, those of the Linux outside included.
+"""
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{HERE}/../tools")
+import iso  # noqa: E402
+import machine  # noqa: E402
+import preload  # noqa: E402
+import telemetry  # noqa: E402
+from guest_images import failures  # noqa: E402
+from linux_guest import LINUX, PLACE, TOP, need  # noqa: E402
+from tapvisor_test import BUILD, Run, tap  # noqa: E402
+
+MODULES = [f"{LINUX}/modules/{name}.ko" for name in ("irqbypass", "kvm", "kvm-intel")]
+QEMU = "usr/bin/qemu-system-x86_64"
+FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "multiboot_dma.bin")
+FIRMWARE_PLACES = ("/usr/share/seabios", "/usr/share/qemu")
+WORDS = "console=ttyS0 quiet cryptomgr.notests nopti clearcpuid=xsavec lapic=notscdeadline nokaslr" \
+        " mitigations=off"
+OFFERED = "mem=8M apic=x2apic pv=kvm,tap counters=on"
+IMAGES = sys.argv[1:] or ["smp_start", "self_ipi", "physical", "flat", "cluster", "broadcast", "hlt",
+                          "hypercall", "nmi", "timer", "tpr", "litmus", "pv_flush"]
+BENCH = "null cpuid port vmcall self eoi pingpong set n=100"
+
+
+def tapvisor_cd(name):
+    lines = ["multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch tables=off",
+             "module2 /boot/root.elf root", "module2 /boot/monitor.elf monitor",
+             f"module2 /boot/ipibench.elf vm name=ipibench vcpus=3 cpus=0-2 {OFFERED} -- {BENCH}"]
+    before = "ipibench"
+    for image in IMAGES:
+        lines.append(f"module2 /boot/{image}.elf vm name={image} vcpus=3 cpus=0-2 {OFFERED}"
+                     f" after={before}")
+        before = image
+    body = "".join(f"\t{line}\n" for line in lines)
+    iso.make_fast(name, f'set timeout=0\nmenuentry "nested" {{\n{body}}}\n', BUILD)
+
+
+def firmware():
+    for name in FIRMWARE:
+        for place in FIRMWARE_PLACES:
+            if os.path.exists(f"{place}/{name}"):
+                yield f"share/{name}={place}/{name}"
+                break
+
+
+# In this order; three CPUs each.
+JOBS = {
+    "tapvisor": "qemu -m 256 -smp 3 -cdrom /tapvisor.iso -device isa-debug-exit,iobase=0x8900,iosize=1",
+    "kvm": "qemu -m 64 -smp 3 -kernel /ipibench.elf -device isa-debug-exit,iobase=0xf4,iosize=1"
+           f" -append '{BENCH}'",
+}
+
+
+def make_initrd(name):
+    for number, job in enumerate(JOBS):
+        with open(f"{PLACE}/{number}-{job}", "w", encoding="ascii") as f:
+            f.write(JOBS[job])
+    needed = subprocess.run([f"{TOP}/guest-tools/linux/needed", "/", QEMU], capture_output=True,
+                            text=True, check=True).stdout.split()
+    subprocess.run([f"{TOP}/guest-tools/linux/initramfs", name, f"bin/busybox={LINUX}/busybox",
+                    "bin/sh@busybox", f"init={HERE}/nested/init", f"tapvisor.iso={PLACE}/cd.iso",
+                    f"ipibench.elf={BUILD}/guest/ipibench.elf", *firmware(),
+                    *(f"lib/{os.path.basename(path)}={path}" for path in MODULES),
+                    *(f"jobs/{number}-{job}={PLACE}/{number}-{job}"
+                      for number, job in enumerate(JOBS)), *needed], check=True)
+
+
+def boot():
+    config = machine.Config(iso=f"{PLACE}/disk.img", cpus=3, quantum=5, mem=1536, seconds=1800,
+                            ips=20000000, keep=PLACE)
+    config.rom = preload.make_linux(config.iso, f"{LINUX}/vmlinux", f"{PLACE}/initrd", WORDS, BUILD)
+    return machine.run_bochs(config, Progress().sink)
+
+
+class Progress:
+    """Says what the Linux outside begins with."""
+    rest = b""
+
+    def sink(self, piece):
+        *lines, self.rest = (self.rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith((b"== ", b"QEMU ended", b"tapvisor: vm")):
+                tap.note(line.decode("utf-8", "replace").strip())
+
+
+machine.need("qemu-system-x86_64", "qemu-system-x86")
+need([os.path.relpath(path, TOP) for path in (f"{LINUX}/vmlinux", f"{LINUX}/busybox", *MODULES)])
+os.makedirs(PLACE, exist_ok=True)
+tapvisor_cd(f"{PLACE}/cd.iso")
+make_initrd(f"{PLACE}/initrd")
+tap.note("a Linux with KVM boots in Bochs: half a minute")
+result = boot()
+said = dict(re.findall(r"^== (?:\d-)?(\w+)\n(.*?)(?=^== |\Z)", result.console, re.M | re.S))
+print(result.seconds, result.ended, {k: len(v) for k, v in said.items()})
