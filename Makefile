@@ -118,7 +118,7 @@ GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS)) $(wildcard tests/unit/*.t)
 BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
 	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS) \
-	  $(B)/tapstat $(B)/shootdown
+	  $(B)/tapstat $(B)/shootdown $(B)/profile
 
 # --- targets for people ----------------------------------------------------------------------
 
@@ -155,8 +155,8 @@ LONG  := guests.t apicv.t ring3.t linux.t boot.t compare.t shell.t pv.t # longes
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are parts of their own:
 # check-linux, check-linux-patched, check-nested, soak-linux.
-LINUX_EMUS := $(addprefix tests/emu/,$(addprefix linux-,inside.t switches.t ipis.t soak.t lockup.t) \
-	      nested.t)
+LINUX_EMUS := linux-inside.t linux-switches.t linux-ipis.t linux-soak.t linux-lockup.t nested.t
+LINUX_EMUS := $(addprefix tests/emu/,$(LINUX_EMUS))
 EMUS  := $(filter-out $(LINUX_EMUS),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 

@@ -7,7 +7,7 @@ LINUX       := build/linux
 LINUX_FILES := $(addprefix $(LINUX)/,vmlinux initrd)
 LINUX_TOOLS := guest-tools/linux
 
-.PHONY: linux linux-files check-linux check-nested
+.PHONY: linux linux-boot linux-files check-linux check-nested
 linux-files: $(LINUX_FILES)
 
 $(LINUX)/linux-image-amd64.deb $(LINUX)/busybox-static.deb: | $(LINUX_TOOLS)/fetch
@@ -43,14 +43,20 @@ $(LINUX)/vmlinux: $(LINUX)/vmlinuz $(LINUX_TOOLS)/unpack
 	$(call say,UNPACK,$@)
 	$(Q)$(LINUX_TOOLS)/unpack $< $@
 
-$(LINUX)/initrd: $(LINUX)/busybox $(addprefix $(LINUX_TOOLS)/,init profile initramfs)
+$(LINUX)/initrd: $(LINUX)/busybox $(B)/profile $(addprefix $(LINUX_TOOLS)/,init initramfs)
 	$(call say,CPIO,$@)
 	$(Q)$(LINUX_TOOLS)/initramfs $@ bin/busybox=$< bin/sh@busybox init=$(LINUX_TOOLS)/init \
-		bin/profile=$(LINUX_TOOLS)/profile
+		bin/profile=$(B)/profile
 
 # Debian's files are made unless both are given.
 LINUX_WANTED := $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
-linux: all $(LINUX_WANTED) ## boot Debian's kernel, with its shell on the terminal
+# A wrong setting is told before anything is fetched or built.
+with_settings_checked = $(Q)$(1) --settings $(GIVEN)
+go_on = +$(Q)$(MAKE) --no-print-directory
+linux: ## boot Debian's kernel, with its shell on the terminal
+	$(call with_settings_checked,tests/tools/linux)
+	$(go_on) linux-boot
+linux-boot: all $(LINUX_WANTED)
 	$(Q)tests/tools/linux --build $(B) --files $(LINUX) $(GIVEN)
 
 check-nested: all ## Tapvisor in QEMU under KVM, in a Linux in Bochs: no VT-x needed (5 minutes)

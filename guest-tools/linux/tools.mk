@@ -3,8 +3,8 @@
 # Tools for Linux guests: tapstat, the module tapvisor.ko, the patched kernel. All of it lies under
 # build/linux; Debian's packages are fetched and unpacked, never installed.
 
-.PHONY: linux-module linux-patch linux-patched check-linux-patched bench-linux \
-	soak-linux
+.PHONY: linux-module linux-patch linux-patched linux-patched-boot check-linux-patched \
+	bench-linux bench-linux-boot soak-linux soak-linux-boot
 
 # --- tapstat: for any Linux, so it brings its own libc ------------------------------------------
 
@@ -14,9 +14,11 @@ $(B)/tapstat: $(TAPSTAT_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -static -o $@ $^
 
-# --- what makes Linux flush TLBs; the same ------------------------------------------------------
+# --- what makes Linux flush TLBs, where it spends its time; the same -----------------------------
 
-$(B)/shootdown: $(call object,linux,$(WORKLOAD_SRCS))
+WORKLOAD_BINS := $(patsubst $(LINUX_TOOLS)/workloads/%.c,$(B)/%,$(WORKLOAD_SRCS))
+
+$(WORKLOAD_BINS): $(B)/%: $(B)/obj/linux/$(LINUX_TOOLS)/workloads/%.c.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) -static -pthread -o $@ $^
 
@@ -118,7 +120,10 @@ $(eval $(call tools_initrd,$(PATCHED)/initrd-tools,$(PATCHED)/module/tapvisor.ko
 TOOLS := $(addprefix $(LINUX)/,vmlinux initrd-tools)
 PATCHED_TOOLS := $(addprefix $(PATCHED)/,vmlinux initrd-tools)
 
-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel (10 minutes or more) and boot it
+linux-patched: ## build the patched kernel (10 minutes or more) and boot it
+	$(call with_settings_checked,tests/tools/linux)
+	$(go_on) linux-patched-boot
+linux-patched-boot: all $(PATCHED_TOOLS)
 	$(Q)PV="$(or $(PV),kvm$(comma)tap)" MEM=$(or $(MEM),256M) COUNTERS=$(or $(COUNTERS),on) \
 		tests/tools/linux --build $(B) --files $(PATCHED) --initrd initrd-tools $(GIVEN)
 
@@ -128,11 +133,15 @@ check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, 
 	$(Q)$(PROVE) -v tests/emu/linux-ipis.t
 
 # The patched kernel takes part if it was built before.
-bench-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
-bench-linux: all $(TOOLS) ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
+bench-linux: ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
+	$(call with_settings_checked,tests/tools/linux-bench)
+	$(go_on) bench-linux-boot
+bench-linux-boot: all $(TOOLS) $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
 	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX) $(GIVEN)
 
-soak-linux: $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
-soak-linux: all $(TOOLS) ## stress-ng for an hour of guest time, no IPI lost (MINUTES=60 IPS=)
+soak-linux: ## stress-ng for an hour of guest time, no IPI lost (MINUTES=60 IPS=)
+	$(Q)tests/emu/linux-soak.t --settings $(subst --given ,--given=,$(GIVEN))
+	$(go_on) soak-linux-boot
+soak-linux-boot: all $(TOOLS) $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
 	$(Q)$(PROVE) -v tests/emu/linux-soak.t :: $(if $(wildcard $(PATCHED)/vmlinux),patched) \
 		$(subst --given ,--given=,$(GIVEN))

@@ -3,10 +3,10 @@
  * One terminal for all: the lines of each VM with its name before them, what root itself says, the
  * prompt with what is being typed, and one VM that may have the terminal for itself (the focus).
  *
- * In lines, control characters become dots, so that no VM can paint over another's output. A line
- * longer than OPEN_LINE_MAX is broken. A VM with the focus writes as it likes; others' lines are
- * put between, and the line that it has begun, its own prompt perhaps, is drawn again below them.
- * Pure: all of it ends in a struct queue.
+ * In lines, escape sequences are left out and control characters become dots, so that no VM can
+ * paint over another's output. A line longer than OPEN_LINE_MAX is broken. A VM with the focus
+ * writes as it likes; others' lines are put between, and the line that it has begun, its own prompt
+ * perhaps, is drawn again below them. Pure: all of it ends in a struct queue.
  */
 #ifndef HV_ROOT_CONSOLE_H
 #define HV_ROOT_CONSOLE_H

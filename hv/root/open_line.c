@@ -37,20 +37,6 @@ static char printable(u8 before, u8 byte)
 	return (char)byte;
 }
 
-void open_line_print(const struct open_line *line, struct out *out)
-{
-	char text[OPEN_LINE_MAX];
-	u32 n = 0;
-
-	for (u32 i = 0; i < line->length; i++) {
-		if (line->text[i] == '\r')
-			continue;
-		text[n] = printable(n > 0 ? (u8)text[n - 1] : 0, (u8)line->text[i]);
-		n++;
-	}
-	out->put(out, text, n);
-}
-
 /* The length of the escape sequence that stands here, as far as there is one. */
 static u32 sequence_length(const char *text, u32 n)
 {
@@ -61,6 +47,27 @@ static u32 sequence_length(const char *text, u32 n)
 	while (i < n && (text[i] < '@' || text[i] > '~'))
 		i++;
 	return i < n ? i + 1 : n;
+}
+
+void open_line_print(const struct open_line *line, struct out *out)
+{
+	char text[OPEN_LINE_MAX];
+	u32 n = 0;
+
+	for (u32 i = 0; i < line->length;) {
+		u8 byte = (u8)line->text[i];
+
+		if (byte == ESCAPE) {
+			i += sequence_length(&line->text[i], line->length - i);
+			continue;
+		}
+		i++;
+		if (byte == '\r')
+			continue;
+		text[n] = printable(n > 0 ? (u8)text[n - 1] : 0, byte);
+		n++;
+	}
+	out->put(out, text, n);
 }
 
 static bool stays_in_line(const char *sequence, u32 n)

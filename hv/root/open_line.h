@@ -22,7 +22,10 @@ void open_line_clear(struct open_line *line);
 /* False: there is no room; the line is cut. The byte is not a newline. */
 bool open_line_add(struct open_line *line, u8 byte);
 
-/* Without what could paint over others' output: control characters become dots. */
+/*
+ * Without what could paint over others' output: escape sequences are left out, other control
+ * characters become dots.
+ */
 void open_line_print(const struct open_line *line, struct out *out);
 
 /*

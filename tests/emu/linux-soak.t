@@ -30,8 +30,10 @@ try:
                  if word.startswith("--given=")], ("MINUTES", "IPS"))
     MINUTES, IPS = number("MINUTES", 60, 1, 10000), number("IPS", 5000000, 1000000, 1000000000)
 except Wrong as error:
-    print(f"Bail out! {error}")
+    print(f"soak-linux: {error}", file=sys.stderr)
     sys.exit(2)
+if "--settings" in sys.argv[1:]:
+    sys.exit(0)
 PV = "kvm,tap" if PATCHED else "kvm"
 # Wall time: a busy host may emulate 2,000,000 ticks a second.
 SECONDS = 600 + MINUTES * 60 * IPS // 2000000
@@ -55,7 +57,7 @@ class Progress:
 
 
 prepare()
-tap.note(f"{MINUTES} minutes of the guest's time; its shell comes after half a minute")
+tap.note(f"{MINUTES} minute{'s' * (MINUTES > 1)} of the guest's time; Linux boots first")
 run = boot([f"vmlinux vm name=linux vcpus=4 cpus=0-1 mem=256M apic=x2apic pv={PV} counters=on --"
             f" {linux_vms.ALWAYS} csdlock_debug=1 tapvisor.soak={MINUTES}",
             "initrd initrd name=linux"],
@@ -73,7 +75,8 @@ tap.ok(rounds and last["complaints"] == 0, "no soft lockup, no unanswered call, 
        *said[:20])
 sent = sum(record["requested"] for record in run.lines("ipi", vm="linux")
            if record["path"] != "msi")
-tap.note(f"{len(rounds)} rounds, {sum(row['operations'] for row in rounds):,} operations, "
+tap.note(f"{len(rounds)} round{'s' * (len(rounds) != 1)}, "
+         f"{sum(row['operations'] for row in rounds):,} operations, "
          f"{sent:,} IPIs to vCPUs in {run.seconds:.0f} s of wall time")
 tap.ok(sent > MINUTES * 1000, "IPIs were sent all the time", str(sent))
 end = run.vm_end("linux") or {}

@@ -62,7 +62,7 @@ def prepare():
     place = f"{BUILD}/emu/linux"
     os.makedirs(place, exist_ok=True)
     subprocess.run([f"{TOOLS}/initramfs", f"{place}/initrd", f"bin/busybox={FILES}/busybox",
-                    "bin/sh@busybox", f"init={TOOLS}/init", f"bin/profile={TOOLS}/profile",
+                    "bin/sh@busybox", f"init={TOOLS}/init", f"bin/profile={BUILD}/profile",
                     f"root/check={HERE}/linux_check.sh"], check=True)
     return place
 
@@ -261,6 +261,8 @@ def reboot():
         guest.run("(cat /proc/kallsyms; cat /proc/kallsyms) > /dev/null &")
         tap.like(guest.run("profile 5"), r"^ +\d+  (kallsyms|vsnprintf|format|number|s_show)",
                  "reboot: a profile by the timer tick shows what the kernel was busy with")
+        tap.like(guest.run("profile 1.5; profile 1 0"), r"(usage: profile SECONDS(.*\n)*.*){2}",
+                 "reboot: and says what it takes")
         guest.talk.type("reboot -f\r")
         guest.shell()
         guest.power_off()
@@ -288,16 +290,18 @@ def two():
         if "[linux-kvm]" not in guest.talk.text or "ends it" not in "".join(
                 re.findall(r"^\[linux-kvm\].*", guest.talk.text, re.M)):
             guest.talk.expect(r"\[linux-kvm\] .*ends it", WAIT)
-        guest.talk.type("focus linux-kvm\r\r")
-        guest.talk.expect(PROMPT, WAIT)
+        guest.talk.type("focus linux-kvm\r")
+        guest.talk.expect(r"has the terminal(.*\n)*.*" + PROMPT, WAIT)
+        tap.ok(True, "two: who gets the terminal finds the prompt that was there")
         guest.kvm = True  # who answers now
         look(guest, 4)
         tap.like(guest.run("hostname"), "linux-kvm", "two: linux-kvm answers behind ^T")
         guest.talk.type("poweroff -f\r")
         guest.talk.expect("vm linux-kvm switched itself off", WAIT)
-        guest.talk.type(f"focus {first}\r\r")
-        guest.talk.expect(PROMPT, WAIT)
-        tap.like(guest.run("nproc"), r"^4$", f"two: {first} goes on")
+        guest.talk.type(f"focus {first}\r")
+        guest.talk.expect(r"has the terminal(.*\n)*.*" + PROMPT, WAIT)
+        tap.like(guest.run("echo CPUs: $(nproc)", r"^CPUs: \d+"), r"^CPUs: 4$",
+                 f"two: {first} goes on")
         guest.talk.type("poweroff -f\r")
         guest.talk.thread.join(WAIT)
     records = guest.ended("power-off", "power-off")
@@ -315,16 +319,24 @@ def typed():
                               env=dict(outside_make("INITRD", "KERNEL"), **dict(settings)))
         return done.returncode, done.stdout.replace("\r", ""), done.stderr
 
-    status, said, errors = run("echo the answer is $((6 * 7))\npoweroff -f\n", ("VCPUS", "1"),
+    status, said, errors = run("echo the answer is $((6 * 7))", ("VCPUS", "1"),
                                ("PV", "kvm"), ("APPEND", "quiet"))
-    tap.is_(status, 0, "typed: the exit status of a clean power-off", said[-500:], errors)
+    tap.is_(status, 0, "typed: where the pipe ends the guest switches itself off, status 0",
+            said[-500:], errors)
     tap.like(said, r"^the answer is 42$", "typed: the shell does what the pipe holds", said[-500:])
     tap.like(errors, r"^linux: the shell was there \d+\.\d s after power-on$",
              "typed: the time to the shell is told")
     status, said, errors = run("", ("VCPUS", "65"))
     tap.is_((status, errors), (2, "linux: VCPUS=65: a number from 1 to 64 was expected\n"),
             "typed: a wrong setting is told, and what would be right")
-    status, said, errors = run("", ("KERNEL", f"{TOP}/README.md"))
+    for name in ("KERNEL", "INITRD"):
+        status, said, errors = run("", (name, f"{TOP}/README.md"))
+        tap.is_(status, 2, f"typed: what is no {name.lower()} is refused", errors)
+        tap.like(errors, f"^linux: {name}=.*/README.md: n", "typed: by name", errors)
+    status, said, errors = run("", ("CPUS", "0-30"))
+    tap.is_(status, 2, "typed: more cores than Bochs has are refused", errors)
+    tap.like(errors, "a machine of 31 CPUs: Bochs emulates 14 at most", "typed: with their number")
+    status, said, errors = run("", ("KERNEL", f"{BUILD}/tapstat"))
     tap.is_(status, 3, "typed: no kernel is a VM that did not end well", errors)
     tap.like(said, "vm linux could not be loaded: the image has no Multiboot header, and",
              "typed: and the monitor says why", said[-500:])

@@ -19,21 +19,30 @@ def await_echo(console, before, sent):
         time.sleep(0.002)
 
 
-def feed(source, master, console, ready):
+def pass_on(piece, master, console):
+    for at in range(0, len(piece), BURST):
+        os.write(master, piece[at:at + BURST])
+        await_echo(console, len(console.text), piece[at:at + BURST].strip())
+
+
+def feed(source, master, console, ready, farewell):
     """Pass what a person types (or a pipe holds) on to the machine, at a pace it can take, once it
-    is ready or gives its first sign of life: what arrives before, the firmware throws away."""
+    is ready or gives its first sign of life: what arrives before, the firmware throws away. Where
+    the source ends, `farewell` is typed as a line of its own."""
     def loop():
+        last = b"\n"
         while not (console.text and ready in console.text) and not console.stop.is_set():
             time.sleep(0.02)
         while not console.stop.is_set():
             piece = os.read(source, 256)
+            if not piece and farewell and not console.stop.is_set():
+                pass_on((b"" if last in b"\r\n" else b"\n") + farewell, master, console)
             if not piece:
                 return
             if KEY_END in piece and os.isatty(source):
                 os.kill(os.getpid(), signal.SIGINT)
-            for at in range(0, len(piece), BURST):
-                os.write(master, piece[at:at + BURST])
-                await_echo(console, len(console.text), piece[at:at + BURST].strip())
+            last = piece[-1:]
+            pass_on(piece, master, console)
     threading.Thread(target=loop, daemon=True).start()
 
 
@@ -49,6 +58,7 @@ class RawTerminal:
             self.saved = termios.tcgetattr(self.handle)
             mode = termios.tcgetattr(self.handle)
             mode[0] &= ~(termios.IXON | termios.ICRNL)
+            mode[1] &= ~termios.OPOST  # lines end in CR LF already
             mode[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
             termios.tcsetattr(self.handle, termios.TCSANOW, mode)
 

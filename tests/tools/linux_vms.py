@@ -11,6 +11,9 @@ READY = b"exit or poweroff -f ends it\r\n"  # guest-tools/linux/init says so bef
 # Bochs 2.7 loses what XSAVEC saves (docs/quirks.md).
 ALWAYS = "console=ttyS0 cryptomgr.notests nopti clearcpuid=xsavec"
 NAME_LENGTH = 15
+# What an initramfs begins with: cpio, gzip, xz, zstd, bzip2, LZMA, LZO, LZ4.
+ARCHIVES = (b"0707", b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh", b"\x5d\0\0",
+            b"\x89LZO", b"\x02\x21\x4c\x18")
 VMS_MAX = 15
 # Initramfs of ours, whose shell says when it is there.
 OURS = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../build/linux")) + "/"
@@ -27,9 +30,28 @@ def vm_names(paravirt):
     return names
 
 
-def plan(build, initramfs="initrd"):
-    """(grub.cfg, files, machine.Config without its ISO, names of VMs), or Wrong."""
-    kernel, initrd = image("KERNEL", f"{build}/vmlinux"), image("INITRD", f"{build}/{initramfs}")
+def begins(path, *magics):
+    """Does one of these (place, bytes) stand in the file?"""
+    with open(path, "rb") as f:
+        head = f.read(1024)
+    return any(head[at:at + len(magic)] == magic for at, magic in magics)
+
+
+def check_files(kernel, initrd):
+    """What was given, by its first bytes: a machine would tell it later."""
+    if kernel and not begins(kernel, (0, b"\x7fELF"), (0x202, b"HdrS")):
+        raise Wrong(f"KERNEL={kernel}: neither a bzImage nor an ELF such as vmlinux")
+    if initrd and not begins(initrd, *((0, magic) for magic in ARCHIVES)):
+        raise Wrong(f"INITRD={initrd}: no cpio archive, and none that is compressed as Linux can"
+                    " unpack it")
+
+
+def plan(build, initramfs="initrd", built=True):
+    """(grub.cfg, files, machine.Config without its ISO, names of VMs), or Wrong. Settings can be
+    looked at before Debian's files are `built`; what comes of that is no plan to follow."""
+    check_files(image("KERNEL"), image("INITRD"))
+    kernel = image("KERNEL", f"{build}/vmlinux" if built else "")
+    initrd = image("INITRD", f"{build}/{initramfs}" if built else "")
     vcpus, mem = number("VCPUS", 4, 1, 64), memory("128M")
     cpus, highest = cores("0-1" if vcpus > 1 else "0")
     paravirt = [pv(words) for words in setting("PV", "kvm").split() or ["kvm"]]
@@ -44,12 +66,13 @@ def plan(build, initramfs="initrd"):
                 f" counters={counters} console=raw restart=reset"
                 + arguments("APPEND", f"{ALWAYS} tapvisor.name={name}"))
         modules += [f"{guest} {line}", f"{ramdisk} initrd name={name}"]
-    size = sum(os.path.getsize(path) for path in files.values()) >> 20
+    size = sum(os.path.getsize(path) for path in files.values() if path) >> 20
     config = machine.Config(iso="", cpus=highest + 1, mem=128 + len(names) * (mem + 2 * size),
                             seconds=number("TIME", 3600, 1, 86400), quantum=5,
                             ips=number("IPS", 20000000, 1000000, 1000000000))
     if os.path.realpath(initrd).startswith(OURS):
         config.ready = f"{names[0]}:/root# ".encode()  # what the shell's start would throw away
+        config.farewell = b"exit\n"
     lines = ["multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch tables=off",
              "module2 /boot/root.elf root", "module2 /boot/monitor.elf monitor",
              *(f"module2 /boot/{module}" for module in modules)]

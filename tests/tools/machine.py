@@ -23,8 +23,10 @@ import time
 import tty
 
 from keyboard import RawTerminal, feed
+from kvm import nested_kvm
 
 BOCHS_MODEL = "corei7_skylake_x"
+BOCHS_CPUS_MAX = 14      # each takes some of Bochs's 64 timers
 BOCHS_HOST_MAX = 2048    # MB of memory that Bochs keeps in its own; the rest is in a file
 SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
@@ -90,6 +92,7 @@ class Config:
     uefi: bool = False       # QEMU only
     kvm: bool = False        # QEMU only
     ready: bytes = b""       # input waits until this, or anything, has come out of COM1
+    farewell: bytes = b""    # a line that is typed when the input has ended
 
 
 @dataclasses.dataclass
@@ -125,40 +128,13 @@ class Result:
 
 
 def die_with_parent():
-    """In the child, between fork and exec: be killed when the parent dies."""
+    """Be killed when the parent dies; for a child, between fork and exec."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def need(program, package):
     if not shutil.which(program):
         raise Refused(f"{program} is not installed: ./setup installs it (package {package})")
-
-
-def nested_kvm():
-    """(True, "") when QEMU with KVM could offer VT-x to its guest, else (False, why)."""
-    if not os.path.exists("/dev/kvm"):
-        return False, "there is no /dev/kvm"
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return False, "/dev/kvm may not be opened by this user"
-    try:
-        handle = os.open("/dev/kvm", os.O_RDWR)
-        try:
-            version = fcntl.ioctl(handle, 0xAE00)  # KVM_GET_API_VERSION
-        finally:
-            os.close(handle)
-    except OSError as error:
-        return False, f"/dev/kvm does not open: {error.strerror}"
-    if version != 12:
-        return False, f"/dev/kvm speaks version {version}, not 12"
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-        if not re.search(r"^flags\s*:.*\bvmx\b", f.read(), re.M):
-            return False, "the processor shows no vmx flag here"
-    try:
-        with open("/sys/module/kvm_intel/parameters/nested", encoding="ascii") as f:
-            nested = f.read().strip()
-    except OSError:
-        return False, "kvm_intel is not loaded"
-    return (True, "") if nested in ("Y", "1") else (False, "kvm_intel was loaded with nested=0")
 
 
 def choose(wanted):
@@ -187,6 +163,12 @@ def check(config):
         raise Refused(no_turns(config.quantum))
     if not 32 <= config.mem <= 32768:
         raise Refused(f"{config.mem} MB of memory: 32 to 32768 are possible")
+
+
+def check_size(kind, config):
+    if kind == "bochs" and config.cpus > BOCHS_CPUS_MAX:
+        raise Refused(f"a machine of {config.cpus} CPUs: Bochs emulates {BOCHS_CPUS_MAX} at most;"
+                      " vCPUs may share cores")
 
 
 def read(name):
@@ -288,7 +270,7 @@ def serial_ports(config, sink, stdin):
             tty.setraw(slave)
             com1 = os.ttyname(slave)
             console.follow_tty(master)
-            feed(stdin, master, console, config.ready)
+            feed(stdin, master, console, config.ready, config.farewell)
         with RawTerminal(stdin):
             yield place, console, com1, com2
 
@@ -301,6 +283,7 @@ def result_of(console, com2, seconds, status, end):
 
 def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
+    check_size("bochs", config)
     with serial_ports(config, sink, stdin) as (place, console, com1, com2):
         mode = "file" if stdin is None else "term"
         log = f"{place}/bochs.log"

@@ -7,8 +7,8 @@ and the Multiboot 2 information in memory. What comes of it lies on a disk, in s
 option ROM of preload.asm reads to where they belong. What GRUB would read otherwise than as plain
 words, or load by other rules, is left to GRUB.
 
-make_linux() does the same for Linux on the bare machine, by its PVH entry: GRUB would want a bzImage,
-which unpacks itself, five billion instructions.
+make_linux() does the same for Linux on the bare machine, by its PVH entry: GRUB would want a
+bzImage, which unpacks itself, five billion instructions.
 """
 import contextlib
 import os
@@ -204,3 +204,9 @@ def attach(config, place, cfg, build="build", extra=None, cfg_name="grub.cfg", g
             return
     config.iso = f"{place}/cd.iso"
     (make_hybrid if config.uefi else make_fast)(config.iso, cfg, build, extra, cfg_name)
+
+
+def clean(config):
+    """Removes the disk or CD, which is as large as all files together, once the run is over."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(config.iso)

@@ -82,12 +82,12 @@ END_TEST
 START_TEST(other_events_stand_still)
 {
 	static const u64 events[] = {
-		0xc0 | BIT(16) | BIT(17),  /* instructions */
-		0x3c | BIT(16),            /* of ring 3 alone */
-		0x3c | BIT(17),            /* of the kernel alone */
-		0x3c,                      /* of nobody */
-		CYCLES | BIT(18),          /* edges */
-		CYCLES | BIT(24),          /* cycles with at least one */
+		0xc0 | BIT(16) | BIT(17), /* instructions */
+		0x3c | BIT(16),           /* of ring 3 alone */
+		0x3c | BIT(17),           /* of the kernel alone */
+		0x3c,                     /* of nobody */
+		CYCLES | BIT(18),         /* edges */
+		CYCLES | BIT(24),         /* cycles with at least one */
 		CYCLES | BIT(24) | BIT(23),
 		0x23c | BIT(16) | BIT(17), /* another unit mask */
 		CYCLES & ~BIT(2),

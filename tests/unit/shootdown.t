@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""guest-tools/linux/workloads/shootdown.c on the host, which is a Linux like any other: the lists of
-CPUs that it takes, and that no CPU of this machine sees an old page."""
+"""guest-tools/linux/workloads/shootdown.c on the host, which is a Linux like any other: the lists
+of CPUs that it takes, and that no CPU of this machine sees an old page."""
 import os
 import subprocess
 import sys
@@ -15,7 +15,8 @@ tap = Tap()
 
 
 def run(*words):
-    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+                          check=False)
     return done.returncode, done.stdout + done.stderr
 
 

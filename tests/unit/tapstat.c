@@ -173,11 +173,11 @@ START_TEST(as_text)
 	ck_assert(strstr(t, "  wrmsr ") < strstr(t, "  cpuid "));
 	ck_assert_lacks(t, "hlt");
 	ck_assert_holds(t, "  x2apic                    12        48        36        12 ");
-	ck_assert_holds(t, "guest: RES 42 + CAL 1200 = 1242, of them TLB 20; "
-	                   "hypervisor: IPIs 48, injected 132, PV flushes 0\n");
-	ck_assert_holds(t,
-	                "steal       7800 ticks; by host 600: timer 600; by self 2400: guest 2400; "
-	                "by vm5 4800: exit 4800\n");
+	ck_assert_holds(t, "guest: RES 42 + CAL 1200 = 1242, of them TLB 20\n"
+	                   "            hypervisor: IPIs 48, injected 132, PV flushes 0\n");
+	ck_assert_holds(
+		t, "steal       7800 ticks\n            by host 600: timer 600\n"
+		   "            by self 2400: guest 2400\n            by vm5 4800: exit 4800\n");
 	ck_assert_holds(shown(show_text, true, true), "vm 2, 3 vCPUs, since it was made\n");
 }
 END_TEST

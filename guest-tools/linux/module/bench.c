@@ -228,10 +228,11 @@ static int run(const struct bench_config *config)
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
-	row_count = 0;
 	cpus_read_lock();
 	bench_note_online();
 	error = check(config);
+	if (!error)
+		row_count = 0; /* what is refused leaves the last run's rows */
 	for (state = 0; !error && state < BENCH_STATES; state++)
 		if (config->states & BIT(state))
 			error = run_state(config, state, mask);

@@ -71,8 +71,8 @@ static void show_ipis(FILE *out, const struct counts *c)
 static void show_interrupts(FILE *out, const struct counts *c)
 {
 	fprintf(out,
-	        "interrupts  guest: RES %lu + CAL %lu = %lu, of them TLB %lu; "
-	        "hypervisor: IPIs %lu, injected %lu, PV flushes %lu\n",
+	        "interrupts  guest: RES %lu + CAL %lu = %lu, of them TLB %lu\n"
+	        "            hypervisor: IPIs %lu, injected %lu, PV flushes %lu\n",
 	        c->irq[IRQ_RES], c->irq[IRQ_CAL], counts_irqs(c), c->irq[IRQ_TLB],
 	        counts_requested(c, false), c->event[EVENT_INJECT_INTERRUPT],
 	        c->event[EVENT_PV_TLB_FLUSH]);
@@ -99,7 +99,8 @@ static void show_steal(FILE *out, const struct report *report)
 	for (u32 i = 0; i < MAX_VMS; i++) {
 		if (counts_blame(c, i) == 0)
 			continue;
-		fprintf(out, "; by %s %lu:", culprit_name(report, i, text, sizeof(text)),
+		fprintf(out,
+		        "\n            by %s %lu:", culprit_name(report, i, text, sizeof(text)),
 		        counts_blame(c, i));
 		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
 			if (c->blame[i][cause] != 0)
