@@ -28,7 +28,8 @@ STEPS = [
               f" cat {BENCH}.json >/dev/ttyS1"),
     ("wrong", "dmesg -n 1; " + "".join(f"echo {words} >{BENCH}; " for words in
                       ("n=0", "n=1.5", "fast", "targets=4", "self state=halted",
-                       "self unicast state=halted")) + "dmesg | tail -n 6; dmesg -n 7"),
+                       "self unicast state=halted")) + "dmesg | tail -n 6; dmesg -n 7;"
+              f" echo rows $(grep -c ' spinning ' {BENCH})"),
     ("awake", f"echo all n=2 warmup=0 state=halted >{BENCH}; echo status $?; cat {BENCH}"),
     ("options", "tapstat -i 0; echo status $?; tapstat -n1.7; echo status $?;"
                 " tapstat -i 5 --once; echo status $?;"
@@ -159,6 +160,7 @@ def look_at_device(out):
     for says in (r"n=0: a whole number from 1 to 100000", r"n=1\.5: a whole number",
                  r"fast: there are self unicast set", r"targets=4: there are 3 others"):
         tap.like(out["wrong"], says, f"ipibench says: {says}", out["wrong"])
+    tap.like(out["wrong"], r"^rows 7$", "ipibench: what is refused leaves the rows", out["wrong"])
     tap.is_(len(re.findall(r"self state=halted: who sends to itself is not halted", out["wrong"])),
             2, "ipibench: self does not wait for itself to halt", out["wrong"])
     tap.like(out["awake"], r"^status 0\n(.*\n)*unicast .* halted ", "ipibench: all others do",

@@ -67,6 +67,9 @@ def prepare():
     return place
 
 
+SETTINGS = ("KERNEL", "VCPUS", "CPUS", "MEM", "APIC", "PV", "APPEND", "COUNTERS", "IPS")
+
+
 class Guest:
     """A machine with Linux VMs and somebody at its console."""
 
@@ -74,7 +77,7 @@ class Guest:
         self.place = f"{PLACE}/{name.replace(' ', '-')}"
         os.makedirs(self.place, exist_ok=True)
         os.environ.update(INITRD=f"{PLACE}/initrd", TIME=str(4 * WAIT))
-        for key in ("KERNEL", "VCPUS", "CPUS", "MEM", "APIC", "PV", "APPEND", "COUNTERS", "IPS"):
+        for key in SETTINGS:
             os.environ[key] = settings.get(key, "")
         cfg, files, config, self.names = linux_vms.plan(FILES)
         config.com2 = f"{self.place}/com2.txt"
@@ -316,7 +319,7 @@ def typed():
     def run(text, *settings):
         done = subprocess.run([f"{HERE}/../tools/linux", "--build", BUILD, "--files", FILES],
                               input=text, capture_output=True, text=True, check=False,
-                              env=dict(outside_make("INITRD", "KERNEL"), **dict(settings)))
+                              env=dict(outside_make("INITRD", *SETTINGS), **dict(settings)))
         return done.returncode, done.stdout.replace("\r", ""), done.stderr
 
     status, said, errors = run("echo the answer is $((6 * 7))", ("VCPUS", "1"),
