@@ -110,7 +110,8 @@ def look_at_tapstat(out):
            "tapstat: blame adds up to steal, as far as a glance can tell",
            f"blame {steal}, steal {counts.get(('all', 'steal'))}")
     for pattern in (r"^vm \d+, 4 vCPUs, 0\.\d+ s$", r"^exits +count", r"^  hlt +\d+ +\d+ +\d+\.\d%",
-                    r"^interrupts +guest: RES \d+ \+ CAL \d+ = \d+, of them TLB \d+; hypervisor:",
+                    r"^interrupts +guest: RES \d+ \+ CAL \d+ = \d+, of them TLB \d+\n"
+                    r" +hypervisor: IPIs \d+, injected \d+, PV flushes \d+$",
                     r"^time +guest \d+\.\d% exit", r"^steal +\d+ ticks"):
         tap.like(out["interval"], pattern, f"tapstat: a table has {pattern}", out["interval"])
     for says in ("-i 0: a number from 0.1 to 3600 is expected\nstatus 2",
