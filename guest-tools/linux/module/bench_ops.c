@@ -201,6 +201,8 @@ static void run(struct job *job)
 		}
 		cond_resched();
 	}
+	if (READ_ONCE(job->stop))
+		return;
 	take(&after, job->config->cpu);
 	row->exits_known = before.known && after.known;
 	row->exits = after.exits - before.exits;
@@ -213,8 +215,8 @@ static int thread(void *argument)
 	struct job *job = argument;
 
 	run(job);
-	kthread_complete_and_exit(&job->done,
-	                          0); /* no step in here once they know, and may unload us */
+	/* Who waits may unload the module: no step in here behind this. */
+	kthread_complete_and_exit(&job->done, 0);
 }
 
 /* Sorted samples become what is told of them. */
