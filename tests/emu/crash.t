@@ -15,14 +15,18 @@ BODY = ["multiboot2 /boot/tapvisor console=com1 crash=poweroff"]
 execute = machine.execute
 
 
-def address(symbol):
-    names = subprocess.run(["nm", f"{BUILD}/tapvisor"], text=True, capture_output=True, check=True)
-    return re.search(rf"^(\S+) \w {symbol}$", names.stdout, re.M).group(1)
+def addresses(function):
+    """Of its first two instructions: Bochs misses a breakpoint that is the first instruction of a
+    CPU's turn, and the next one is not."""
+    code = subprocess.run(["objdump", "-d", f"--disassemble={function}", f"{BUILD}/tapvisor"],
+                          text=True, capture_output=True, check=True)
+    return re.findall(r"^(f[0-9a-f]{15}):", code.stdout, re.M)[:2]
 
 
 def crash(*settings, where="hv_main", body=BODY):
     """Boots, stops at a function, changes registers, goes on."""
-    commands = [f"lb 0x{address(where)}", "c", *(f"set {s}" for s in settings), "c"]
+    commands = [*(f"lb 0x{place}" for place in addresses(where)), "c",
+                *(f"set {s}" for s in settings), "c", "c"]
 
     def execute_debugger(command, *rest):
         with open(command[-1], "w", encoding="ascii") as f:

@@ -60,9 +60,9 @@ tap.is_((status, out), (0, "hello from the machine\na person "),
 status, out, err = runner("bochs-run", "--iso", cd, "--time=30", "--input", typed="t")
 tap.is_(status, 1, "bochs-run: a triple fault is no success", out, err)
 tap.like(err, "the machine stopped: triple fault", "bochs-run: and says so", err)
-status, out, err = runner("bochs-run", "--iso", cd, "--time", "12")
+status, out, err = runner("bochs-run", "--iso", cd, "--time", "20")
 tap.is_(status, machine.TIMEOUT_STATUS, "bochs-run: the time limit is a status of its own")
-tap.like(err, r"killed after 12 s[^$]*\| hello from", "bochs-run: and shows the last lines", err)
+tap.like(err, r"killed after 20 s[^$]*\| hello from", "bochs-run: and shows the last lines", err)
 
 for args, says in ((["--iso", "/nowhere.iso"], "/nowhere.iso: there is no such image"),
                    (["--iso", cd, "--cpus", "65"], "65 CPUs: 1 to 64"),

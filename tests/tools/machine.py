@@ -283,6 +283,7 @@ def result_of(console, com2, seconds, status, end):
 
 def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
+    check(config)
     check_size("bochs", config)
     with serial_ports(config, sink, stdin) as (place, console, com1, com2):
         mode = "file" if stdin is None else "term"
