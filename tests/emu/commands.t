@@ -129,7 +129,8 @@ for tool, args, given, says in (
     tap.ok(got == 2 and says in err, f"{tool}: {says}", err)
 for target, command in (("boot", "boot"), ("run", "run"), ("shell", "run"), ("linux", "linux")):
     done = subprocess.run(["make", "-C", f"{HERE}/../..", "-n", target, "FOO=a b", "KERNEL=k",
-                           "INITRD=i"], capture_output=True, text=True, check=False)
+                           "INITRD=i"], capture_output=True, text=True, check=False,
+                          env=outside_make())
     line = next((x for x in done.stdout.split("\n") if f"tests/tools/{command} " in x), "")
     tap.like(line, r"--given FOO\b.*", f"make {target}: tells what is on its command line",
              done.stdout[-300:], done.stderr)
