@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercall FLUSH_TLB for Spin: who calls, who is asked, who sleeps, and two who call at once.
+ * The hypercall FLUSH_TLB for Spin: who calls, who is asked, who sleeps, one whose store the
+ * hypervisor finishes, and two who call at once.
  *
  * Each vCPU has a core of its own, and a TLB that holds one translation: the version of the page
  * table that it was made from. What is proven: once a call has returned, no vCPU of its set uses a
@@ -189,7 +190,7 @@ init {
 		byte i;
 
 		for (i : 0 .. VCPUS - 1) {
-			run Vcpu(i, (i < CALLERS -> 1 : 0), 1, 1)
+			run Vcpu(i, (i < CALLERS -> 1 : 0), 1, (i == VCPUS - 1 -> 1 : 0))
 		}
 	}
 }
