@@ -6,9 +6,13 @@
 
 #define ESCAPE    0x1b
 #define BACKSPACE 0x08
+#define BELL      0x07
 
 /* The last letters of those control sequences (ECMA-48, 5.4) that stay in the line. */
 #define IN_LINE "mKCDGP@X"
+
+/* What begins a control string, behind ESC: DCS, OSC, SOS, PM, APC. */
+#define STRINGS "P]X^_"
 
 void open_line_clear(struct open_line *line)
 {
@@ -37,16 +41,39 @@ static char printable(u8 before, u8 byte)
 	return (char)byte;
 }
 
-/* The length of the escape sequence that stands here, as far as there is one. */
-static u32 sequence_length(const char *text, u32 n)
+static bool between(char c, char low, char high)
+{
+	return (u8)c >= (u8)low && (u8)c <= (u8)high;
+}
+
+/* To the terminator of a control string (OSC, DCS and the like): BEL, or ESC and a backslash. */
+static u32 string_length(const char *text, u32 n)
 {
 	u32 i = 2;
 
-	if (n < 2 || text[1] != '[')
-		return n < 2 ? n : 2;
-	while (i < n && (text[i] < '@' || text[i] > '~'))
+	while (i < n && text[i] != BELL && text[i] != ESCAPE)
 		i++;
-	return i < n ? i + 1 : n;
+	if (i < n && text[i] == BELL)
+		return i + 1;
+	return i + 1 < n && text[i + 1] == '\\' ? i + 2 : i;
+}
+
+/*
+ * The length of the escape sequence that stands here, as far as there is one (ECMA-48, 5.3
+ * and 5.4): ESC, intermediate characters or a control sequence's parameters, and a last letter.
+ * What does not belong into it ends it, and is looked at by itself.
+ */
+static u32 sequence_length(const char *text, u32 n)
+{
+	bool control = n > 1 && text[1] == '[';
+	u32 i = control ? 2 : 1;
+
+	for (const char *letter = STRINGS; n > 1 && *letter != 0; letter++)
+		if (text[1] == *letter)
+			return string_length(text, n);
+	while (i < n && between(text[i], ' ', control ? '?' : '/'))
+		i++;
+	return i < n && between(text[i], control ? '@' : '0', '~') ? i + 1 : i;
 }
 
 void open_line_print(const struct open_line *line, struct out *out)
@@ -70,31 +97,52 @@ void open_line_print(const struct open_line *line, struct out *out)
 	out->put(out, text, n);
 }
 
+/* A whole one, with plain numbers for parameters: others ask, or shift the screen. */
 static bool stays_in_line(const char *sequence, u32 n)
 {
-	char last = sequence[n - 1];
-
 	if (n < 3 || sequence[1] != '[')
 		return false;
+	for (u32 i = 2; i + 1 < n; i++)
+		if (!between(sequence[i], '0', ';'))
+			return false;
 	for (const char *letter = IN_LINE; *letter != 0; letter++)
-		if (last == *letter)
+		if (sequence[n - 1] == *letter)
 			return true;
 	return false;
 }
 
+/* To erase what is behind, down to the screen's end: at the bottom, down to the line's. */
+static bool erases_behind(const char *sequence, u32 n)
+{
+	return n == 3 && sequence[1] == '[' && sequence[2] == 'J';
+}
+
+static void draw_sequence(const char *sequence, u32 n, struct out *out)
+{
+	if (stays_in_line(sequence, n))
+		out->put(out, sequence, n);
+	else if (erases_behind(sequence, n))
+		out_text(out, "\033[K");
+}
+
 void open_line_draw(const struct open_line *line, struct out *out)
 {
+	char before = 0;
+
 	for (u32 i = 0; i < line->length;) {
 		const char *text = &line->text[i];
-		u8 byte = (u8)*text;
-		u32 n = 1;
+		u32 n = *text == ESCAPE ? sequence_length(text, line->length - i) : 1;
 
-		if (byte == ESCAPE)
-			n = sequence_length(text, line->length - i);
-		if (byte == ESCAPE
-		            ? stays_in_line(text, n)
-		            : byte >= ' ' || byte == '\r' || byte == '\t' || byte == BACKSPACE)
-			out->put(out, text, n);
+		if (*text == ESCAPE) {
+			draw_sequence(text, n, out);
+			before = 0;
+		} else if (*text == '\r' || *text == BACKSPACE ||
+		           printable((u8)before, (u8)*text) == *text) {
+			out->put(out, text, 1);
+			before = *text;
+		} else {
+			before = 0;
+		}
 		i += n;
 	}
 }

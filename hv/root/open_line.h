@@ -29,9 +29,9 @@ bool open_line_add(struct open_line *line, u8 byte);
 void open_line_print(const struct open_line *line, struct out *out);
 
 /*
- * As it stands on a terminal, from the left margin: carriage returns, backspaces, attributes and
- * movements within the line; not what would leave the line, or ask the terminal for an answer,
- * which the VM would take for typed.
+ * As it stands on a terminal, from the left margin: carriage returns, backspaces, attributes,
+ * movements within the line, and what is erased behind. Not what would leave the line, or ask the
+ * terminal for an answer, which the VM would take for typed.
  */
 void open_line_draw(const struct open_line *line, struct out *out);
 

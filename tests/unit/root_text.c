@@ -58,6 +58,8 @@ START_TEST(lines_are_harmless)
 	ck_assert_str_eq(terminal(), "[a] ~ # red x\r\n");
 	console_flush_vm(&console, 1, "a");
 	ck_assert_str_eq(terminal(), "[a] \r\n");
+	vm(1, "\033(B\033]0;title\007x\033[\0016n\033\n");
+	ck_assert_str_eq(terminal(), "[a] x.6n\r\n");
 	vm(1, "\x9b"
 	      "2J \xc2\x9b"
 	      "1m \xc3\x9c \xe2\x80\x93\n");
@@ -132,19 +134,42 @@ START_TEST(focus_keeps_its_line)
 }
 END_TEST
 
-START_TEST(focus_draws_what_stays_in_the_line)
+/* What a VM with the focus has begun, as it is drawn below another's line. */
+static const char *drawn(const char *text)
 {
+	const char *all;
+
 	setup(true);
 	console_focus(&console, 1);
-	vm(1, "10%\r20%\b\x7f\033[6n\033[J\033[2;1H\0337\033[31m\033[3Dx\tB\xc3\xa4\001\033[");
+	vm(1, text);
 	(void)terminal();
 	vm(2, "news\n");
-	ck_assert_str_eq(terminal(),
-	                 "\r\033[K[b] news\r\n10%\r20%\b\x7f\033[31m\033[3Dx\tB\xc3\xa4");
-	vm(1, "\n\033");
-	(void)terminal();
-	vm(2, "news\n");
-	ck_assert_str_eq(terminal(), "\r\033[K[b] news\r\n");
+	all = terminal();
+	ck_assert_msg(strncmp(all, "\r\033[K[b] news\r\n", 14) == 0, "%s", all);
+	return all + 14;
+}
+
+START_TEST(focus_draws_what_stays_in_the_line)
+{
+	ck_assert_str_eq(
+		drawn("10%\r20%\b\x7f\033[6n\033[2;1H\0337\033[31m\033[3Dx\tB\xc3\xa4\001\033["),
+		"10%\r20%\b\033[31m\033[3Dx\tB\xc3\xa4");
+	/* As a shell's line editor takes back what was typed. */
+	ck_assert_str_eq(drawn("# ls -la\r# ls\033[J"), "# ls -la\r# ls\033[K");
+	ck_assert_str_eq(drawn("# ls\033[2Jx\033[1J"), "# lsx");
+	/* Questions in all their clothes, and what would leave the line. */
+	ck_assert_str_eq(drawn("a\xc2\x9b"
+	                       "6nb\x9b"
+	                       "6n\033[\033Dc\033[?4m\033[5 @\033[#P\033[>cd"),
+	                 "a\xc2"
+	                 "6nb6ncd");
+	ck_assert_str_eq(drawn("a\033[\x0b\x0bm\033[\005mb\005"), "ammb");
+	ck_assert_str_eq(drawn("a\033(Bb\033]0;title\007c\033P$qm\033\\d\033_x"), "abcd");
+	ck_assert_str_eq(drawn("\033"), "");
+	ck_assert_str_eq(drawn("\033("), "");
+	ck_assert_str_eq(drawn("\033]0;t\033"), "");
+	setup(true);
+	console_focus(&console, 1);
 	/* Too long to be kept: others' lines are put between, as they are where no one types. */
 	for (u32 i = 0; i < OPEN_LINE_MAX + 1; i++)
 		vm(1, "x");
