@@ -42,6 +42,12 @@ ifeq ($(filter -j%,$(MAKEFLAGS))$(filter-out 0,$(MAKELEVEL)),)
 MAKEFLAGS += -j$(JOBS)
 endif
 
+# These build by a make of their own (guest-tools/linux/rules.mk), not beside another goal's.
+ifneq ($(and $(filter linux linux-patched bench-linux soak-linux,$(MAKECMDGOALS)), \
+	$(word 2,$(MAKECMDGOALS))),)
+.NOTPARALLEL:
+endif
+
 # --- sources ---------------------------------------------------------------------------------
 
 in        = $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.asm,$(1)))

@@ -59,7 +59,7 @@ linux: ## boot Debian's kernel, with its shell on the terminal
 linux-boot: all $(LINUX_WANTED)
 	$(Q)tests/tools/linux --build $(B) --files $(LINUX) $(GIVEN)
 
-check-nested: all ## Tapvisor in QEMU under KVM, in a Linux in Bochs: no VT-x needed (5 minutes)
+check-nested: all ## Tapvisor in QEMU under KVM, in a Linux in Bochs: no VT-x needed (4 minutes)
 	$(Q)$(PROVE) -v tests/emu/nested.t
 
 check-linux: all ## Linux guests: every row of linux.t, and the tools inside (10 minutes)

@@ -154,18 +154,19 @@ def choose(wanted):
     raise Refused(f"MACHINE={wanted}: there are auto, bochs, kvm and qemu")
 
 
-def check(config):
+def check(kind, config):
     if not os.path.isfile(config.iso):
         raise Refused(f"{config.iso}: there is no such image to boot")
-    if not 1 <= config.cpus <= 64:
-        raise Refused(f"{config.cpus} CPUs: 1 to 64 are possible")
     if no_turns(config.quantum):
         raise Refused(no_turns(config.quantum))
-    if not 32 <= config.mem <= 32768:
-        raise Refused(f"{config.mem} MB of memory: 32 to 32768 are possible")
+    check_size(kind, config)
 
 
 def check_size(kind, config):
+    if not 1 <= config.cpus <= 64:
+        raise Refused(f"{config.cpus} CPUs: 1 to 64 are possible")
+    if not 32 <= config.mem <= 32768:
+        raise Refused(f"{config.mem} MB of memory: 32 to 32768 are possible")
     if kind == "bochs" and config.cpus > BOCHS_CPUS_MAX:
         raise Refused(f"a machine of {config.cpus} CPUs: Bochs emulates {BOCHS_CPUS_MAX} at most;"
                       " vCPUs may share cores")
@@ -254,10 +255,10 @@ def execute(command, config, console, log):
 
 
 @contextlib.contextmanager
-def serial_ports(config, sink, stdin):
+def serial_ports(kind, config, sink, stdin):
     """The directory of a run, its console, and where the emulator finds COM1 and COM2: a
     pseudo-terminal, fed from the handle `stdin`, or a file when there is nothing to type."""
-    check(config)
+    check(kind, config)
     with Workspace(config.keep) as place:
         com1, com2 = f"{place}/com1.txt", config.com2 or f"{place}/com2.txt"
         open(com2, "wb").close()
@@ -283,9 +284,7 @@ def result_of(console, com2, seconds, status, end):
 
 def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
-    check(config)
-    check_size("bochs", config)
-    with serial_ports(config, sink, stdin) as (place, console, com1, com2):
+    with serial_ports("bochs", config, sink, stdin) as (place, console, com1, com2):
         mode = "file" if stdin is None else "term"
         log = f"{place}/bochs.log"
         with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
@@ -352,7 +351,7 @@ def run_qemu(config, sink=None, stdin=None):
         works, why = nested_kvm()
         if not works:
             raise Refused(f"no nested VT-x by KVM: {why}")
-    with serial_ports(config, sink, stdin) as (place, console, com1, com2):
+    with serial_ports("qemu", config, sink, stdin) as (place, console, com1, com2):
         com1 = f"file:{com1}" if stdin is None else com1
         status, seconds = execute(qemu_command(config, com1, com2), config, console,
                                   f"{place}/qemu.out")

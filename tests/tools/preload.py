@@ -206,7 +206,11 @@ def attach(config, place, cfg, build="build", extra=None, cfg_name="grub.cfg", g
     (make_hybrid if config.uefi else make_fast)(config.iso, cfg, build, extra, cfg_name)
 
 
-def clean(config):
-    """Removes the disk or CD, which is as large as all files together, once the run is over."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(config.iso)
+@contextlib.contextmanager
+def cleaned(config):
+    """Removes the disk or CD, which is as large as all files together, when the run is over."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(config.iso)

@@ -223,7 +223,7 @@ static int run_state(const struct bench_config *config, enum bench_state state,
 static int run(const struct bench_config *config)
 {
 	cpumask_var_t mask;
-	u32 state;
+	u32 state, last = row_count;
 	int error;
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
@@ -238,6 +238,7 @@ static int run(const struct bench_config *config)
 			error = run_state(config, state, mask);
 	cpus_read_unlock();
 	if (!error && !row_count) {
+		row_count = last; /* nothing was written over them */
 		pr_err("ipibench: nothing to measure: unicast wants another CPU online, a set of n targets n + 1 others\n");
 		error = -EINVAL;
 	}

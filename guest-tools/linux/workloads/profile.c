@@ -127,6 +127,11 @@ static void name_counts(const struct profile *p, FILE *symbols)
 			add(last, sum);
 		strcpy(last, name);
 	}
+	if (base == 0) {
+		fprintf(stderr, "profile: %s hides addresses: kptr_restrict should be 0 or 1\n",
+		        SYMBOLS);
+		exit(STATUS_LINUX);
+	}
 	sum = sum_below(p, UINT64_MAX, &at);
 	if (sum != 0)
 		add(last, sum);
