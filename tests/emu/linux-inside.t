@@ -80,8 +80,12 @@ def look_at_bench(run, out):
     tap.none([row for row in rows if not (row["n"] == 30 and 0 < row["min"] <= row["p50"]
                                           <= row["p99"] <= row["max"])],
              "ipibench: distributions are in order")
+    # A CPU that has halted and is awake again, still in Linux's idle loop, is told without an
+    # interrupt (TIF_POLLING_NRFLAG).
+    least = {"spinning": 1, "halted": 0.9}
     tap.none([row for row in rows if row["sender_exits_per_op"] is None
-              or row["sender_exits_per_op"] < 1], "ipibench: each operation took an exit at least")
+              or row["sender_exits_per_op"] < least[row["state"]]],
+             "ipibench: each operation took an exit at least")
     of = {row["op"]: (row["path"], row["addressing"]) for row in rows if row["state"] == "halted"}
     mask = "hypercall-tap" if PATCHED else "hypercall"
     tap.is_(of, {"unicast": ("x2apic", "physical"), "unicast-send": ("x2apic", "physical"),
