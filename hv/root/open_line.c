@@ -41,6 +41,14 @@ static char printable(u8 before, u8 byte)
 	return (char)byte;
 }
 
+static bool one_of(char c, const char *letters)
+{
+	for (; *letters != 0; letters++)
+		if (c == *letters)
+			return true;
+	return false;
+}
+
 static bool between(char c, char low, char high)
 {
 	return (u8)c >= (u8)low && (u8)c <= (u8)high;
@@ -68,9 +76,8 @@ static u32 sequence_length(const char *text, u32 n)
 	bool control = n > 1 && text[1] == '[';
 	u32 i = control ? 2 : 1;
 
-	for (const char *letter = STRINGS; n > 1 && *letter != 0; letter++)
-		if (text[1] == *letter)
-			return string_length(text, n);
+	if (n > 1 && one_of(text[1], STRINGS))
+		return string_length(text, n);
 	while (i < n && between(text[i], ' ', control ? '?' : '/'))
 		i++;
 	return i < n && between(text[i], control ? '@' : '0', '~') ? i + 1 : i;
@@ -105,10 +112,7 @@ static bool stays_in_line(const char *sequence, u32 n)
 	for (u32 i = 2; i + 1 < n; i++)
 		if (!between(sequence[i], '0', ';'))
 			return false;
-	for (const char *letter = IN_LINE; *letter != 0; letter++)
-		if (sequence[n - 1] == *letter)
-			return true;
-	return false;
+	return one_of(sequence[n - 1], IN_LINE);
 }
 
 /* To erase what is behind, down to the screen's end: at the bottom, down to the line's. */
