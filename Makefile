@@ -3,8 +3,8 @@
 # One Makefile for everything; nothing recursive. Sources are found by wildcard in each directory,
 # so a new file needs no line here. All output lies under build/ (build/clang with CC=clang).
 #
-#   ring 0   hv/base hv/boot hv/cpu hv vmx vapic   -> tapvisor        the hypervisor
-#   ring 3   hv/rt + hv/monitor, hv/rt + hv/root   -> monitor.elf, root.elf
+#   ring 0   hv/base hv/kernel/* vmx vapic         -> tapvisor        the hypervisor
+#   ring 3   hv/ring3/rt + monitor, rt + root      -> monitor.elf, root.elf
 #   guests   guest-tools/lib + one file            -> guest/NAME.elf
 #   host     files that say they are pure          -> host/*.a, linked into tests/unit/*
 #   library  vapic                                 -> libvapic.a      the APIC model for others
@@ -55,11 +55,12 @@ object    = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 PURE_MARK := /* pure: also compiled on the host */
 pure_in   = $(shell grep -lF '$(PURE_MARK)' /dev/null $(1))
 
-RING0_SRCS   := $(call in,hv/base hv/boot hv/cpu hv vmx)
+KERNEL       := boot cpu sched vcpu ipi exit pv vm user
+RING0_SRCS   := $(call in,hv/base hv/kernel $(KERNEL:%=hv/kernel/%) vmx)
 VAPIC_SRCS   := $(call in,vapic)
-RT_SRCS      := $(call in,hv/rt)
-MONITOR_SRCS := $(call in,hv/monitor)
-ROOT_SRCS    := $(call in,hv/root)
+RT_SRCS      := $(call in,hv/ring3/rt)
+MONITOR_SRCS := $(call in,hv/ring3/monitor)
+ROOT_SRCS    := $(call in,hv/ring3/root)
 KIT_SRCS     := $(call in,guest-tools/lib)
 IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
 TAPSTAT_SRCS := $(call in,guest-tools/linux/tapstat)
@@ -123,7 +124,7 @@ ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_
 
 GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS)) $(wildcard tests/unit/*.t)
-BINS   := $(if $(wildcard hv/main.c),$(B)/tapvisor) $(B)/libvapic.a \
+BINS   := $(B)/tapvisor $(B)/libvapic.a \
 	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS) \
 	  $(B)/tapstat $(B)/shootdown $(B)/profile
 
@@ -143,13 +144,13 @@ GIVEN = $(strip $(foreach name,$(.VARIABLES), \
 	$(if $(filter command,$(firstword $(origin $(name)))),--given $(name))))
 
 run: all ## boot the default entry and print what an IPI costs (ENTRY= MACHINE= CPUS=)
-	$(Q)tests/tools/run --build $(B) $(GIVEN)
+	$(Q)hv/host/run --build $(B) $(GIVEN)
 
 shell: all ## boot the default entry, Tapvisor's prompt on the terminal (ENTRY= ...)
-	$(Q)tests/tools/run --shell --build $(B) $(GIVEN)
+	$(Q)hv/host/run --shell --build $(B) $(GIVEN)
 
 boot: all ## boot IMAGE=path as a guest, its serial port on the terminal
-	$(Q)tests/tools/boot --build $(B) $(GIVEN)
+	$(Q)hv/host/boot --build $(B) $(GIVEN)
 
 # libcheck programs print TAP when this variable says so.
 PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --exec '' --timer \
@@ -268,8 +269,8 @@ $(B)/host/libvapic.a: $(HVAPIC_OBJS)
 $(B)/host/libpure.a: $(HPURE_OBJS)
 	$(archive)
 
-$(B)/tapvisor.debug: $(RING0_OBJS) $(VAPIC_OBJS) hv/kernel.ld
-	$(call link_whole,ring0,hv/kernel.ld,$(RING0_OBJS) $(VAPIC_OBJS))
+$(B)/tapvisor.debug: $(RING0_OBJS) $(VAPIC_OBJS) hv/kernel/kernel.ld
+	$(call link_whole,ring0,hv/kernel/kernel.ld,$(RING0_OBJS) $(VAPIC_OBJS))
 
 # What boots keeps its symbols, for the crash report, and leaves the debug information, which GRUB
 # would read and load as well: from a CD under UEFI it cannot even (docs/quirks.md).
@@ -279,11 +280,11 @@ $(B)/tapvisor: $(B)/tapvisor.debug
 	$(Q)grub-file --is-x86-multiboot2 $@ || \
 		{ echo '$@: GRUB finds no multiboot2 header' >&2; exit 1; }
 
-$(B)/monitor.elf: $(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a hv/rt/user.ld
-	$(call link_whole,ring3,hv/rt/user.ld,$(RT_OBJS) $(MONITOR_OBJS) $(RTBASE_OBJS))
+$(B)/monitor.elf: $(RT_OBJS) $(MONITOR_OBJS) $(B)/librtbase.a hv/ring3/rt/user.ld
+	$(call link_whole,ring3,hv/ring3/rt/user.ld,$(RT_OBJS) $(MONITOR_OBJS) $(RTBASE_OBJS))
 
-$(B)/root.elf: $(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a hv/rt/user.ld
-	$(call link_whole,ring3,hv/rt/user.ld,$(RT_OBJS) $(ROOT_OBJS) $(RTBASE_OBJS))
+$(B)/root.elf: $(RT_OBJS) $(ROOT_OBJS) $(B)/librtbase.a hv/ring3/rt/user.ld
+	$(call link_whole,ring3,hv/ring3/rt/user.ld,$(RT_OBJS) $(ROOT_OBJS) $(RTBASE_OBJS))
 
 KIT_LD := guest-tools/lib/guest.ld
 define image_rule
@@ -307,9 +308,9 @@ $(B)/emu/%.elf: $(B)/obj/guest/tests/emu/%.asm.o
 	@mkdir -p $(@D)
 	$(Q)$(LD) $(LDFLAGS) -Ttext=0x101000 -e start -o $@ $<
 
-$(B)/tapvisor.iso: $(BINS) grub.cfg tests/tools/mkiso
+$(B)/tapvisor.iso: $(BINS) grub.cfg hv/host/mkiso
 	$(call say,ISO,$@)
-	$(Q)tests/tools/mkiso --hybrid --build $(B) --grub-cfg grub.cfg --output $@
+	$(Q)hv/host/mkiso --hybrid --build $(B) --grub-cfg grub.cfg --output $@
 
 # Link-time optimisation leaves debug information that objdump finds fault with, harmlessly.
 $(B)/tapvisor.dis: $(B)/tapvisor.debug

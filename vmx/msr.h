@@ -2,8 +2,8 @@
 /* pure: also compiled on the host */
 /*
  * The MSRs of a guest that ring 0 must know: a table (vmx/msr.c) with one row each, and the MSR
- * bitmap that follows from it. What has no row is the monitor's (hv/monitor/platform_msr.h): it
- * answers, or the access faults, as on a processor that lacks the MSR. x2APIC's range
+ * bitmap that follows from it. What has no row is the monitor's (hv/ring3/monitor/platform_msr.h):
+ * it answers, or the access faults, as on a processor that lacks the MSR. x2APIC's range
  * (0x800..0x8ff) has no rows either: it is the APIC model's.
  */
 #ifndef VMX_MSR_H
@@ -13,7 +13,7 @@
 
 enum msr_class {
 	MSR_GUEST, /* the guest's own: no exit; or, before it exists on this processor, #GP there */
-	MSR_RING0, /* has an effect in ring 0: hv/exit_msr.c, hv/pv.c */
+	MSR_RING0, /* has an effect in ring 0: hv/kernel/exit/msr.c, hv/kernel/pv/pv.c */
 };
 
 struct msr_row {

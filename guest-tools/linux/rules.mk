@@ -54,10 +54,10 @@ LINUX_WANTED := $(if $(and $(KERNEL),$(INITRD)),,$(LINUX_FILES))
 with_settings_checked = $(Q)$(1) --settings $(GIVEN)
 go_on = +$(Q)$(MAKE) --no-print-directory
 linux: ## boot Debian's kernel, with its shell on the terminal
-	$(call with_settings_checked,tests/tools/linux)
+	$(call with_settings_checked,hv/host/linux)
 	$(go_on) linux-boot
 linux-boot: all $(LINUX_WANTED)
-	$(Q)tests/tools/linux --build $(B) --files $(LINUX) $(GIVEN)
+	$(Q)hv/host/linux --build $(B) --files $(LINUX) $(GIVEN)
 
 check-nested: all ## Tapvisor in QEMU under KVM, in a Linux in Bochs: no VT-x needed (4 minutes)
 	$(Q)$(PROVE) -v tests/emu/nested.t

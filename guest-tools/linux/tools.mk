@@ -121,11 +121,11 @@ TOOLS := $(addprefix $(LINUX)/,vmlinux initrd-tools)
 PATCHED_TOOLS := $(addprefix $(PATCHED)/,vmlinux initrd-tools)
 
 linux-patched: ## build the patched kernel (10 minutes or more) and boot it
-	$(call with_settings_checked,tests/tools/linux)
+	$(call with_settings_checked,hv/host/linux)
 	$(go_on) linux-patched-boot
 linux-patched-boot: all $(PATCHED_TOOLS)
 	$(Q)PV="$(or $(PV),kvm$(comma)tap)" MEM=$(or $(MEM),256M) COUNTERS=$(or $(COUNTERS),on) \
-		tests/tools/linux --build $(B) --files $(PATCHED) --initrd initrd-tools $(GIVEN)
+		hv/host/linux --build $(B) --files $(PATCHED) --initrd initrd-tools $(GIVEN)
 
 check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, look at its counts
 	$(Q)$(PROVE) -v tests/emu/linux-inside.t :: patched
@@ -134,10 +134,10 @@ check-linux-patched: all $(PATCHED_TOOLS) ## build the patched kernel, boot it, 
 
 # The patched kernel takes part if it was built before.
 bench-linux: ## stress-ng, hackbench, cyclictest in Linux guests: none, kvm, tap
-	$(call with_settings_checked,tests/tools/linux-bench)
+	$(call with_settings_checked,hv/host/linux-bench)
 	$(go_on) bench-linux-boot
 bench-linux-boot: all $(TOOLS) $(if $(wildcard $(PATCHED)/vmlinux),$(PATCHED_TOOLS))
-	$(Q)tests/tools/linux-bench --build $(B) --files $(LINUX) $(GIVEN)
+	$(Q)hv/host/linux-bench --build $(B) --files $(LINUX) $(GIVEN)
 
 soak-linux: ## stress-ng for an hour of guest time, no IPI lost (MINUTES=60 IPS=)
 	$(Q)tests/emu/linux-soak.t --settings $(subst --given ,--given=,$(GIVEN))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one thing that the bottom layer asks of those above it (hv/cpu/crash.c). */
+/* The one thing that the bottom layer asks of those above it (hv/kernel/cpu/crash.c). */
 #ifndef HV_BASE_PANIC_H
 #define HV_BASE_PANIC_H
 

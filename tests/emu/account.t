@@ -8,7 +8,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import boot, guest_points, machine, tap  # noqa: E402
 
 TIMES = ("guest", "exit", "monitor", "ready", "taken", "blocked")

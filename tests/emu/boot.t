@@ -10,7 +10,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import machine, start, tap  # noqa: E402
 
 BODY = ["multiboot2 /boot/tapvisor console=com1 crash=poweroff"]

@@ -11,8 +11,8 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOLS = f"{HERE}/../tools"
-sys.path.insert(0, TOOLS)
+TOOLS = f"{HERE}/../../hv/host"
+sys.path[:0] = [f"{HERE}/../tools", TOOLS]
 from settings import outside_make  # noqa: E402
 from tapvisor_test import BUILD, tap  # noqa: E402
 
@@ -131,7 +131,7 @@ for target, command in (("boot", "boot"), ("run", "run"), ("shell", "run"), ("li
     done = subprocess.run(["make", "-C", f"{HERE}/../..", "-n", target, "FOO=a b", "KERNEL=k",
                            "INITRD=i"], capture_output=True, text=True, check=False,
                           env=outside_make())
-    line = next((x for x in done.stdout.split("\n") if f"tests/tools/{command} " in x), "")
+    line = next((x for x in done.stdout.split("\n") if f"hv/host/{command} " in x), "")
     tap.like(line, r"--given FOO\b.*", f"make {target}: tells what is on its command line",
              done.stdout[-300:], done.stderr)
     tap.unlike(line, "MAKE|SHELL|given Q", f"make {target}: and no more")

@@ -14,7 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from guest_images import NMIS  # noqa: E402
 from tapvisor_test import bare, boot, tap  # noqa: E402
 

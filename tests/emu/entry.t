@@ -10,7 +10,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import BUILD, boot, guest_passes, machine, tap  # noqa: E402
 
 VMS = [f"ipibench.elf vm name={vm} mem=8M counters=on -- self cpuid n=50" for vm in ("a", "b")]

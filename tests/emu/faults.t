@@ -9,7 +9,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import boot, guest_passes, guest_points, tap  # noqa: E402
 
 # image and its arguments, how its VM ends (None: by itself, with 0), the value that goes with it

@@ -10,7 +10,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from guest_images import ANY_APIC, ANY_VM, IMAGES, NO_NMIS, QUICK, SINGLE, run_rows  # noqa: E402
 from tapvisor_test import tap  # noqa: E402
 

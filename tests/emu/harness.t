@@ -8,7 +8,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = f"{HERE}/../tools"
-sys.path.insert(0, TOOLS)
+sys.path[:0] = [TOOLS, f"{HERE}/../../hv/host"]
 from tapvisor_test import BUILD, bare, iso, machine, preload, tap  # noqa: E402
 
 ECHO = {"echo.elf": f"{BUILD}/emu/echo.elf"}

@@ -16,7 +16,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(f"{HERE}/../..")
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
 from settings import Wrong, check_given, number  # noqa: E402

@@ -10,7 +10,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
 from linux_guest import PATCHED as KERNEL, PLACE  # noqa: E402

@@ -14,7 +14,7 @@ import time
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 import linux_guest  # noqa: E402
 import linux_vms  # noqa: E402
 import preload  # noqa: E402
@@ -317,7 +317,7 @@ def two():
 def typed():
     """`make linux` with a pipe for a terminal: what it holds reaches the shell, all of it."""
     def run(text, *settings):
-        done = subprocess.run([f"{HERE}/../tools/linux", "--build", BUILD, "--files", FILES],
+        done = subprocess.run([f"{HERE}/../../hv/host/linux", "--build", BUILD, "--files", FILES],
                               input=text, capture_output=True, text=True, check=False,
                               env=dict(outside_make("INITRD", *SETTINGS), **dict(settings)))
         return done.returncode, done.stdout.replace("\r", ""), done.stderr

@@ -7,7 +7,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../tools")
+sys.path[:0] = [f"{os.path.dirname(os.path.abspath(__file__))}/../tools", f"{os.path.dirname(os.path.abspath(__file__))}/../../hv/host"]
 from tapvisor_test import boot, guest_points, tap  # noqa: E402
 
 KVM = "mem=8M pv=kvm,tap counters=on"

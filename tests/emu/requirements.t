@@ -5,7 +5,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import boot, tap  # noqa: E402
 
 ADVICE = r"in a virtual machine, let the outer hypervisor offer it"

@@ -12,7 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../tools")
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import BUILD, boot, guest_passes, tap  # noqa: E402
 
 FILES = {"monitor.elf": f"{BUILD}/emu/monitor_bad.elf"}

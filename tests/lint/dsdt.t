@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""hv/monitor/dsdt.c is what iasl makes of hv/monitor/dsdt.asl."""
+"""hv/ring3/monitor/dsdt.c is what iasl makes of hv/ring3/monitor/dsdt.asl."""
 import os
 import re
 import shutil
@@ -30,11 +30,11 @@ if not shutil.which("iasl"):
     tap.skip("dsdt.c is dsdt.asl, compiled", "iasl is not installed")
 else:
     with tempfile.TemporaryDirectory() as place:
-        done = subprocess.run(["iasl", "-p", f"{place}/dsdt", f"{tree.TOP}/hv/monitor/dsdt.asl"],
+        done = subprocess.run(["iasl", "-p", f"{place}/dsdt", f"{tree.TOP}/hv/ring3/monitor/dsdt.asl"],
                               capture_output=True, text=True, check=False)
         tap.ok(done.returncode == 0, "iasl compiles dsdt.asl", done.stdout + done.stderr)
         compiled = open(f"{place}/dsdt.aml", "rb").read() if done.returncode == 0 else b""
-    rows = re.findall(r"^\t(?:0x[0-9a-f]{2},? ?)+$", tree.read("hv/monitor/dsdt.c"), re.M)
+    rows = re.findall(r"^\t(?:0x[0-9a-f]{2},? ?)+$", tree.read("hv/ring3/monitor/dsdt.c"), re.M)
     written = bytes(int(byte, 16) for row in rows for byte in re.findall(r"0x([0-9a-f]{2})", row))
     tap.ok(sum(written) % 256 == 0, "its checksum is right")
     tap.ok(comparable(compiled) == comparable(written), "dsdt.c is dsdt.asl, compiled",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Includes point down: hv -> vmx -> vapic -> hv/base, hv/abi; ring 3 and guests know the ABI."""
+"""Includes point down: hv/kernel -> vmx -> vapic -> hv/base, hv/abi; ring 3 and guests know the ABI."""
 import os
 import re
 import sys
@@ -15,18 +15,23 @@ BITS = ["hv/base/types.h", "hv/base/bits.h", "hv/base/atomic.h"]
 # Of hv/base only what touches neither the machine nor the kernel.
 PURE_BASE = [*BITS, "hv/base/string.h", "hv/base/format.h"]
 
+KERNEL = ["hv/kernel", *(f"hv/kernel/{part}" for part in
+           ("boot", "cpu", "sched", "vcpu", "ipi", "exit", "pv", "vm", "user")),
+          "hv/base", "hv/abi", "vmx", "vapic"]
+
 # Who may include what: directories (without those below them) and files.
 MAY = {
     "hv/abi": ["hv/abi", *BITS],
     "hv/base": ["hv/base", "hv/abi"],
     "vapic": ["vapic", "hv/abi", *BITS],
     "vmx": ["vmx", "vapic", "hv/base", "hv/abi"],
-    "hv/cpu": ["hv/cpu", "hv/boot", "hv/base", "hv/abi"],
-    "hv/boot": ["hv/boot", "hv/cpu", "hv/base", "hv/abi"],
-    "hv": ["hv", "hv/boot", "hv/cpu", "hv/base", "hv/abi", "vmx", "vapic"],
-    "hv/rt": ["hv/rt", "hv/abi", *PURE_BASE],
-    "hv/monitor": ["hv/monitor", "hv/rt", "hv/abi", *PURE_BASE],
-    "hv/root": ["hv/root", "hv/rt", "hv/abi", *PURE_BASE],
+    "hv/kernel/cpu": ["hv/kernel/cpu", "hv/kernel/boot", "hv/base", "hv/abi"],
+    "hv/kernel/boot": ["hv/kernel/boot", "hv/kernel/cpu", "hv/base", "hv/abi"],
+    **{f"hv/kernel{part}": KERNEL for part in ("", "/sched", "/vcpu", "/ipi", "/exit", "/pv", "/vm",
+                                               "/user")},
+    "hv/ring3/rt": ["hv/ring3/rt", "hv/abi", *PURE_BASE],
+    "hv/ring3/monitor": ["hv/ring3/monitor", "hv/ring3/rt", "hv/abi", *PURE_BASE],
+    "hv/ring3/root": ["hv/ring3/root", "hv/ring3/rt", "hv/abi", *PURE_BASE],
     "guest-tools/lib": ["guest-tools/lib", "hv/abi", *BITS],
     "guest-tools/bench": ["guest-tools/bench", "guest-tools/lib", "hv/abi", *BITS],
     "guest-tools/tests": ["guest-tools/tests", "guest-tools/lib", "hv/abi", *BITS],

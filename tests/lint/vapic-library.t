@@ -10,7 +10,8 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 import tree  # noqa: E402
 from settings import outside_make  # noqa: E402
 from tap import Tap  # noqa: E402

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's side of delivery for Spin: hv/deliver.c, hv/sched.c and hv/vcpu.c on a machine
+ * The hypervisor's side of delivery for Spin: hv/kernel/ipi/deliver.c, hv/kernel/sched/sched.c and hv/kernel/vcpu/vcpu.c on a machine
  * with the store buffers of x86 (TSO). models.t runs it; mailbox.pml has the mailbox in detail and a
  * variant in which a wake may migrate the vCPU.
  *
@@ -18,19 +18,19 @@
  * One macro takes one order away; with it the search must find an error:
  *
  *   POST_UNLOCKED   vapic/mail.h, mail_post_vector: `bts` without lock, no fence before the look
- *   REQUEST_LATE    hv/vm.c, request_all: looks at the target before the request stands
- *   ENTER_UNFENCED  hv/vcpu.c, publish: state is stored by MOV, not XCHG
- *   ENTER_BLIND     hv/vcpu.c, vcpu_enter_guest: no look at the mailbox after publish
- *   BLOCK_UNFENCED  hv/sched.c, sched_block: state is stored by MOV, not XCHG
- *   BLOCK_BLIND     hv/sched.c, sched_block: no look at the mailbox
- *   BLOCK_DEAF      hv/sched.c, sched_block: looks at the mailbox, not at `requests`
- *   CLAIM_UNLOCKED  hv/sched.c, claim_sleeper: a load and a store instead of the exchange
- *   PUSH_UNLOCKED   hv/sched.c, push_woken: likewise
- *   NEXT_LATE       hv/sched.c, push_woken: wake_next is written after the exchange
- *   TAKE_UNLOCKED   hv/sched.c, take_wakes: a load and a store instead of the swap
- *   PUSH_SILENT     hv/sched.c, sched_notify: nobody kicks for a stack that was empty
- *   KICK_DROPPED    hv/exit_cpu.c, exit_external_interrupt: goes back without publish and look
- *   RESUME_AS_HOST  hv/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the short way after ring 3
+ *   REQUEST_LATE    hv/kernel/vm/vm.c, request_all: looks at the target before the request stands
+ *   ENTER_UNFENCED  hv/kernel/vcpu/vcpu.c, publish: state is stored by MOV, not XCHG
+ *   ENTER_BLIND     hv/kernel/vcpu/vcpu.c, vcpu_enter_guest: no look at the mailbox after publish
+ *   BLOCK_UNFENCED  hv/kernel/sched/sched.c, sched_block: state is stored by MOV, not XCHG
+ *   BLOCK_BLIND     hv/kernel/sched/sched.c, sched_block: no look at the mailbox
+ *   BLOCK_DEAF      hv/kernel/sched/sched.c, sched_block: looks at the mailbox, not at `requests`
+ *   CLAIM_UNLOCKED  hv/kernel/sched/sched.c, claim_sleeper: a load and a store instead of the exchange
+ *   PUSH_UNLOCKED   hv/kernel/sched/sched.c, push_woken: likewise
+ *   NEXT_LATE       hv/kernel/sched/sched.c, push_woken: wake_next is written after the exchange
+ *   TAKE_UNLOCKED   hv/kernel/sched/sched.c, take_wakes: a load and a store instead of the swap
+ *   PUSH_SILENT     hv/kernel/sched/sched.c, sched_notify: nobody kicks for a stack that was empty
+ *   KICK_DROPPED    hv/kernel/exit/cpu.c, exit_external_interrupt: goes back without publish and look
+ *   RESUME_AS_HOST  hv/kernel/vcpu/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the short way after ring 3
  *
  * and two that change nothing, so that they may stay as cheap as they are:
  *
@@ -64,7 +64,7 @@
 #define NOBODY  255
 #define CORE(v) ((v) % CORES)
 
-/* RUN_* of hv/vcpu.h, and the bits of a mailbox: one vector for each sender. */
+/* RUN_* of hv/kernel/vcpu/vcpu.h, and the bits of a mailbox: one vector for each sender. */
 #define HOST    0
 #define GUEST   1
 #define BLOCKED 2
@@ -156,7 +156,7 @@ byte timers = TIMERS;
 #define PAIR(s, v) ((s) * VCPUS + (v))
 #define WAITING(c) (ready[c] || (VCPUS > CORES && ready[VCPUS - 1] && CORE(VCPUS - 1) == c))
 
-/* ---- hv/sched.c: waking ---- */
+/* ---- hv/kernel/sched/sched.c: waking ---- */
 
 inline wake_one(home, who)
 {
@@ -405,7 +405,7 @@ proctype Core(byte c)
 	byte v, w, look;
 	bool won;
 
-pick:	/* hv/sched.c */
+pick:	/* hv/kernel/sched/sched.c */
 	take_wakes(c, w, look);
 	if	/* take_timers */
 	:: timers > 0 ->
@@ -434,7 +434,7 @@ end_idle:	/* core_idle: STI; HLT */
 	fi;
 	d_step { ready[v] = false; current[c] = v }
 
-vcpu_run:	/* hv/vcpu.c */
+vcpu_run:	/* hv/kernel/vcpu/vcpu.c */
 	skip;
 	store_host(c, v);
 	if
@@ -464,7 +464,7 @@ vcpu_run:	/* hv/vcpu.c */
 	:: !halted[v] ->	/* message_resume_thread: ring 3, with interrupts on */
 		if
 		:: kicked[c] ->
-			kicked[c] = false;	/* `interrupted` in hv/syscall.c */
+			kicked[c] = false;	/* `interrupted` in hv/kernel/user/syscall.c */
 			take_wakes(c, w, look)
 		:: true
 		fi;

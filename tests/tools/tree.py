@@ -4,8 +4,8 @@ import os
 import subprocess
 
 TOP = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-RING0 = ("hv/abi/", "hv/base/", "hv/boot/", "hv/cpu/", "hv/", "vmx/", "vapic/")
-RING3 = ("hv/rt/", "hv/monitor/", "hv/root/")
+RING0 = ("hv/abi/", "hv/base/", "hv/kernel/boot/", "hv/kernel/cpu/", "hv/", "vmx/", "vapic/")
+RING3 = ("hv/ring3/rt/", "hv/ring3/monitor/", "hv/ring3/root/")
 GUESTS = ("guest-tools/",)
 SOURCE = (".c", ".h", ".asm", ".inc")
 

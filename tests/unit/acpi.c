@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ACPI tables crafted in an arena that ends at an unmapped page: whole, cut, damaged, circular. */
 #define DIRECT_MAP 0x200000000000ull
-#include "hv/boot/acpi.c"
+#include "hv/kernel/boot/acpi.c"
 
 #include <check.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 /* A guest put together: boot information of each protocol read back as an image would read it. */
 #include "tests/unit/ring3.h"
 
-#include "hv/monitor/acpi.h"
-#include "hv/monitor/bootinfo.h"
-#include "hv/monitor/layout.h"
-#include "hv/monitor/load.h"
+#include "hv/ring3/monitor/acpi.h"
+#include "hv/ring3/monitor/bootinfo.h"
+#include "hv/ring3/monitor/layout.h"
+#include "hv/ring3/monitor/load.h"
 
 #define MEMORY 0x400000u
 #define INITRD "ramdisk"

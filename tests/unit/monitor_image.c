@@ -2,7 +2,7 @@
 /* Images made byte by byte: whole ones load where they say, damaged ones are named and refused. */
 #include "tests/unit/ring3.h"
 
-#include "hv/monitor/image.h"
+#include "hv/ring3/monitor/image.h"
 
 #define MEMORY    0x400000u
 #define FILE_SIZE 0x3000u

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/monitor/load.h"
+#include "hv/ring3/monitor/load.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 

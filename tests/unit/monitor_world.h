@@ -5,9 +5,9 @@
 
 #include "tests/unit/ring3.h"
 
-#include "hv/monitor/monitor.h"
-#include "hv/monitor/ports.h"
-#include "hv/rt/ring.h"
+#include "hv/ring3/monitor/monitor.h"
+#include "hv/ring3/monitor/ports.h"
+#include "hv/ring3/rt/ring.h"
 
 #define MEMORY 0x2000000u
 #define HZ     1000000u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot information crafted tag by tag: whole, cut at every length, damaged at random. */
-#include "hv/boot/multiboot2.h"
+#include "hv/kernel/boot/multiboot2.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tests/tools/report.py and telemetry.py, on lines made up for it."""
+"""hv/host/report.py and telemetry.py, on lines made up for it."""
 import json
 import os
 import subprocess
@@ -8,8 +8,8 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-TOOLS = os.path.dirname(os.path.abspath(__file__)) + "/../tools"
-sys.path.insert(0, TOOLS)
+TOOLS = os.path.dirname(os.path.abspath(__file__)) + "/../../hv/host"
+sys.path[:0] = [f"{TOOLS}/../../tests/tools", TOOLS]
 import report  # noqa: E402
 import telemetry  # noqa: E402
 from tap import Tap  # noqa: E402

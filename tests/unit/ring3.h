@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "hv/base/types.h"
-#include "hv/rt/out.h"
+#include "hv/ring3/rt/out.h"
 
 static inline int ring3_main(const char *name, const TTest *const tests[], size_t n)
 {

@@ -2,7 +2,7 @@
 /* Lines of grub.cfg: good ones become VMs, bad ones a message that points to the wrong word. */
 #include "tests/unit/ring3.h"
 
-#include "hv/root/config.h"
+#include "hv/ring3/root/config.h"
 
 #define ALL_MACHINE                                                                                \
 	(MACHINE_X2APIC_VIRTUAL | MACHINE_APIC_ACCESS | MACHINE_APIC_REGISTERS |                   \

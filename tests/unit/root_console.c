@@ -2,7 +2,7 @@
 /* One terminal for all: VMs' lines, root's own, the prompt, and the VM that has the focus. */
 #include "tests/unit/ring3.h"
 
-#include "hv/root/console.h"
+#include "hv/ring3/root/console.h"
 
 static char buffer[8192], held_buffer[256];
 static struct queue queue, held;

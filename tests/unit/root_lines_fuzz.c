@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/root/config.h"
-#include "hv/root/console.h"
-#include "hv/root/json.h"
-#include "hv/root/telemetry.h"
+#include "hv/ring3/root/config.h"
+#include "hv/ring3/root/console.h"
+#include "hv/ring3/root/json.h"
+#include "hv/ring3/root/telemetry.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 

@@ -2,10 +2,10 @@
 /* Tables, lines and verdicts from counters that are made up. */
 #include "tests/unit/ring3.h"
 
-#include "hv/root/dump.h"
-#include "hv/root/json.h"
-#include "hv/root/report.h"
-#include "hv/root/top.h"
+#include "hv/ring3/root/dump.h"
+#include "hv/ring3/root/json.h"
+#include "hv/ring3/root/report.h"
+#include "hv/ring3/root/top.h"
 
 #define VCPUS 2u
 

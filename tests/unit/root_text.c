@@ -2,12 +2,12 @@
 /* What goes over root's two serial lines: the line editor, telemetry, the port and its queue. */
 #include "tests/unit/ring3.h"
 
-#include "hv/root/edit.h"
-#include "hv/root/json.h"
-#include "hv/root/queue.h"
-#include "hv/root/serial.h"
-#include "hv/root/telemetry.h"
-#include "hv/root/text.h"
+#include "hv/ring3/root/edit.h"
+#include "hv/ring3/root/json.h"
+#include "hv/ring3/root/queue.h"
+#include "hv/ring3/root/serial.h"
+#include "hv/ring3/root/telemetry.h"
+#include "hv/ring3/root/text.h"
 
 static enum edit_event type(struct edit *e, const char *keys, struct out *echo)
 {

@@ -7,8 +7,8 @@
 
 #include <sys/mman.h>
 
-#include "hv/root/root.h"
-#include "hv/rt/ring.h"
+#include "hv/ring3/root/root.h"
+#include "hv/ring3/rt/ring.h"
 
 #define HZ 1000000u
 

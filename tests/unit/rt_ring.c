@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "hv/rt/ring.h"
+#include "hv/ring3/rt/ring.h"
 
 static struct byte_ring ring;
 

@@ -77,7 +77,7 @@ static u8 cpu_eoi(void)
 	return cpu.eoi_exit[v / 64] >> v % 64 & 1 ? v : 0;
 }
 
-/* ---- what hv/apicv.c does with the model's answers ---- */
+/* ---- what hv/kernel/ipi/apicv.c does with the model's answers ---- */
 
 static void eoi_exits(void)
 {
@@ -267,7 +267,8 @@ static struct {
 	bool open; /* RFLAGS.IF of both */
 } shadow;
 
-/* hv/vcpu.c before an entry; then what the entry checks (SDM 3C, "VM-Execution Control Fields"). */
+/* hv/kernel/vcpu/vcpu.c before an entry; then what the entry checks (SDM 3C, "VM-Execution Control
+ * Fields"). */
 static void shadow_enter(void)
 {
 	int v = shadow.look ? vapic_next(SERVED) : -1;

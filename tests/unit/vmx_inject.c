@@ -6,7 +6,7 @@
  */
 #include "tests/unit/vmx_entry.h"
 
-#include "hv/advance.h"
+#include "hv/kernel/exit/advance.h"
 
 #define INTERRUPT 0x51
 

@@ -4,7 +4,7 @@
  * monitor that it replaces, so that VMs of both kinds run side by side.
  */
 #include "hv/base/string.h"
-#include "hv/monitor/monitor.h"
+#include "hv/ring3/monitor/monitor.h"
 
 #define VERDICT_OK 0u
 

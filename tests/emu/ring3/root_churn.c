@@ -4,9 +4,9 @@
  * telemetry for each way. Modules: root, a monitor that goes wrong when told to, a guest's image.
  */
 #include "hv/base/string.h"
-#include "hv/root/json.h"
-#include "hv/root/serial.h"
-#include "hv/rt/sys.h"
+#include "hv/ring3/root/json.h"
+#include "hv/ring3/root/serial.h"
+#include "hv/ring3/rt/sys.h"
 
 enum { MONITOR_MODULE = 1, IMAGE_MODULE = 2 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Root as it is, until a moment after it has started its VMs: then it reads where nothing is. */
-#include "hv/root/machine.h"
+#include "hv/ring3/root/machine.h"
 
 #define STEPS 50u
 

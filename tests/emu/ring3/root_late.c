@@ -3,7 +3,7 @@
  * Root as it is, but it looks away until its first VM has ended, and then stops all VMs before it
  * has heard of that end.
  */
-#include "hv/root/machine.h"
+#include "hv/ring3/root/machine.h"
 
 static struct root root;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Root that looks at a vector register once its VMs run: there it would find a guest's. */
-#include "hv/root/machine.h"
+#include "hv/ring3/root/machine.h"
 
 #define STEPS 50u
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exits of a processor that serves the APIC: what it stored and cannot do itself. They are traps:
+ * the guest's instruction is over.
+ */
+#include "hv/kernel/ipi/apicv.h"
+#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/exit/exits.h"
+#include "hv/kernel/sched/sched.h"
+#include "vapic/arch.h"
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
+
+/* xAPIC mode's ICR first: it is the IPI path. */
+static u32 follow(struct vcpu *vcpu, u32 offset, struct vapic_effects *fx)
+{
+	struct vapic *apic = vcpu->apic;
+
+	if (likely(offset == APIC_ICR && vapic_mode(apic) == VAPIC_XAPIC))
+		return vapic_icr_write_low(apic, apic->reg[APIC_ICR / 4], fx);
+	return vapic_apic_write(apic, offset, vcpu_guest_tsc(vcpu, vcpu->rq->stamp), fx);
+}
+
+NORETURN void exit_apic_write(struct vcpu *vcpu)
+{
+	u32 offset = (u32)(vmcs_read(VMCS_EXIT_QUALIFICATION) & APIC_ACCESS_OFFSET);
+	u32 mode = offset == APIC_ICR ? vcpu->apic->reg[APIC_ICR / 4] >> 8 : VAPIC_DM_FIXED;
+	struct vapic_effects fx;
+	u32 todo = follow(vcpu, offset, &fx);
+
+	if ((todo & VAPIC_SENT) != 0)
+		deliver(vcpu, IPI_APIC_WRITE, mode, todo, &fx);
+	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
+		vcpu_todo(vcpu, todo, &fx);
+	vcpu_resume_guest(vcpu);
+}
+
+/* The EOI of a vector in the EOI-exit bitmap: ISR and SVI are up to date already. */
+NORETURN void exit_virtual_eoi(struct vcpu *vcpu)
+{
+	u8 vector = (u8)vmcs_read(VMCS_EXIT_QUALIFICATION);
+	struct vapic_effects fx;
+
+	count(vcpu, EVENT_EOI);
+	vcpu_todo(vcpu, vapic_virtual_eoi(vcpu->apic, vector, &fx), &fx);
+	vcpu_resume_guest(vcpu);
+}

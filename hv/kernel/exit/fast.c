@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The short way: the exits that IPIs are made of, from exit to entry and past everything that they
+ * do not need. A handler here does the whole exit, or leaves it untouched to the long way's row of
+ * the same reason (hv/kernel/exit/exits.c): each case that is not the usual one has its code there
+ * alone.
+ *
+ * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
+ * kick exits as soon as the guest is entered. So the short way neither publishes nor looks.
+ */
+#include "hv/abi/hypercall.h"
+#include "hv/kernel/sched/account.h"
+#include "hv/kernel/exit/advance.h"
+#include "hv/base/atomic.h"
+#include "hv/base/x86.h"
+#include "hv/kernel/cpu/lapic.h"
+#include "hv/kernel/cpu/vectors.h"
+#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/exit/exits.h"
+#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vm/vm.h"
+#include "vapic/hot.h"
+#include "vmx/controls.h"
+#include "vmx/inject.h"
+#include "vmx/reasons.h"
+#include "vmx/vmcs.h"
+
+/* NULL: done. Else who does the rest, which is all of it if this one could not begin. */
+typedef exit_handler (*short_exit)(struct vcpu *vcpu, u64 reason);
+
+/* ---- the way back ---- */
+
+/* Not an exit that can be handled here; nothing was done yet. */
+static exit_handler no_short_way(struct vcpu *vcpu, u64 reason)
+{
+	vcpu->exit = &vcpu->counters->exit[reason];
+	return exit_handlers[reason];
+}
+
+/* Handled; but something else than an interrupt waits, or it cannot be delivered now. */
+static NOINLINE exit_handler attend_first(struct vcpu *vcpu, u64 reason)
+{
+	vcpu->exit = &vcpu->counters->exit[reason];
+	return vcpu_resume_guest;
+}
+
+/* An interrupt and nothing else, and the guest takes it now. */
+static NOINLINE exit_handler inject_and_go_back(struct vcpu *vcpu, u64 reason)
+{
+	int vector;
+
+	if (unlikely(vcpu->vmx.pending != PENDING_INTERRUPT) || unlikely(vmx_interrupt_blocked()))
+		return attend_first(vcpu, reason);
+	vector = vapic_take(vcpu->apic);
+	if (unlikely(vector < 0)) /* held back: by TPR, then it wants a threshold */
+		return attend_first(vcpu, reason);
+	vcpu->vmx.pending = 0;
+	vmx_write_interrupt((u8)vector);
+	count(vcpu, EVENT_INJECT_INTERRUPT);
+	account_exit(vcpu, &vcpu->counters->exit[reason], 0, rdtsc());
+	return NULL;
+}
+
+static ALWAYS_INLINE exit_handler go_back(struct vcpu *vcpu, u64 reason)
+{
+	if (unlikely(vcpu->vmx.pending != 0))
+		return inject_and_go_back(vcpu, reason);
+	account_exit(vcpu, &vcpu->counters->exit[reason], 0, rdtsc());
+	return NULL;
+}
+
+/* ---- WRMSR: the ICR and EOI of an x2APIC ---- */
+
+static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
+{
+	u64 value = guest_edx_eax(vcpu);
+	u64 few;
+
+	if (unlikely(!vapic_is_quick(vcpu->apic, VAPIC_X2APIC)) ||
+	    unlikely((u8)value < APIC_FIRST_VECTOR))
+		return no_short_way(vcpu, VMX_EXIT_WRMSR);
+	if (vapic_icr_is_plain_self((u32)value)) {
+		vapic_icr_note(vcpu->apic, value);
+		deliver_self(vcpu, IPI_X2APIC, (u8)value);
+		vcpu_advance();
+		return inject_and_go_back(vcpu, VMX_EXIT_WRMSR);
+	}
+	few = vapic_few_by_icr(vcpu->apic, value);
+	if (unlikely(few == 0))
+		return no_short_way(vcpu, VMX_EXIT_WRMSR);
+	vapic_icr_note(vcpu->apic, value);
+	deliver_few(vcpu, IPI_X2APIC, few, (u8)value);
+	vcpu_advance();
+	return go_back(vcpu, VMX_EXIT_WRMSR);
+}
+
+static ALWAYS_INLINE exit_handler write_eoi(struct vcpu *vcpu)
+{
+	if (unlikely((u32)(vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX]) != 0) ||
+	    unlikely(!vapic_is_quick(vcpu->apic, VAPIC_X2APIC)))
+		return no_short_way(vcpu, VMX_EXIT_WRMSR);
+	count(vcpu, EVENT_EOI);
+	vcpu_advance();
+	if (unlikely(vapic_eoi_quick(vcpu->apic)))
+		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
+	return go_back(vcpu, VMX_EXIT_WRMSR);
+}
+
+static exit_handler short_wrmsr(struct vcpu *vcpu, u64 reason)
+{
+	u32 msr = (u32)vcpu->vmx.gpr[RCX];
+
+	if (likely(msr == MSR_X2APIC_ICR))
+		return write_icr(vcpu);
+	if (likely(msr == MSR_X2APIC_EOI))
+		return write_eoi(vcpu);
+	return no_short_way(vcpu, reason);
+}
+
+/* ---- VMCALL: SEND_IPI from 64-bit mode ---- */
+
+/* No mode but fixed, no shorthand, no logical destination, a legal vector. */
+static bool is_plain(u64 icr)
+{
+	return (icr & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND)) == 0 &&
+	       (icr & 0xff) >= APIC_FIRST_VECTOR;
+}
+
+/* KVM's bitmap. Its second word is for more than 64 vCPUs, or for IDs far apart. */
+static ALWAYS_INLINE u64 kvm_targets(const struct vcpu *vcpu)
+{
+	const u64 *gpr = vcpu->vmx.gpr;
+
+	if (unlikely(gpr[RCX] != 0))
+		return 0;
+	return vapic_few_by_id(vcpu->apic, gpr[RBX], (u32)gpr[RDX]);
+}
+
+/* Tapvisor's, in guest memory, of one word. Read once: the guest may change it meanwhile. */
+static u64 tap_targets(const struct vcpu *vcpu)
+{
+	const u64 *gpr = vcpu->vmx.gpr;
+	const u64 *word = guest_pointer(vcpu, gpr[RBX], sizeof(u64));
+
+	if (unlikely(gpr[RCX] != 1) || unlikely(word == NULL) ||
+	    unlikely(gpr[RBX] % sizeof(u64) != 0))
+		return 0;
+	return vapic_few_by_id(vcpu->apic, atomic_load_relaxed(word), gpr[RDX]);
+}
+
+static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
+{
+	u64 *gpr = vcpu->vmx.gpr;
+	enum ipi_path path = IPI_HYPERCALL;
+	u32 feature = VM_PV_KVM;
+	u64 few = 0;
+
+	if (likely(gpr[RAX] == KVM_HC_SEND_IPI)) {
+		few = kvm_targets(vcpu);
+	} else if (gpr[RAX] == TAP_HC_SEND_IPI) {
+		path = IPI_HYPERCALL_TAP;
+		feature = VM_PV_TAP;
+		few = tap_targets(vcpu);
+	}
+	if (unlikely(few == 0) || unlikely(!is_plain(gpr[RSI])) ||
+	    unlikely((vcpu->vm->config.features & feature) == 0) ||
+	    unlikely(!guest_is_64_bit_kernel()))
+		return no_short_way(vcpu, reason);
+	gpr[RAX] = deliver_few(vcpu, path, few, (u8)gpr[RSI]);
+	vcpu_advance();
+	return go_back(vcpu, VMX_EXIT_VMCALL);
+}
+
+/* ---- a kick ---- */
+
+static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
+{
+	struct run_queue *rq = vcpu->rq;
+	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
+
+	if (unlikely((info & INTERRUPTION_VECTOR) != VECTOR_KICK) ||
+	    unlikely(atomic_load(&rq->woken) != NULL) ||
+	    unlikely(atomic_load(&vcpu->requests) != 0))
+		return no_short_way(vcpu, reason);
+	lapic_eoi();
+	rq->counters.kicks_received++;
+	/*
+	 * RUN_GUEST stands meanwhile. Who posts after the pull has cleared the mailbox's `on` sends
+	 * a kick of its own, which exits right after the entry.
+	 */
+	if (likely(vapic_pending(vcpu->apic)))
+		vcpu_take_mail(vcpu);
+	return go_back(vcpu, VMX_EXIT_EXTERNAL_INTERRUPT);
+}
+
+/* ---- CPUID ---- */
+
+static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
+{
+	u64 *gpr = vcpu->vmx.gpr;
+	const struct cpuid_row *row = cpuid_find_plain(&vcpu->vm->cpuid, (u32)gpr[RAX]);
+
+	if (unlikely(row == NULL))
+		return no_short_way(vcpu, reason);
+	gpr[RAX] = row->value.eax;
+	gpr[RBX] = row->value.ebx;
+	gpr[RCX] = row->value.ecx;
+	gpr[RDX] = row->value.edx;
+	vcpu_advance();
+	return go_back(vcpu, VMX_EXIT_CPUID);
+}
+
+/* ---- dispatch ---- */
+
+/* Up to CPUID's and VMCALL's; beyond there is no short way. */
+static const short_exit short_exits[EXIT_REASONS] = {
+#define LONG(first, last) [first... last] = no_short_way
+	LONG(0, VMX_EXIT_EXTERNAL_INTERRUPT - 1),
+	[VMX_EXIT_EXTERNAL_INTERRUPT] = short_external_interrupt,
+	LONG(VMX_EXIT_EXTERNAL_INTERRUPT + 1, VMX_EXIT_CPUID - 1),
+	[VMX_EXIT_CPUID] = short_cpuid,
+	LONG(VMX_EXIT_CPUID + 1, VMX_EXIT_VMCALL - 1),
+	[VMX_EXIT_VMCALL] = short_vmcall,
+	LONG(VMX_EXIT_VMCALL + 1, VMX_EXIT_WRMSR - 1),
+	[VMX_EXIT_WRMSR] = short_wrmsr,
+	LONG(VMX_EXIT_WRMSR + 1, EXIT_REASONS - 1),
+#undef LONG
+};
+
+exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
+{
+	struct vcpu *vcpu = vcpu_of(vmx);
+	struct run_queue *rq = vcpu->rq;
+	u64 now = rdtsc();
+	u64 reason = vmcs_read_raw(VMCS_EXIT_REASON); /* 32 bits, zero-extended */
+
+	account(vcpu, TIME_GUEST, now);
+	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
+	if (unlikely(now >= vcpu->look_at))
+		vcpu->vmx.pending |= ATTEND_DEADLINE;
+	/* An entry that failed has bit 31 set: never a row of a table. */
+	if (unlikely(reason >= EXIT_REASONS))
+		return exit_refused;
+	return short_exits[reason](vcpu, reason);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who had the time. Each core has one chain of stamps: at each change of what it does, the ticks
+ * since the last stamp go to exactly one row, so that the rows add up to the wall clock by
+ * construction. All on the owner's core.
+ *
+ * Waiting vCPUs are not touched on the IPI path: account_flush settles, at each change of who runs
+ * or waits, how much of their waiting each activity of the core's holder is to blame for.
+ */
+#ifndef HV_SCHED_ACCOUNT_H
+#define HV_SCHED_ACCOUNT_H
+
+#include "hv/abi/counters.h"
+#include "hv/base/types.h"
+#include "hv/base/x86.h"
+#include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vcpu/vcpu.h"
+
+/* The time since the last stamp was this vCPU's, in `row`. Returns those ticks. */
+static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
+{
+	struct run_queue *rq = vcpu->rq;
+	u64 ticks = now - rq->stamp;
+
+	rq->stamp = now;
+	vcpu->counters->time[row] += ticks;
+	return ticks;
+}
+
+/* A minimum or maximum changed: seldom, after the first few. */
+NOINLINE void account_extreme(struct exit_counter *c, u64 ticks);
+
+/*
+ * The core leaves the exit handler for the guest: closes the books on the exit, `legs` being what
+ * account_leg has booked of it already. An exit of 2^32 ticks or more counts in a bucket of shorter
+ * ones, rather than that each pays for the check.
+ */
+static ALWAYS_INLINE void account_exit(struct vcpu *vcpu, struct exit_counter *c, u64 legs, u64 now)
+{
+	u64 ticks = account(vcpu, TIME_EXIT, now) + legs;
+
+	c->count++;
+	c->ticks += ticks;
+	c->hist[bit_highest((u32)ticks | 1)]++;
+	if (unlikely(ticks - c->min > c->span))
+		account_extreme(c, ticks);
+}
+
+/* A leg of an exit that is not its last: in ring 0 or in ring 3. */
+static ALWAYS_INLINE void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
+{
+	vcpu->exit_ticks += account(vcpu, row, now);
+	vcpu->vmx.pending |= ATTEND_LEGS;
+	vcpu->counters->now = now;
+	vcpu->rq->counters.now = now;
+}
+
+/* The core had nothing to do. */
+void account_idle(struct run_queue *rq, u64 now);
+
+/*
+ * The time since the last stamp was taken from `victim`, which runs, for VM `culprit`: not the
+ * victim's exit, but its steal. Those who wait blame the same.
+ */
+void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 now);
+
+/* Settles what waiting vCPUs waited for; rq->stamp == now. Before any change of holder or queue. */
+void account_flush(struct run_queue *rq);
+
+/* A new holder of the core, or NULL for none; after account_flush. */
+void account_switch(struct run_queue *rq, struct vcpu *next);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: a queue for each core, vCPUs pinned to it, the least virtual run time first.
+ *
+ * Everything in a run queue belongs to its core, but for the wake stack, to which any core pushes
+ * without a lock. A core never takes another's vCPU.
+ */
+#ifndef HV_SCHED_SCHED_H
+#define HV_SCHED_SCHED_H
+
+#include "hv/abi/counters.h"
+#include "hv/base/types.h"
+#include "hv/kernel/cpu/core.h"
+#include "hv/kernel/vcpu/vcpu.h"
+
+struct run_queue {
+	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, taken whole */
+
+	struct core *core ALIGNED(CACHE_LINE);
+	struct vcpu *current;  /* NULL while idle */
+	struct vcpu *loaded;   /* whose VMCS and processor state the core holds; NULL: nobody's */
+	struct vcpu *ready;    /* list, unordered: short */
+	struct vcpu *members;  /* all vCPUs pinned here, root's included */
+	struct vcpu *favoured; /* by a yield hypercall, for the next choice; NULL: nobody */
+	u64 stamp;             /* TSC up to which this core's time is accounted */
+	u64 base[VCPU_TIMES];  /* current's times when waiting vCPUs were last settled */
+	u64 min_runtime;       /* virtual run time that a newcomer starts at */
+	u64 timer_at;          /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
+
+	/* A page of its own, which root maps to read. */
+	union {
+		struct core_counters counters;
+		u8 page[PAGE_SIZE];
+	} ALIGNED(PAGE_SIZE);
+};
+
+extern struct run_queue run_queues[MAX_CORES];
+
+static ALWAYS_INLINE struct run_queue *this_queue(void)
+{
+	return &run_queues[this_core()->index];
+}
+
+/* Boot, on the core itself. */
+void sched_init(void);
+
+/* Picks what this core does next. Interrupts off, the stack is given up. */
+NORETURN void sched_run(void);
+
+/* Puts the current vCPU back into the queue, then as sched_run. */
+NORETURN void sched_preempt(struct vcpu *vcpu);
+
+/*
+ * The current vCPU has nothing to do until a post, a request, or wake_at (TSC, VAPIC_NEVER: none).
+ * Returns when one came before it slept; else gives up the stack.
+ */
+void sched_block(struct vcpu *vcpu, u64 wake_at);
+
+/* The current vCPU will not run again. */
+NORETURN void sched_leave(struct vcpu *vcpu);
+
+/* A vCPU's first appearance, from any core: as if it had been blocked and woken. */
+void sched_add(struct vcpu *vcpu);
+
+/*
+ * After a post or a request, on any core: kicks the core if the vCPU is in guest mode, wakes it if
+ * it sleeps. True: a physical interrupt was sent.
+ */
+bool sched_notify(struct vcpu *vcpu);
+
+/* On any core: an order (REQUEST_*), which the vCPU takes before it enters its guest again. As
+ * sched_notify. */
+bool sched_request(struct vcpu *vcpu, u32 request);
+
+/*
+ * A kick or the host's timer stopped `vcpu`: queues who was woken or is due, and books the time on
+ * whom the interruption served. rq->stamp is recent.
+ */
+void sched_interrupted(struct vcpu *vcpu, u64 vector);
+
+/*
+ * Queues who was woken or is due though no interrupt said so: not all that implements VT-x lets one
+ * in while the guest's IF is 0 (docs/caveats.md). rq->stamp is recent.
+ */
+void sched_watch(struct run_queue *rq, u64 now);
+
+/* Whether the current vCPU should give way now. */
+MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);
+
+/* TSC at which the current vCPU's slice ends; VAPIC_NEVER when nobody waits. */
+u64 sched_slice_end(const struct vcpu *vcpu);
+
+/* Arms the host's timer for `at` unless it fires earlier anyway. */
+void sched_arm_timer(struct run_queue *rq, u64 at, u64 now);
+
+/* Yield hypercalls: a ready target of this core goes first. False: it is none, nothing to yield to.
+ */
+MUST_USE bool sched_favour(struct run_queue *rq, struct vcpu *target);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/kernel/user/message.h"
+
+#include "hv/kernel/sched/account.h"
+#include "hv/kernel/exit/advance.h"
+#include "hv/base/bits.h"
+#include "hv/kernel/cpu/clock.h"
+#include "hv/kernel/cpu/mmu.h"
+#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vm/vm.h"
+#include "vmx/inject.h"
+#include "vmx/start.h"
+
+/* How long a monitor may work on one message, and how often that is looked at. */
+#define PATIENCE_SECONDS 10u
+#define WATCH_SHIFT      3 /* eight times a second */
+
+static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 value)
+{
+	struct pending_access *access = &vcpu->access;
+	struct message *m = &vcpu->thread.page->message;
+
+	access->kind = kind;
+	m->kind = kind;
+	m->vcpu = vcpu->index;
+	m->address = address;
+	m->size = access->size;
+	m->write = access->write;
+	m->value = value;
+	m->now = vcpu->rq->stamp;
+	vcpu->thread.busy = true;
+	vcpu->thread.waiting = false;
+	vcpu->thread.began = vcpu->rq->stamp;
+	vcpu->thread.regs.rax = 0;
+	count(vcpu, EVENT_MESSAGE);
+}
+
+void message_access(struct vcpu *vcpu, u64 address, u64 value)
+{
+	begin(vcpu, vcpu->access.kind, address, value);
+}
+
+void message_eoi(struct vcpu *vcpu, u8 vector)
+{
+	vcpu->vmx.pending |= ATTEND_RUN;
+	begin(vcpu, MSG_EOI, 0, vector);
+}
+
+void message_signal(struct vcpu *vcpu)
+{
+	count(vcpu, EVENT_SIGNAL);
+	begin(vcpu, MSG_SIGNAL, 0, 0);
+}
+
+u64 message_due(const struct vcpu *vcpu)
+{
+	return vcpu->thread.began + clock_get()->tsc_hz * PATIENCE_SECONDS;
+}
+
+NORETURN void message_resume_thread(struct vcpu *vcpu)
+{
+	struct run_queue *rq = vcpu->rq;
+	u64 now = rdtsc();
+	u64 watch = now + (clock_get()->tsc_hz >> WATCH_SHIFT);
+
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	account_leg(vcpu, TIME_EXIT, now);
+	sched_arm_timer(rq, MIN(watch, sched_slice_end(vcpu)), now);
+	core_grant_ports(rq->core, vcpu->vm->id == HOST_VM);
+	pt_activate(vcpu->vm->root);
+	user_resume(&vcpu->thread.regs);
+}
+
+/* ---- replies ---- */
+
+/* What of a reply was taken; `start` stays in the page until MSG_START's reply asks for it. */
+struct taken_reply {
+	u32 action, stop;
+	u64 value;
+};
+
+static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
+{
+	struct vcpu_start start = *(volatile struct vcpu_start *)&vcpu->thread.page->reply.start;
+
+	if (reply->action != REPLY_START || !vmx_start_image(&vcpu->vmx, &start)) {
+		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
+		return;
+	}
+	vcpu->started = true;
+	vcpu->activity = ACTIVITY_RUN;
+}
+
+static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32 kind)
+{
+	if (reply->stop != 0)
+		count(vcpu, kind == MSG_MMIO     ? EVENT_MEMORY_REFUSED
+		            : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
+		                                 : EVENT_PORT_READ_UNCLAIMED);
+	guest_finish_access(vcpu, reply->value);
+}
+
+/* RDMSR, WRMSR, RDPMC. */
+static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
+{
+	if (reply->stop != 0) {
+		count(vcpu, EVENT_MSR_REFUSED);
+		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
+		return;
+	}
+	if (!vcpu->access.write)
+		guest_set_edx_eax(vcpu, reply->value);
+	vcpu_advance();
+}
+
+/* The ends that a monitor may declare: those of its devices and of its loader. */
+static bool may_declare(u32 end)
+{
+	return end == END_DEBUG_EXIT || end == END_POWER_OFF || end == END_IMAGE;
+}
+
+/* All that a reply can say; the sender of the message waits for it. */
+static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_reply *reply)
+{
+	if (reply->action == REPLY_STOP && may_declare(reply->stop))
+		vm_end(vcpu, (enum vm_end)reply->stop, reply->value);
+	else if (reply->action == REPLY_RESET)
+		vm_end(vcpu, END_RESET, 0);
+	else if (kind == MSG_START)
+		reply_start(vcpu, reply);
+	else if (reply->action != REPLY_RESUME)
+		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
+	else if (kind == MSG_IO || kind == MSG_MMIO)
+		reply_access(vcpu, reply, kind);
+	else if (kind == MSG_MSR)
+		reply_msr(vcpu, reply);
+}
+
+/* No message is out: the first call asks for one, and gets it. */
+static NOINLINE void begin_start(struct vcpu *vcpu)
+{
+	if (vcpu->index == 0 && !vcpu->started)
+		begin(vcpu, MSG_START, 0, 0);
+}
+
+void message_reply(struct vcpu *vcpu)
+{
+	/* Copied first: the monitor's other threads can write to that page at any moment. */
+	const volatile struct reply *page = &vcpu->thread.page->reply;
+	const struct taken_reply reply = { page->action, page->stop, page->value };
+	u32 kind = vcpu->access.kind;
+
+	vcpu->thread.busy = false;
+	vcpu->thread.waiting = true;
+	vcpu->access.kind = MSG_NONE;
+	if (unlikely(kind == MSG_NONE))
+		begin_start(vcpu);
+	else if (likely(kind == MSG_IO) && likely((reply.action | reply.stop) == 0))
+		guest_finish_access(vcpu, reply.value); /* what nearly all replies say */
+	else
+		carry_out(vcpu, kind, &reply);
+}

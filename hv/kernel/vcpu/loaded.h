@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose VMCS, vector and system registers a core has: those of the vCPU whose guest or monitor ran
+ * there last, also while root runs or nobody does. On the core.
+ */
+#ifndef HV_VCPU_LOADED_H
+#define HV_VCPU_LOADED_H
+
+#include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vcpu/vcpu.h"
+
+/* This vCPU runs next. */
+void vcpu_load(struct run_queue *rq, struct vcpu *vcpu);
+
+/* It never runs again. */
+void vcpu_unload(struct run_queue *rq, struct vcpu *vcpu);
+
+#endif

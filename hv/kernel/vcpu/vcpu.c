@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/kernel/vcpu/vcpu.h"
+
+#include "hv/kernel/sched/account.h"
+#include "hv/kernel/ipi/apicv.h"
+#include "hv/base/atomic.h"
+#include "hv/kernel/cpu/clock.h"
+#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/user/message.h"
+#include "hv/kernel/sched/sched.h"
+#include "hv/kernel/user/syscall.h"
+#include "hv/kernel/vm/vm.h"
+#include "vmx/apicv.h"
+#include "vmx/caps.h"
+#include "vmx/controls.h"
+#include "vmx/inject.h"
+#include "vmx/start.h"
+#include "vmx/vmcs.h"
+
+/* How often a running guest is looked at, at least. */
+#define WATCHES_PER_SECOND 50u
+
+static bool has_preemption_timer(const struct vcpu *vcpu)
+{
+	return (vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0;
+}
+
+/*
+ * The longest that a guest runs without an exit. Kicks end its running at any time, but not all
+ * that implements VT-x lets an interrupt in while the guest's IF is 0 (docs/caveats.md), and then
+ * this is the one way to a guest that spins so. Each entry loads the timer anyway.
+ */
+static u32 longest_run(const struct vcpu *vcpu)
+{
+	u64 counts = clock_get()->tsc_hz / WATCHES_PER_SECOND >> vcpu->vmx.caps->timer_shift;
+
+	return (u32)MIN(counts + 1, ~0u);
+}
+
+void vcpu_stop_timer(struct vcpu *vcpu)
+{
+	vcpu->look_at = VAPIC_NEVER;
+	if (has_preemption_timer(vcpu))
+		vmcs_write32(VMCS_PREEMPTION_TIMER, longest_run(vcpu));
+}
+
+/* When the APIC's timer is due, in host time: the guest may have set its TSC anywhere. */
+static u64 timer_due(const struct vcpu *vcpu)
+{
+	u64 due = vapic_timer_deadline(vcpu->apic);
+	u64 now = rdtsc();
+	u64 guest = vcpu_guest_tsc(vcpu, now);
+
+	if (due == VAPIC_NEVER)
+		return VAPIC_NEVER;
+	if (due <= guest)
+		return 0;
+	return due - guest < VAPIC_NEVER - now ? now + (due - guest) : VAPIC_NEVER;
+}
+
+/* When the monitor's thread is to be signalled. */
+static u64 alarm_due(const struct vcpu *vcpu)
+{
+	bool set = vcpu->thread.alarm_at != 0 && vcpu->thread.waiting;
+
+	return set ? vcpu->thread.alarm_at : VAPIC_NEVER;
+}
+
+void vcpu_set_deadline(struct vcpu *vcpu)
+{
+	vcpu->deadline = MIN(timer_due(vcpu), sched_slice_end(vcpu));
+	vcpu->deadline = MIN(vcpu->deadline, alarm_due(vcpu));
+	if (vcpu->deadline != VAPIC_NEVER) {
+		vcpu->vmx.pending |= ATTEND_DEADLINE;
+	} else if (vcpu->look_at != VAPIC_NEVER) {
+		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
+		vcpu_stop_timer(vcpu);
+	}
+}
+
+/* ---- what others asked of us ---- */
+
+static void take_requests(struct vcpu *vcpu)
+{
+	u32 requests = atomic_swap(&vcpu->requests, 0u);
+
+	if ((requests & REQUEST_STOP) != 0)
+		sched_leave(vcpu);
+	if ((requests & REQUEST_PAUSE) != 0)
+		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
+	if ((requests & REQUEST_SIGNAL) != 0)
+		vcpu->thread.alarm_at = 1; /* long past: due at once */
+	if ((requests & REQUEST_KICK) != 0)
+		vcpu->kicked = true;
+	if ((requests & REQUEST_UNPOST) != 0)
+		apicv_post(vcpu, false);
+	pv_take_requests(vcpu, requests);
+}
+
+/* The APIC's timer, and the alarm of the vCPU's monitor thread. */
+static void take_time(struct vcpu *vcpu, u64 now)
+{
+	u64 guest = vcpu_guest_tsc(vcpu, now);
+
+	if (guest >= vapic_timer_deadline(vcpu->apic)) {
+		count(vcpu, EVENT_TIMER);
+		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
+	}
+	if (now >= alarm_due(vcpu)) {
+		vcpu->thread.alarm_at = 0;
+		if (vcpu->vm->id == HOST_VM)
+			syscall_end_wait(vcpu);
+		else
+			message_signal(vcpu);
+	}
+}
+
+/* ---- into the guest ---- */
+
+/* The interrupt to inject, or -1. What TPR alone holds back exits when CR8 lets it come. */
+static int next_interrupt(struct vcpu *vcpu)
+{
+	int vector = vapic_next(vcpu->apic);
+
+	if (unlikely(vector < 0) || unlikely(vcpu->vmx.tpr_threshold != 0))
+		vmx_tpr_threshold(&vcpu->vmx, vector < 0 ? vapic_held_class(vcpu->apic) : 0);
+	return vector;
+}
+
+/* What goes in at this entry. */
+static void inject(struct vcpu *vcpu)
+{
+	u32 *pending = &vcpu->vmx.pending;
+	int vector = (*pending & PENDING_INTERRUPT) != 0 ? next_interrupt(vcpu) : -1;
+
+	if ((*pending & PENDING_VIRTUAL) != 0)
+		apicv_hand_over(vcpu);
+	if ((*pending & PENDING_EVENTS) == 0)
+		return;
+	switch (vmx_inject(&vcpu->vmx, vector)) {
+	case INJECTED_INTERRUPT:
+		vapic_accept(vcpu->apic, (u8)vector);
+		*pending &= ~PENDING_INTERRUPT;
+		count(vcpu, EVENT_INJECT_INTERRUPT);
+		break;
+	case INJECTED_NMI:
+		count(vcpu, EVENT_INJECT_NMI);
+		break;
+	case INJECTED_FAULT:
+		count(vcpu, EVENT_INJECT_EXCEPTION);
+		break;
+	case INJECTED_NOTHING:
+		if (vector < 0)
+			*pending &= ~PENDING_INTERRUPT;
+		break;
+	}
+}
+
+static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
+{
+	const struct vapic_mail *mail = &vcpu->apic->mail;
+
+	return (atomic_load(&mail->on) | atomic_load(&mail->events) |
+	        atomic_load(&vcpu->requests)) != 0;
+}
+
+/*
+ * The owner's half of the delivery protocol: after this the caller looks at has_mail. The exchange
+ * is a full fence: a sender either sees RUN_GUEST and kicks, or its post is seen there. Partner:
+ * sched_notify. A kick that comes between that look and the entry stays pending in the core's APIC,
+ * and exits at once.
+ */
+static ALWAYS_INLINE void publish(struct vcpu *vcpu)
+{
+	atomic_store_fence(&vcpu->state, vcpu->guest_state);
+}
+
+/*
+ * How far the preemption timer may lag: it counts while the guest runs, so that each exit delays
+ * it. From this many ticks on after it was set, an exit sets it anew. Short enough for a guest's
+ * clock, long enough to cost nothing on the average.
+ */
+#define TIMER_LAG 4096u
+
+/*
+ * The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. Where
+ * it starts afresh at each entry it must be set at each; the host's timer once.
+ */
+static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
+{
+	u64 left = vcpu->deadline > now ? vcpu->deadline - now : 0;
+	u64 counts = (left >> vcpu->vmx.caps->timer_shift) + 1;
+
+	vcpu->look_at = vcpu->deadline;
+	if (!has_preemption_timer(vcpu)) {
+		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
+	} else {
+		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, longest_run(vcpu)));
+		if (vcpu->vmx.timer_goes_on)
+			vcpu->look_at = now + MIN(left, TIMER_LAG);
+	}
+	if (!has_preemption_timer(vcpu) || vcpu->vmx.timer_goes_on)
+		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
+}
+
+static void run_anew(void *vcpu)
+{
+	vcpu_run(vcpu);
+}
+
+/* On an empty stack: vcpu_run may come here again at once, as often as others send requests. */
+static NORETURN void turn_back(struct vcpu *vcpu)
+{
+	stack_switch(vcpu->vmx.stack_top, run_anew, vcpu);
+}
+
+static void take_deadline(struct vcpu *vcpu)
+{
+	u64 now = rdtsc();
+
+	if (now >= vcpu->deadline)
+		turn_back(vcpu);
+	set_timer(vcpu, now);
+}
+
+static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
+{
+	u64 legs = vcpu->exit_ticks;
+
+	vcpu->exit_ticks = 0;
+	vcpu->vmx.pending &= ~ATTEND_LEGS;
+	account_exit(vcpu, vcpu->exit, legs, rdtsc());
+	vmx_enter(&vcpu->vmx);
+}
+
+/* As attend() below, for what is not usual: vcpu_run, and all that has to do with PV EOI. */
+static NOINLINE NORETURN void attend_apart(struct vcpu *vcpu)
+{
+	pv_eoi_settle(vcpu);
+	if ((vcpu->vmx.pending & ATTEND_RUN) != 0)
+		turn_back(vcpu);
+	if ((vcpu->vmx.pending & ATTEND_DEADLINE) != 0)
+		take_deadline(vcpu);
+	if ((vcpu->vmx.pending & PENDING_EVENTS) != 0)
+		inject(vcpu);
+	pv_eoi_offer(vcpu);
+	enter(vcpu);
+}
+
+/* What stands in vmx.pending, then the guest. RUN_GUEST is published, there is no mail. */
+static NORETURN void attend(struct vcpu *vcpu)
+{
+	u32 pending = vcpu->vmx.pending;
+
+	if (unlikely((pending & ATTEND_APART) != 0)) {
+		if (unlikely((pending & ATTEND_APART) != ATTEND_DEADLINE))
+			attend_apart(vcpu);
+		take_deadline(vcpu);
+	}
+	if ((pending & PENDING_EVENTS) != 0)
+		inject(vcpu);
+	enter(vcpu);
+}
+
+/* RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. */
+static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
+{
+	do {
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		if (unlikely(atomic_load(&vcpu->requests) != 0))
+			turn_back(vcpu);
+		vcpu_take_mail(vcpu);
+		publish(vcpu);
+	} while (has_mail(vcpu));
+	attend(vcpu);
+}
+
+/* Something wants attention; it may be an event that the guest sent to its own mailbox. */
+static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
+{
+	if (unlikely(has_mail(vcpu)))
+		resume_with_mail(vcpu);
+	attend(vcpu);
+}
+
+/*
+ * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
+ * kick exits as soon as the guest is entered. So the short way neither publishes nor looks.
+ */
+NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->vmx.pending != 0))
+		resume_with_attention(vcpu);
+	account_exit(vcpu, vcpu->exit, 0, rdtsc());
+	vmx_enter(&vcpu->vmx);
+}
+
+NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
+{
+	publish(vcpu);
+	if (unlikely(has_mail(vcpu)))
+		resume_with_mail(vcpu);
+	attend(vcpu);
+}
+
+/* ---- everything that is not the short way ---- */
+
+static bool nmi_due(const struct vcpu *vcpu)
+{
+	return (vcpu->vmx.pending & PENDING_NMI) != 0 &&
+	       (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI) == 0;
+}
+
+/*
+ * An interrupt or NMI ends HLT if it could be delivered; kicks always do. A kick that comes before
+ * the HLT it is meant for is kept: the guest looked at its lock, and halts a moment later.
+ */
+static void end_halt(struct vcpu *vcpu)
+{
+	if (vcpu->activity != ACTIVITY_HALT)
+		return;
+	if (apicv_interrupt_due(vcpu) || vcpu->kicked || nmi_due(vcpu))
+		vcpu->activity = ACTIVITY_RUN;
+	vcpu->kicked = false;
+}
+
+/* The earliest moment at which a vCPU with nothing to do has something to do. */
+static u64 sleep_until(const struct vcpu *vcpu)
+{
+	u64 until = alarm_due(vcpu);
+
+	if (vcpu->activity == ACTIVITY_HALT)
+		until = MIN(until, timer_due(vcpu));
+	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
+		until = MIN(until, vcpu->thread.resume_at);
+	if (vcpu->thread.busy && vcpu->vm->id != HOST_VM) /* root is bound to no time */
+		until = MIN(until, message_due(vcpu));
+	return until;
+}
+
+static bool thread_ready(struct vcpu *vcpu, u64 now)
+{
+	if (!vcpu->thread.busy || now < vcpu->thread.resume_at)
+		return false;
+	vcpu->thread.resume_at = 0;
+	return true;
+}
+
+NORETURN void vcpu_run(struct vcpu *vcpu)
+{
+	for (;;) {
+		u64 now = rdtsc();
+		u32 pending = vcpu->vmx.pending;
+
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		vcpu->vmx.pending = pending & ~(ATTEND_RUN | ATTEND_YIELD);
+		if (unlikely((pending & ATTEND_EOI) != 0))
+			pv_eoi_settle(vcpu);
+		take_time(vcpu, now);
+		if (vcpu->thread.busy && vcpu->vm->id != HOST_VM && now >= message_due(vcpu))
+			vm_end(vcpu, END_MONITOR_TIMEOUT, now - vcpu->thread.began);
+		if (atomic_load(&vcpu->requests) != 0)
+			take_requests(vcpu);
+		if (vapic_pending(vcpu->apic))
+			vcpu_take_mail(vcpu);
+		end_halt(vcpu);
+		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0)
+			sched_preempt(vcpu);
+		vcpu_set_deadline(vcpu);
+		if (thread_ready(vcpu, now))
+			message_resume_thread(vcpu);
+		if (vcpu->activity == ACTIVITY_RUN && !vcpu->thread.busy && !vcpu->paused)
+			vcpu_enter_guest(vcpu);
+		sched_block(vcpu, sleep_until(vcpu));
+	}
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* A vCPU's whole state as numbers; root makes text of it. */
+#ifndef HV_VM_DUMP_H
+#define HV_VM_DUMP_H
+
+#include "hv/abi/message.h"
+#include "hv/kernel/vcpu/vcpu.h"
+
+/* On the vCPU's core, while it is current. Root's vCPU has its ring-3 part only. */
+void dump_vcpu(const struct vcpu *vcpu, struct vcpu_dump *dump);
+
+#endif

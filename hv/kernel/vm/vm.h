@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine: its vCPUs, its memory, its APIC bus, its monitor process.
+ *
+ * All memory of a VM comes from its arena and goes back in one sweep; page tables (EPT, process)
+ * free themselves. Made and destroyed by root's system calls, on root's core, under no lock: root
+ * has one thread. Fields are constant while the VM runs, but for those whose comment says so.
+ */
+#ifndef HV_VM_VM_H
+#define HV_VM_VM_H
+
+#include "hv/abi/process.h"
+#include "hv/abi/syscall.h"
+#include "hv/base/types.h"
+#include "hv/kernel/user/process.h"
+#include "hv/kernel/vcpu/vcpu.h"
+#include "vmx/apicv.h"
+#include "vmx/cpuid.h"
+#include "vmx/ept.h"
+
+/* Runs of frames that belong to one VM; `next` chains further pages of them. */
+struct arena {
+	struct arena_page *pages;
+};
+
+struct vm {
+	u32 id;
+	u32 state;   /* enum vm_state; atomic */
+	u32 live;    /* vCPUs that have not left their core; atomic */
+	u32 paused;  /* atomic */
+	u32 leveled; /* VM_POSTED, atomic: a device sends levels; 1: all being told, 2: all told */
+	u32 denied;  /* root was told of a system call refused; atomic */
+	u32 ended;   /* enum vm_end: the first vCPU to end it sets it; atomic */
+	u64 wall_clock_msr; /* as written by any vCPU; atomic */
+	struct vm_config config;
+	struct vcpu *vcpu[MAX_VCPUS];
+	struct vapic_vm bus;
+	struct ept ept, ept_apic; /* the latter with VM_APICV: the APIC-access page is mapped */
+	struct cpuid_table cpuid;
+	struct guest_memory memory;
+	hpa_t memory_at;   /* host-physical start of it */
+	u64 physical_mask; /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
+	hpa_t msr_bitmap;
+	hpa_t apic_page;        /* VM_APIC_PAGE, VM_APICV: what EPT maps at the APIC's address */
+	struct vmx_apicv apicv; /* VM_APICV */
+	hpa_t root;             /* page tables of the monitor process */
+	hpa_t console, info;    /* shared with the process */
+	struct arena arena;
+	struct root_event end; /* what to tell root when `live` has reached 0 */
+};
+
+/* VM `id`, or NULL. VM 0 is root's. */
+struct vm *vm_get(u64 id);
+
+/* Makes a VM of a configuration that root handed in: its id, or SYS_E*. */
+MUST_USE s64 vm_create(const struct vm_config *config);
+
+/* Boot: VM 0, whose one vCPU is root's thread, on core 0. It starts as others do. */
+MUST_USE s64 vm_create_host(const struct module *program);
+
+MUST_USE s64 vm_start(struct vm *vm);
+
+/*
+ * Not for VM 0. Stop: EVENT_VM_END follows; it may be under way already, and what has ended stays
+ * as it is until root destroys it, for root may not have heard of the end yet. Destroy: frees what
+ * does not run, EVENT_VM_GONE follows. Signal: MSG_SIGNAL to its monitor.
+ */
+MUST_USE s64 vm_stop(struct vm *vm);
+MUST_USE s64 vm_destroy(struct vm *vm);
+MUST_USE s64 vm_pause(struct vm *vm, bool paused);
+MUST_USE s64 vm_signal(struct vm *vm);
+
+/*
+ * Whether each vCPU halted with interrupts off or was never started: only an NMI, an INIT or a kick
+ * gets it going again, and none of its vCPUs will send one. A glance: they may be changing.
+ */
+MUST_USE bool vm_is_halted(const struct vm *vm);
+
+/* The one place where a VM is made to end. Any core, on behalf of this vCPU, which ends with it. */
+void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value);
+
+/* A vCPU has left its core for good. The last one tells root. */
+void vm_vcpu_left(struct vcpu *vcpu);
+
+/* Zeroed frames that live as long as the VM; NULL: none left. */
+void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames);
+
+/* Gives all of them back. */
+void vm_free_all(struct vm *vm);
+
+#endif
