@@ -7,7 +7,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path[:0] = [f"{os.path.dirname(os.path.abspath(__file__))}/../tools", f"{os.path.dirname(os.path.abspath(__file__))}/../../hv/host"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import boot, guest_points, tap  # noqa: E402
 
 KVM = "mem=8M pv=kvm,tap counters=on"

@@ -15,7 +15,8 @@ $(B)/emu/monitor_%.elf: $(B)/obj/ring3/tests/emu/ring3/monitor_%.c.o $(B)/monito
 		$(B)/librtbase.a)
 
 $(B)/emu/root_%.elf: $(B)/obj/ring3/tests/emu/ring3/root_%.c.o $(B)/root.elf
-	$(call link,hv/ring3/rt/user.ld,$(RT_OBJS) $< $(call but_main,root,$(ROOT_OBJS)) $(B)/librtbase.a)
+	$(call link,hv/ring3/rt/user.ld,$(RT_OBJS) $< $(call but_main,root,$(ROOT_OBJS)) \
+		$(B)/librtbase.a)
 
 .SECONDARY: $(RING3_OBJS)
 -include $(RING3_OBJS:.o=.d)

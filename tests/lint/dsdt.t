@@ -30,8 +30,9 @@ if not shutil.which("iasl"):
     tap.skip("dsdt.c is dsdt.asl, compiled", "iasl is not installed")
 else:
     with tempfile.TemporaryDirectory() as place:
-        done = subprocess.run(["iasl", "-p", f"{place}/dsdt", f"{tree.TOP}/hv/ring3/monitor/dsdt.asl"],
-                              capture_output=True, text=True, check=False)
+        source = f"{tree.TOP}/hv/ring3/monitor/dsdt.asl"
+        done = subprocess.run(["iasl", "-p", f"{place}/dsdt", source], capture_output=True,
+                              text=True, check=False)
         tap.ok(done.returncode == 0, "iasl compiles dsdt.asl", done.stdout + done.stderr)
         compiled = open(f"{place}/dsdt.aml", "rb").read() if done.returncode == 0 else b""
     rows = re.findall(r"^\t(?:0x[0-9a-f]{2},? ?)+$", tree.read("hv/ring3/monitor/dsdt.c"), re.M)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Includes point down: hv/kernel -> vmx -> vapic -> hv/base, hv/abi; ring 3 and guests know the ABI."""
+"""Includes point down: hv/kernel -> vmx -> vapic -> hv/base, hv/abi; ring 3 and guests know the ABI
+alone."""
 import os
 import re
 import sys
@@ -29,6 +30,7 @@ MAY = {
     "hv/kernel/boot": ["hv/kernel/boot", "hv/kernel/cpu", "hv/base", "hv/abi"],
     **{f"hv/kernel{part}": KERNEL for part in ("", "/sched", "/vcpu", "/ipi", "/exit", "/pv", "/vm",
                                                "/user")},
+    "hv/host": [],
     "hv/ring3/rt": ["hv/ring3/rt", "hv/abi", *PURE_BASE],
     "hv/ring3/monitor": ["hv/ring3/monitor", "hv/ring3/rt", "hv/abi", *PURE_BASE],
     "hv/ring3/root": ["hv/ring3/root", "hv/ring3/rt", "hv/abi", *PURE_BASE],
