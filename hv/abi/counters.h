@@ -124,6 +124,23 @@ static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew
 #define TRACE_VCPU(word)    ((u32)((word) >> 32) % MAX_VCPUS)
 #define TRACE_REASON(word)  ((u32)(word)&0xffff) /* the basic exit reason; bit 31: entry failed */
 
+/*
+ * Stretches of ring 0 with interrupts off, of 1,024 ticks and more, from where they were taken last
+ * to where they are taken next. The verdict asks that none is longer than STRETCH_BOUND, where
+ * ticks are instructions.
+ */
+struct stretch_counters {
+	u64 max, at; /* the longest, and the TSC at which it ended */
+	u64 who;     /* TRACE_WHO of the vCPU at its end | what began it: STRETCH_*, an exit reason */
+	u64 hist[HIST_BUCKETS];
+};
+
+#define STRETCH_BOUND   25000u
+#define STRETCH_TRAP    0x100u /* + vector: an interrupt or exception from ring 3 */
+#define STRETCH_SYSCALL 0x200u /* + its number */
+#define STRETCH_IDLE    0x300u
+#define STRETCH_WINDOW  0x301u /* after a window that ring 0 opened by itself */
+
 /* What a core did; with its vCPUs' times it adds up to the wall clock since `created`. */
 struct core_counters {
 	u64 created, now;
@@ -132,6 +149,7 @@ struct core_counters {
 	u64 timer_interrupts;
 	u64 trace[TRACE_EXITS]; /* TRACE_WHO | exit reason; 0: no exit yet */
 	u8 trace_next;          /* where the next one goes, modulo TRACE_EXITS; free-running */
+	struct stretch_counters stretch;
 };
 
 #endif

@@ -71,15 +71,7 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	sched_run();
 }
 
-/* Whatever ended the halt, sched_run looks at everything; a fired timer must be armed anew. */
-void interrupt_in_idle(u8 vector)
+void interrupt_in_kernel(u8 vector)
 {
-	struct run_queue *rq = this_queue();
-
-	if (vector == VECTOR_TIMER) {
-		rq->counters.timer_interrupts++;
-		rq->timer_at = VAPIC_NEVER;
-	} else if (vector == VECTOR_KICK) {
-		rq->counters.kicks_received++;
-	}
+	sched_interrupted_in_kernel(this_queue(), vector);
 }

@@ -77,6 +77,9 @@ static ALWAYS_INLINE struct core *this_core(void)
  */
 void core_idle(void);
 
+/* Takes the interrupts that are pending, on this stack (sti; nop; cli). */
+void core_window(void);
+
 /* Gives the stack up and calls a function, which never returns, on another or on the same anew. */
 NORETURN void stack_switch(u64 stack_top, void (*function)(void *), void *argument);
 

@@ -82,7 +82,7 @@ void kernel_trap(const struct user_regs *regs)
 		crash_exception(regs);
 	} else if (vector >= VECTOR_POSTED && vector <= VECTOR_TIMER) {
 		lapic_eoi();
-		interrupt_in_idle(vector);
+		interrupt_in_kernel(vector);
 	} else {
 		interrupt_unexpected(vector);
 	}

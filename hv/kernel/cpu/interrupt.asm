@@ -2,7 +2,8 @@
 ;
 ; Every way into the kernel but a VM exit, and the way out to ring 3.
 ;
-; All 256 stubs leave the same frame, struct user_regs (hv/kernel/cpu/user.h). Where it lies differs:
+; All 256 stubs leave the same frame, struct user_regs (hv/kernel/cpu/user.h). Where it lies
+; differs:
 ; from ring 3 in the current thread, for TSS.RSP0 points there; from ring 0 (idle, or a crash) and
 ; for the vectors with an interrupt stack, on that stack.
 
@@ -14,7 +15,7 @@ ERROR_CODES equ BIT_OF(8) | 0x1f << 10 | BIT_OF(17) | BIT_OF(21) | BIT_OF(29) | 
 REGS_CS           equ 144
 REGS_KERNEL_STACK equ 176
 
-global interrupt_stubs, user_return, core_idle, stack_switch
+global interrupt_stubs, user_return, core_idle, core_window, stack_switch
 extern user_trap, kernel_trap
 
 ; RFLAGS for C, from ring 3's: AC off (it would suspend SMAP), DF, TF, NT off. POPF does it in two
@@ -97,6 +98,13 @@ user_return:
 core_idle:
 	sti
 	hlt
+	cli
+	ret
+
+; void core_window(void): interrupts are taken behind the NOP that follows STI.
+core_window:
+	sti
+	nop
 	cli
 	ret
 

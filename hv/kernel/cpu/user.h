@@ -52,7 +52,8 @@ NORETURN void user_trap(struct user_regs *regs);
 /* An interrupt that nobody asked for: reports APIC errors, acknowledges. From ring 3 or guests. */
 void interrupt_unexpected(u8 vector);
 
-/* Supplied by the microkernel: an interrupt ended core_idle; acknowledged already. Returns soon. */
-void interrupt_in_idle(u8 vector);
+/* Supplied by the microkernel: an interrupt ended core_idle or came in core_window; acknowledged.
+ * Returns soon. */
+void interrupt_in_kernel(u8 vector);
 
 #endif

@@ -60,7 +60,6 @@ static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
 static NORETURN void exit_preemption_timer(struct vcpu *vcpu)
 {
 	vcpu_stop_timer(vcpu);
-	sched_watch(vcpu->rq, rdtsc());
 	vcpu_run(vcpu);
 }
 
@@ -138,6 +137,7 @@ NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vmx, bool invalid)
 	struct vcpu *vcpu = vcpu_of(vmx);
 
 	account(vcpu, TIME_GUEST, rdtsc());
+	vcpu->rq->opened = vcpu->rq->stamp;
 	vcpu->exit = &vcpu->uncounted;
 	vm_end(vcpu, END_ENTRY_FAILED, invalid ? ~0ull : vmcs_read32(VMCS_INSTRUCTION_ERROR));
 	vcpu_run(vcpu);

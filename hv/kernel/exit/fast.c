@@ -235,6 +235,7 @@ exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 	u64 now = rdtsc();
 	u64 reason = vmcs_read_raw(VMCS_EXIT_REASON); /* 32 bits, zero-extended */
 
+	rq->opened = now;
 	account(vcpu, TIME_GUEST, now);
 	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
 	if (unlikely(now >= vcpu->look_at))

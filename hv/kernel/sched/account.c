@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/* pure: also compiled on the host */
 #include "hv/kernel/sched/account.h"
 
+#include "hv/base/bits.h"
 #include "hv/kernel/vm/vm.h"
 
-/* The rows that a holder's waiters can be blamed on, and the cause each stands for. */
+/* The rows of a holder's time, and what those who wait blame them as. */
 static const struct {
 	enum vcpu_time row;
 	enum blame_cause cause;
-} held[] = {
+} rows[] = {
 	{ TIME_GUEST, BLAME_GUEST },
 	{ TIME_EXIT, BLAME_EXIT },
 	{ TIME_MONITOR, BLAME_MONITOR },
@@ -29,37 +31,54 @@ void account_idle(struct run_queue *rq, u64 now)
 	rq->stamp = now;
 }
 
-/* Time of a waiting vCPU, at the expense of no row but READY. */
-static void blame(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 ticks)
-{
-	victim->counters->blame[culprit][cause] += ticks;
-}
-
-static void settle(struct vcpu *waiting, u64 stamp)
-{
-	waiting->counters->time[TIME_READY] += stamp - waiting->since;
-	waiting->counters->now = stamp;
-	waiting->since = stamp;
-}
-
 static void rebase(struct run_queue *rq)
 {
 	if (rq->current != NULL)
-		for (unsigned int i = 0; i < ARRAY_SIZE(held); i++)
-			rq->base[held[i].row] = rq->current->counters->time[held[i].row];
+		for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
+			rq->base[rows[i].row] = rq->current->counters->time[rows[i].row];
 }
 
-void account_flush(struct run_queue *rq)
+/* Brings rq->held up to rq->stamp. */
+static void fold(struct run_queue *rq)
 {
 	const struct vcpu *holder = rq->current;
 
-	for (struct vcpu *v = rq->ready; v != NULL; v = v->ready_next) {
-		settle(v, rq->stamp);
-		for (unsigned int i = 0; holder != NULL && i < ARRAY_SIZE(held); i++)
-			blame(v, holder->vm->id, held[i].cause,
-			      holder->counters->time[held[i].row] - rq->base[held[i].row]);
-	}
+	for (unsigned int i = 0; holder != NULL && i < ARRAY_SIZE(rows); i++)
+		rq->held[holder->vm->id][rows[i].cause] += holder->counters->time[rows[i].row] -
+		                                           rq->base[rows[i].row];
 	rebase(rq);
+}
+
+void account_wait(struct run_queue *rq, struct vcpu *vcpu)
+{
+	fold(rq);
+	vcpu->since = rq->stamp;
+	vcpu->waited_vms = rq->vms;
+	for (u32 left = rq->vms; left != 0; left &= left - 1) {
+		u32 vm = bit_lowest(left);
+
+		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
+			vcpu->waited_from[vm][cause] = rq->held[vm][cause];
+	}
+}
+
+/* A VM that was not there when the wait began had taken nothing yet. */
+void account_wait_over(struct run_queue *rq, struct vcpu *vcpu)
+{
+	struct vcpu_counters *c = vcpu->counters;
+
+	fold(rq);
+	for (u32 left = rq->vms; left != 0; left &= left - 1) {
+		u32 vm = bit_lowest(left);
+		bool known = (vcpu->waited_vms & BIT32(vm)) != 0;
+
+		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
+			c->blame[vm][cause] += rq->held[vm][cause] -
+			                       (known ? vcpu->waited_from[vm][cause] : 0);
+	}
+	c->time[TIME_READY] += rq->stamp - vcpu->since;
+	c->now = rq->stamp;
+	vcpu->since = rq->stamp;
 }
 
 void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 now)
@@ -71,17 +90,42 @@ void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64
 		account_leg(victim, TIME_EXIT, now);
 		return;
 	}
-	account_flush(rq);
 	ticks = account(victim, TIME_TAKEN, now);
-	blame(victim, culprit, cause, ticks);
-	for (struct vcpu *v = rq->ready; v != NULL; v = v->ready_next) {
-		settle(v, rq->stamp);
-		blame(v, culprit, cause, ticks);
-	}
+	victim->counters->blame[culprit][cause] += ticks;
+	rq->held[culprit][cause] += ticks;
+	rq->vms |= BIT32(culprit);
 }
 
 void account_switch(struct run_queue *rq, struct vcpu *next)
 {
+	fold(rq);
 	rq->current = next;
+	if (next != NULL)
+		rq->vms |= BIT32(next->vm->id);
 	rebase(rq);
+}
+
+/* What began the stretch: what account_closed was told, if nothing has exited since. */
+static u64 who(const struct run_queue *rq)
+{
+	const struct core_counters *c = &rq->counters;
+	u64 last = c->trace[(u8)(c->trace_next - 1) % TRACE_EXITS];
+	u64 vcpu = rq->current == NULL ? 0 : rq->current->trace_id;
+
+	return vcpu | (rq->opened == rq->closed ? rq->closed_by : TRACE_REASON(last));
+}
+
+NOINLINE void account_stretch(struct run_queue *rq, u64 now)
+{
+	struct stretch_counters *c = &rq->counters.stretch;
+	u64 ticks = now - rq->opened;
+
+	if (ticks < STRETCH_COUNTED)
+		return;
+	c->hist[bit_highest((u32)MIN(ticks, ~0u))]++;
+	if (ticks <= c->max)
+		return;
+	c->max = ticks;
+	c->at = now;
+	c->who = who(rq);
 }

@@ -4,8 +4,9 @@
  * since the last stamp go to exactly one row, so that the rows add up to the wall clock by
  * construction. All on the owner's core.
  *
- * Waiting vCPUs are not touched on the IPI path: account_flush settles, at each change of who runs
- * or waits, how much of their waiting each activity of the core's holder is to blame for.
+ * Blame costs the same however many wait: rq->held sums up who has had the core and how, a vCPU
+ * that begins to wait copies those sums, and the end of its wait adds the differences to its row.
+ * rq->held follows at each change of holder or queue, so that the IPI path does not know of it.
  */
 #ifndef HV_SCHED_ACCOUNT_H
 #define HV_SCHED_ACCOUNT_H
@@ -33,9 +34,9 @@ NOINLINE void account_extreme(struct exit_counter *c, u64 ticks);
 /*
  * The core leaves the exit handler for the guest: closes the books on the exit, `legs` being what
  * account_leg has booked of it already. An exit of 2^32 ticks or more counts in a bucket of shorter
- * ones, rather than that each pays for the check.
+ * ones, rather than that each pays for the check. Returns the ticks of the whole exit.
  */
-static ALWAYS_INLINE void account_exit(struct vcpu *vcpu, struct exit_counter *c, u64 legs, u64 now)
+static ALWAYS_INLINE u64 account_exit(struct vcpu *vcpu, struct exit_counter *c, u64 legs, u64 now)
 {
 	u64 ticks = account(vcpu, TIME_EXIT, now) + legs;
 
@@ -44,6 +45,7 @@ static ALWAYS_INLINE void account_exit(struct vcpu *vcpu, struct exit_counter *c
 	c->hist[bit_highest((u32)ticks | 1)]++;
 	if (unlikely(ticks - c->min > c->span))
 		account_extreme(c, ticks);
+	return ticks;
 }
 
 /* A leg of an exit that is not its last: in ring 0 or in ring 3. */
@@ -64,10 +66,32 @@ void account_idle(struct run_queue *rq, u64 now);
  */
 void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 now);
 
-/* Settles what waiting vCPUs waited for; rq->stamp == now. Before any change of holder or queue. */
-void account_flush(struct run_queue *rq);
+/* A vCPU has become ready: its wait begins at rq->stamp. Its wait is over: it leaves the queue. */
+void account_wait(struct run_queue *rq, struct vcpu *vcpu);
+void account_wait_over(struct run_queue *rq, struct vcpu *vcpu);
 
-/* A new holder of the core, or NULL for none; after account_flush. */
+/* A new holder of the core, or NULL for none, from rq->stamp on. */
 void account_switch(struct run_queue *rq, struct vcpu *next);
+
+/* Stretches of ring 0 with interrupts off that are shorter are not counted. */
+#define STRETCH_COUNTED 1024u
+
+/* Counts a stretch of ring 0 that ends at `now`, if it was a long one. */
+NOINLINE void account_stretch(struct run_queue *rq, u64 now);
+
+/* As account_stretch, after an exit of `ticks`, legs and all: it was no longer than that. */
+static ALWAYS_INLINE void account_stretch_of(struct run_queue *rq, u64 ticks)
+{
+	if (unlikely(ticks >= STRETCH_COUNTED))
+		account_stretch(rq, rq->stamp);
+}
+
+/* Ring 0 has the core with interrupts off since `now`, not by an exit but for reason `why`. */
+static ALWAYS_INLINE void account_closed(struct run_queue *rq, u64 now, u32 why)
+{
+	rq->opened = now;
+	rq->closed = now;
+	rq->closed_by = why;
+}
 
 #endif

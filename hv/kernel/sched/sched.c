@@ -4,6 +4,8 @@
 #include "hv/kernel/sched/account.h"
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
+#include "hv/base/frames.h"
+#include "hv/base/memory.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/lapic.h"
@@ -12,10 +14,14 @@
 #include "hv/kernel/vcpu/loaded.h"
 #include "hv/kernel/vm/vm.h"
 
-#define USUAL_WEIGHT 100u
 /* A slice long enough that a switch is small beside it, on slow emulated clocks too. */
 #define SLICES_PER_SECOND 1000u
 #define SHORTEST_SLICE    100000u
+
+/* Wakes, and timers of sleepers, that are served before interrupts may come in again. */
+#define POLL_BATCH 32u
+/* Ticks without interrupts after which a poll opens a window for them. */
+#define WINDOW_AFTER 4096u
 
 struct run_queue run_queues[MAX_CORES];
 
@@ -28,6 +34,17 @@ static u64 slice_of(const struct vcpu *vcpu)
 	return MAX(usual, SHORTEST_SLICE);
 }
 
+/* Room for every vCPU that can be pinned to one core. */
+static struct heap_node **heap_array(void)
+{
+	u64 bytes = ((u64)MAX_VMS * MAX_VCPUS) * sizeof(struct heap_node *);
+	hpa_t frames = frames_alloc(align_up(bytes, PAGE_SIZE) >> PAGE_SHIFT, 1);
+
+	if (frames.raw == 0)
+		panic("no memory for the run queue of core %u", this_core()->index);
+	return hpa_to_ptr(frames);
+}
+
 void sched_init(void)
 {
 	struct run_queue *rq = this_queue();
@@ -35,69 +52,31 @@ void sched_init(void)
 	rq->core = this_core();
 	rq->timer_at = VAPIC_NEVER;
 	rq->stamp = rdtsc();
+	account_closed(rq, rq->stamp, STRETCH_WINDOW);
+	rq->queue.ready.at = heap_array();
+	rq->queue.sleepers.at = heap_array();
 	rq->counters.created = rq->stamp;
 	rq->counters.now = rq->stamp;
 }
 
-/* ---- the queue ---- */
-
-static void enqueue(struct run_queue *rq, struct vcpu *vcpu)
+static struct vcpu *vcpu_of_entity(struct sched_entity *e)
 {
-	account_flush(rq);
-	vcpu->since = rq->stamp;
-	vcpu->ready = true;
-	vcpu->ready_next = rq->ready;
-	rq->ready = vcpu;
+	return e == NULL ? NULL : container_of(e, struct vcpu, sched);
 }
 
-static struct vcpu *first_ready(const struct run_queue *rq)
-{
-	struct vcpu *best = rq->ready;
-
-	for (struct vcpu *v = rq->ready; v != NULL; v = v->ready_next)
-		if (v->virtual_runtime < best->virtual_runtime)
-			best = v;
-	return best;
-}
-
-static void dequeue(struct run_queue *rq, struct vcpu *vcpu)
-{
-	struct vcpu **link = &rq->ready;
-
-	account_flush(rq);
-	while (*link != vcpu)
-		link = &(*link)->ready_next;
-	*link = vcpu->ready_next;
-	vcpu->ready = false;
-}
-
-/* Charges the run time since the last call to the current vCPU's virtual clock. */
-static void charge(struct run_queue *rq, struct vcpu *vcpu, u64 now)
-{
-	vcpu->virtual_runtime += (now - vcpu->run_began) * USUAL_WEIGHT / vcpu->vm->config.weight;
-	vcpu->run_began = now;
-	rq->min_runtime = MAX(rq->min_runtime, vcpu->virtual_runtime);
-}
-
-/* A sleeper comes back with half a slice of credit at most: woken soon, but no bank account. */
 static void wake_one(struct run_queue *rq, struct vcpu *vcpu)
 {
 	struct vcpu_counters *c = vcpu->counters;
-	u64 credit = slice_of(vcpu) / 2;
-	u64 floor = rq->min_runtime > credit ? rq->min_runtime - credit : 0;
 
 	if (c->created == 0) {
 		c->created = rq->stamp;
 		vcpu->since = rq->stamp;
-		vcpu->member_next = rq->members;
-		rq->members = vcpu;
 	}
 	c->time[TIME_BLOCKED] += rq->stamp - vcpu->since;
 	c->now = rq->stamp;
-	vcpu->wake_at = VAPIC_NEVER;
-	vcpu->virtual_runtime = MAX(vcpu->virtual_runtime, floor);
 	count(vcpu, EVENT_WAKE);
-	enqueue(rq, vcpu);
+	queue_wake(&rq->queue, &vcpu->sched);
+	account_wait(rq, vcpu);
 }
 
 /* ---- waking ---- */
@@ -155,45 +134,49 @@ bool sched_notify(struct vcpu *vcpu)
 	}
 	if (!claim_sleeper(vcpu))
 		return false;
+	if (!push_woken(rq, vcpu))
+		return false;
 	if (rq == this_queue()) {
-		wake_one(rq, vcpu);
 		if (rq->current != NULL)
 			rq->current->vmx.pending |= ATTEND_RUN; /* the newcomer may go first */
 		return false;
 	}
-	if (!push_woken(rq, vcpu))
-		return false;
 	lapic_send(rq->core->apic_id, VECTOR_KICK);
 	return true;
 }
 
 bool sched_request(struct vcpu *vcpu, u32 request)
 {
-	atomic_or(&vcpu->requests, request);
-	return sched_notify(vcpu);
+	return (atomic_or(&vcpu->requests, request) & request) != request && sched_notify(vcpu);
 }
 
 void sched_add(struct vcpu *vcpu)
 {
-	vcpu->wake_at = VAPIC_NEVER;
+	vcpu->sched.slice = slice_of(vcpu);
+	vcpu->sched.weight = vcpu->vm->config.weight;
 	vcpu->state = RUN_BLOCKED;
 	sched_notify(vcpu);
 }
 
+/*
+ * The owner alone pops, so that a head that is still there has the successor it had. What is left
+ * after a batch keeps the stack from being empty, and with it every sender from kicking: the kick
+ * is our own.
+ */
 static u32 take_wakes(struct run_queue *rq)
 {
-	struct vcpu *vcpu = atomic_load_relaxed(&rq->woken) == NULL
-	                            ? NULL
-	                            : atomic_swap(&rq->woken, (struct vcpu *)NULL);
+	struct vcpu *vcpu = atomic_load(&rq->woken);
 	u32 culprit = HOST_VM;
 
-	while (vcpu != NULL) {
-		struct vcpu *next = vcpu->wake_next;
-
+	for (u32 n = 0; n < POLL_BATCH && vcpu != NULL; n++) {
+		while (!atomic_cas(&rq->woken, &vcpu, vcpu->wake_next))
+			continue;
 		culprit = vcpu->vm->id;
 		wake_one(rq, vcpu);
-		vcpu = next;
+		vcpu = atomic_load(&rq->woken);
 	}
+	if (unlikely(vcpu != NULL))
+		lapic_send(rq->core->apic_id, VECTOR_KICK);
 	return culprit;
 }
 
@@ -207,24 +190,25 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now)
 	lapic_timer_arm(at > now ? at - now : 1);
 }
 
+/* Whoever is due after a batch has the timer armed for the past: it fires at once. */
 static u32 take_timers(struct run_queue *rq, u64 now)
 {
 	u32 culprit = HOST_VM;
-	u64 next = VAPIC_NEVER;
+	struct vcpu *vcpu;
 
 	if (now >= rq->timer_at)
 		rq->timer_at = VAPIC_NEVER;
-	for (struct vcpu *v = rq->members; v != NULL; v = v->member_next) {
-		if (atomic_load_relaxed(&v->state) != RUN_BLOCKED || v->wake_at == VAPIC_NEVER)
-			continue;
-		if (v->wake_at > now) {
-			next = MIN(next, v->wake_at);
-		} else if (claim_sleeper(v)) {
-			culprit = v->vm->id;
-			wake_one(rq, v);
-		}
+	for (u32 n = 0; n < POLL_BATCH; n++) {
+		vcpu = vcpu_of_entity(queue_due(&rq->queue, now));
+		if (vcpu == NULL)
+			break;
+		queue_stay(&rq->queue, &vcpu->sched);
+		if (!claim_sleeper(vcpu))
+			continue; /* somebody else has: it is in the wake stack */
+		culprit = vcpu->vm->id;
+		wake_one(rq, vcpu);
 	}
-	sched_arm_timer(rq, next, now);
+	sched_arm_timer(rq, queue_next_due(&rq->queue), now);
 	return culprit;
 }
 
@@ -243,8 +227,27 @@ void sched_interrupted(struct vcpu *vcpu, u64 vector)
 	account_taken(vcpu, take_timers(rq, rdtsc()), BLAME_TIMER, rdtsc());
 }
 
-void sched_watch(struct run_queue *rq, u64 now)
+void sched_interrupted_in_kernel(struct run_queue *rq, u64 vector)
 {
+	if (vector == VECTOR_TIMER) {
+		rq->counters.timer_interrupts++;
+		rq->timer_at = 0; /* long past: the poll that follows looks, and arms it anew */
+	} else if (vector == VECTOR_KICK) {
+		rq->counters.kicks_received++;
+	}
+}
+
+static NOINLINE void open_window(struct run_queue *rq, u64 now)
+{
+	account_stretch(rq, now);
+	core_window();
+	account_closed(rq, rdtsc(), STRETCH_WINDOW);
+}
+
+void sched_poll(struct run_queue *rq, u64 now)
+{
+	if (unlikely(now - rq->opened >= WINDOW_AFTER))
+		open_window(rq, now);
 	if (unlikely(atomic_load(&rq->woken) != NULL))
 		take_wakes(rq);
 	if (unlikely(now >= rq->timer_at))
@@ -255,69 +258,59 @@ void sched_watch(struct run_queue *rq, u64 now)
 
 u64 sched_slice_end(const struct vcpu *vcpu)
 {
-	return vcpu->rq->ready == NULL ? VAPIC_NEVER : vcpu->run_began + slice_of(vcpu);
+	return queue_yield_at(&vcpu->rq->queue, &vcpu->sched);
 }
 
 bool sched_must_yield(struct run_queue *rq, u64 now)
 {
-	struct vcpu *current = rq->current;
-	u64 slice = slice_of(current);
-	u64 ran = now - current->run_began;
-	u64 runtime = current->virtual_runtime + ran * USUAL_WEIGHT / current->vm->config.weight;
+	struct sched_entity *current = &rq->current->sched;
 
-	if (rq->ready == NULL)
+	if (now < queue_yield_at(&rq->queue, current))
 		return false;
-	if (ran < slice)
-		return first_ready(rq)->virtual_runtime + slice / 4 < runtime;
-	charge(rq, current, now);
-	count(current, EVENT_SLICE);
-	return first_ready(rq)->virtual_runtime <= runtime;
+	if (now - current->began < current->slice)
+		return true;
+	count(rq->current, EVENT_SLICE);
+	return queue_slice_over(&rq->queue, current, now);
 }
 
 /* A hint for the next choice alone, so that two who favour each other win nothing from others. */
 bool sched_favour(struct run_queue *rq, struct vcpu *target)
 {
-	if (target->rq != rq || !target->ready)
+	if (target->rq != rq || !queue_is_ready(&target->sched))
 		return false;
-	rq->favoured = target;
+	rq->queue.favoured = &target->sched;
 	return true;
-}
-
-/* The favoured one, if it is no more than a slice ahead of whose turn it is. */
-static struct vcpu *choose(struct run_queue *rq)
-{
-	struct vcpu *first = first_ready(rq);
-	struct vcpu *favoured = rq->favoured;
-
-	rq->favoured = NULL;
-	if (favoured != NULL && favoured->ready &&
-	    favoured->virtual_runtime <= first->virtual_runtime + slice_of(favoured))
-		return favoured;
-	return first;
 }
 
 /* ---- switching ---- */
 
+static void idle(struct run_queue *rq)
+{
+	account_stretch(rq, rdtsc());
+	core_idle();
+	account_idle(rq, rdtsc());
+	account_closed(rq, rq->stamp, STRETCH_IDLE);
+}
+
+/* Its slice begins when the switch is over, so that it runs however long that takes. */
 static void pick(void *argument)
 {
 	struct run_queue *rq = argument;
 	struct vcpu *next;
 
 	for (;;) {
-		u64 now = rdtsc();
-
-		take_wakes(rq);
-		take_timers(rq, now);
-		next = choose(rq);
+		open_window(rq, rdtsc());
+		sched_poll(rq, rdtsc());
+		next = vcpu_of_entity(queue_choose(&rq->queue));
 		if (next != NULL)
 			break;
-		core_idle();
-		account_idle(rq, rdtsc());
+		idle(rq);
 	}
-	dequeue(rq, next);
+	queue_run(&rq->queue, &next->sched, rq->stamp);
+	account_wait_over(rq, next);
 	account_switch(rq, next);
-	next->run_began = rq->stamp;
 	vcpu_load(rq, next);
+	next->sched.began = rdtsc();
 	vcpu_set_deadline(next);
 	vcpu_run(next);
 }
@@ -335,8 +328,7 @@ NORETURN void sched_run(void)
 static void put(struct run_queue *rq, struct vcpu *vcpu)
 {
 	account_leg(vcpu, TIME_EXIT, rdtsc());
-	charge(rq, vcpu, rq->stamp);
-	account_flush(rq);
+	queue_charge(&rq->queue, &vcpu->sched, rq->stamp);
 	account_switch(rq, NULL);
 	vcpu->since = rq->stamp;
 	if (unlikely(vcpu->pv.steal != NULL))
@@ -348,34 +340,35 @@ NORETURN void sched_preempt(struct vcpu *vcpu)
 	struct run_queue *rq = vcpu->rq;
 
 	put(rq, vcpu);
-	enqueue(rq, vcpu);
+	queue_requeue(&rq->queue, &vcpu->sched);
+	account_wait(rq, vcpu);
 	sched_run();
 }
 
 void sched_block(struct vcpu *vcpu, u64 wake_at)
 {
-	vcpu->wake_at = wake_at;
+	queue_sleep(&vcpu->rq->queue, &vcpu->sched, wake_at);
 	/* Full fence; partner: sched_notify. Either we see the post, or its sender sees us asleep.
 	 */
 	atomic_store_fence(&vcpu->state, (u32)RUN_BLOCKED);
-	if ((vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0) && claim_sleeper(vcpu))
+	if ((vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0) &&
+	    claim_sleeper(vcpu)) {
+		queue_stay(&vcpu->rq->queue, &vcpu->sched);
 		return;
+	}
 	put(vcpu->rq, vcpu);
+	sched_arm_timer(vcpu->rq, wake_at, vcpu->rq->stamp);
 	sched_run();
 }
 
 NORETURN void sched_leave(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
-	struct vcpu **link = &rq->members;
 
 	put(rq, vcpu);
 	account_exit(vcpu, vcpu->exit, vcpu->exit_ticks, rq->stamp); /* the one it ended in */
-	if (rq->favoured == vcpu)
-		rq->favoured = NULL;
-	while (*link != vcpu)
-		link = &(*link)->member_next;
-	*link = vcpu->member_next;
+	if (rq->queue.favoured == &vcpu->sched)
+		rq->queue.favoured = NULL;
 	vcpu_unload(rq, vcpu);
 	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
 	vm_vcpu_left(vcpu);

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler: a queue for each core, vCPUs pinned to it, the least virtual run time first.
+ * The scheduler: a queue for each core, vCPUs pinned to it, the least virtual run time first
+ * (queue.h has the arithmetic).
  *
  * Everything in a run queue belongs to its core, but for the wake stack, to which any core pushes
  * without a lock. A core never takes another's vCPU.
+ *
+ * PROGRESS. Ring 0 runs with interrupts off. Whatever guests, monitors and other cores do, it comes
+ * to a place where interrupts are taken (an entry, ring 3, idle, a window) within STRETCH_BOUND
+ * ticks, and has done by then what they would have brought: sched_poll() stands in every loop that
+ * others can prolong. docs/architecture.md, "Progress", has the rule and its proof.
  */
 #ifndef HV_SCHED_SCHED_H
 #define HV_SCHED_SCHED_H
@@ -11,21 +17,24 @@
 #include "hv/abi/counters.h"
 #include "hv/base/types.h"
 #include "hv/kernel/cpu/core.h"
+#include "hv/kernel/sched/queue.h"
 #include "hv/kernel/vcpu/vcpu.h"
 
 struct run_queue {
-	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, taken whole */
+	struct vcpu *woken ALIGNED(CACHE_LINE); /* wake stack: pushed by anyone, popped by us */
 
 	struct core *core ALIGNED(CACHE_LINE);
-	struct vcpu *current;  /* NULL while idle */
-	struct vcpu *loaded;   /* whose VMCS and processor state the core holds; NULL: nobody's */
-	struct vcpu *ready;    /* list, unordered: short */
-	struct vcpu *members;  /* all vCPUs pinned here, root's included */
-	struct vcpu *favoured; /* by a yield hypercall, for the next choice; NULL: nobody */
-	u64 stamp;             /* TSC up to which this core's time is accounted */
-	u64 base[VCPU_TIMES];  /* current's times when waiting vCPUs were last settled */
-	u64 min_runtime;       /* virtual run time that a newcomer starts at */
-	u64 timer_at;          /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
+	struct vcpu *current; /* NULL while idle */
+	struct vcpu *loaded;  /* whose VMCS and processor state the core holds; NULL: nobody's */
+	u64 stamp;            /* TSC up to which this core's time is accounted */
+	u64 base[VCPU_TIMES]; /* current's times when `held` was last brought up to date */
+	u64 opened;           /* TSC since which ring 0 has had interrupts off */
+	u64 closed;           /* what `opened` was when something else than an exit closed them */
+	u32 closed_by;        /* STRETCH_*: what that was */
+	u32 vms;              /* bit n: VM n has held this core, or took time from its holder */
+	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
+	struct sched_queue queue;
+	u64 held[MAX_VMS][BLAME_CAUSES]; /* ticks of this core, by whom and how; account.h */
 
 	/* A page of its own, which root maps to read. */
 	union {
@@ -68,8 +77,8 @@ void sched_add(struct vcpu *vcpu);
  */
 bool sched_notify(struct vcpu *vcpu);
 
-/* On any core: an order (REQUEST_*), which the vCPU takes before it enters its guest again. As
- * sched_notify. */
+/* On any core: an order (REQUEST_*), which the vCPU takes soon. The core that finds the bit clear
+ * answers for the notification; one that finds it set leaves the vCPU alone. As sched_notify. */
 bool sched_request(struct vcpu *vcpu, u32 request);
 
 /*
@@ -79,15 +88,17 @@ bool sched_request(struct vcpu *vcpu, u32 request);
 void sched_interrupted(struct vcpu *vcpu, u64 vector);
 
 /*
- * Queues who was woken or is due though no interrupt said so: not all that implements VT-x lets one
+ * Does what interrupts would have brought, a bounded part of it at a time: queues who was woken or
+ * is due. Opens a window for interrupts where ring 0 has had them off for long. Every round of a
+ * loop that others can prolong begins with it; and not all that implements VT-x lets an interrupt
  * in while the guest's IF is 0 (docs/caveats.md). rq->stamp is recent.
  */
-void sched_watch(struct run_queue *rq, u64 now);
+void sched_poll(struct run_queue *rq, u64 now);
 
 /* Whether the current vCPU should give way now. */
 MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);
 
-/* TSC at which the current vCPU's slice ends; VAPIC_NEVER when nobody waits. */
+/* TSC at which the current vCPU has to give way; VAPIC_NEVER when nobody waits. */
 u64 sched_slice_end(const struct vcpu *vcpu);
 
 /* Arms the host's timer for `at` unless it fires earlier anyway. */
@@ -96,5 +107,8 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now);
 /* Yield hypercalls: a ready target of this core goes first. False: it is none, nothing to yield to.
  */
 MUST_USE bool sched_favour(struct run_queue *rq, struct vcpu *target);
+
+/* An interrupt came where ring 0 takes them: in idle, or in a window. */
+void sched_interrupted_in_kernel(struct run_queue *rq, u64 vector);
 
 #endif

@@ -12,7 +12,8 @@
 #include "vmx/inject.h"
 #include "vmx/start.h"
 
-/* How long a monitor may work on one message, and how often that is looked at. */
+/* How long a monitor may work on one message, by its own time: what it executes and how long it
+ * sleeps by its own wish. And how often that is looked at. */
 #define PATIENCE_SECONDS 10u
 #define WATCH_SHIFT      3 /* eight times a second */
 
@@ -31,7 +32,7 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 	m->now = vcpu->rq->stamp;
 	vcpu->thread.busy = true;
 	vcpu->thread.waiting = false;
-	vcpu->thread.began = vcpu->rq->stamp;
+	message_begin_time(vcpu);
 	vcpu->thread.regs.rax = 0;
 	count(vcpu, EVENT_MESSAGE);
 }
@@ -53,9 +54,37 @@ void message_signal(struct vcpu *vcpu)
 	begin(vcpu, MSG_SIGNAL, 0, 0);
 }
 
-u64 message_due(const struct vcpu *vcpu)
+void message_begin_time(struct vcpu *vcpu)
 {
-	return vcpu->thread.began + clock_get()->tsc_hz * PATIENCE_SECONDS;
+	vcpu->thread.began = vcpu->counters->time[TIME_MONITOR];
+	vcpu->thread.slept = 0;
+}
+
+u64 message_spent(const struct vcpu *vcpu)
+{
+	return vcpu->counters->time[TIME_MONITOR] - vcpu->thread.began + vcpu->thread.slept;
+}
+
+static u64 patience(void)
+{
+	return clock_get()->tsc_hz * PATIENCE_SECONDS;
+}
+
+bool message_overdue(const struct vcpu *vcpu, u64 now)
+{
+	return vcpu->thread.busy && now >= vcpu->thread.resume_at &&
+	       message_spent(vcpu) >= patience();
+}
+
+void message_sleep(struct vcpu *vcpu, u64 ticks)
+{
+	u64 spent = message_spent(vcpu);
+	u64 left = patience() > spent ? patience() - spent : 0;
+
+	if (vcpu->vm->id != HOST_VM) /* root is bound to no time */
+		ticks = MIN(ticks, left);
+	vcpu->thread.slept += ticks;
+	vcpu->thread.resume_at = vcpu->rq->stamp + ticks;
 }
 
 NORETURN void message_resume_thread(struct vcpu *vcpu)
@@ -66,7 +95,8 @@ NORETURN void message_resume_thread(struct vcpu *vcpu)
 
 	atomic_store(&vcpu->state, (u32)RUN_HOST);
 	account_leg(vcpu, TIME_EXIT, now);
-	sched_arm_timer(rq, MIN(watch, sched_slice_end(vcpu)), now);
+	account_stretch_of(rq, vcpu->exit_ticks);
+	sched_arm_timer(rq, MIN(watch, vcpu->yield_at), now);
 	core_grant_ports(rq->core, vcpu->vm->id == HOST_VM);
 	pt_activate(vcpu->vm->root);
 	user_resume(&vcpu->thread.regs);

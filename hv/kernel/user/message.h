@@ -28,7 +28,18 @@ void message_reply(struct vcpu *vcpu);
 /* Ring 3 goes on where it was; watched by the host's timer. Gives up the stack. */
 NORETURN void message_resume_thread(struct vcpu *vcpu);
 
-/* TSC at which the monitor's patience with the message at hand ends. */
-MUST_USE u64 message_due(const struct vcpu *vcpu);
+/*
+ * The time that the monitor's thread has spent on the message at hand, in ticks: what it executed
+ * and what it slept by its own wish, not what others kept the core. Begins anew with each message.
+ */
+void message_begin_time(struct vcpu *vcpu);
+MUST_USE u64 message_spent(const struct vcpu *vcpu);
+
+/* Whether that was more than a monitor may take: the VM has to end. */
+MUST_USE bool message_overdue(const struct vcpu *vcpu, u64 now);
+
+/* SYS_SLEEP: the thread wants to go on in so many ticks; it will not be let sleep beyond its time.
+ */
+void message_sleep(struct vcpu *vcpu, u64 ticks);
 
 #endif

@@ -87,7 +87,7 @@ static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
 	caller->thread.regs.rax = 0;
 	if (ticks == 0)
 		sched_preempt(caller);
-	caller->thread.resume_at = deadline_in(caller, ticks);
+	message_sleep(caller, MIN(ticks, LONGEST));
 	return 0;
 }
 
@@ -225,6 +225,7 @@ static void syscall(struct vcpu *caller)
 	u32 role = caller->vm->id == HOST_VM ? FOR_ROOT : FOR_MONITOR;
 	u64 number = regs->rax;
 
+	caller->rq->closed_by = STRETCH_SYSCALL | (u8)number;
 	if (number >= SYSCALLS)
 		regs->rax = (u64)refuse(caller, number, SYS_ENOSYS);
 	else if ((calls[number].who & role) == 0)
@@ -240,6 +241,7 @@ NORETURN void user_trap(struct user_regs *regs)
 	struct vcpu *vcpu = vcpu_of_regs(regs);
 
 	account_leg(vcpu, TIME_MONITOR, rdtsc());
+	account_closed(vcpu->rq, vcpu->rq->stamp, STRETCH_TRAP | (u8)regs->vector);
 	if (likely(regs->vector == VECTOR_SYSCALL)) {
 		syscall(vcpu);
 	} else if (regs->vector >= VECTOR_POSTED && regs->vector <= VECTOR_TIMER) {

@@ -5,6 +5,8 @@
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/kernel/cpu/clock.h"
+#include "hv/kernel/cpu/lapic.h"
+#include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
@@ -68,7 +70,8 @@ static u64 alarm_due(const struct vcpu *vcpu)
 
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
-	vcpu->deadline = MIN(timer_due(vcpu), sched_slice_end(vcpu));
+	vcpu->yield_at = sched_slice_end(vcpu);
+	vcpu->deadline = MIN(timer_due(vcpu), vcpu->yield_at);
 	vcpu->deadline = MIN(vcpu->deadline, alarm_due(vcpu));
 	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
@@ -208,17 +211,28 @@ static void run_anew(void *vcpu)
 	vcpu_run(vcpu);
 }
 
-/* On an empty stack: vcpu_run may come here again at once, as often as others send requests. */
+/* Back to vcpu_run, on an empty stack. */
 static NORETURN void turn_back(struct vcpu *vcpu)
 {
+	vcpu->vmx.pending |= ATTEND_TURNED;
 	stack_switch(vcpu->vmx.stack_top, run_anew, vcpu);
 }
 
+/*
+ * An entry turns back once. After that the guest is entered, whatever others have sent meanwhile:
+ * else they could keep it out for ever. What is left over makes it exit at once.
+ */
+static bool may_turn(const struct vcpu *vcpu)
+{
+	return (vcpu->vmx.pending & ATTEND_TURNED) == 0;
+}
+
+/* A deadline that is past again after a round exits as soon as the processor can count. */
 static void take_deadline(struct vcpu *vcpu)
 {
 	u64 now = rdtsc();
 
-	if (now >= vcpu->deadline)
+	if (now >= vcpu->deadline && may_turn(vcpu))
 		turn_back(vcpu);
 	set_timer(vcpu, now);
 }
@@ -228,8 +242,8 @@ static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
 	u64 legs = vcpu->exit_ticks;
 
 	vcpu->exit_ticks = 0;
-	vcpu->vmx.pending &= ~ATTEND_LEGS;
-	account_exit(vcpu, vcpu->exit, legs, rdtsc());
+	vcpu->vmx.pending &= ~(ATTEND_LEGS | ATTEND_TURNED);
+	account_stretch_of(vcpu->rq, account_exit(vcpu, vcpu->exit, legs, rdtsc()));
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -262,16 +276,38 @@ static NORETURN void attend(struct vcpu *vcpu)
 	enter(vcpu);
 }
 
-/* RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. */
+/*
+ * What guests may ask of one another without end is left for the exit that follows at once; but no
+ * translation older than a flush may be used on the way. All else turns back as often as it comes.
+ */
+static bool may_wait(struct vcpu *vcpu, u32 requests)
+{
+	if (may_turn(vcpu) || (requests & ~REQUESTS_OF_GUESTS) != 0)
+		return false;
+	if ((atomic_and(&vcpu->requests, ~REQUEST_FLUSH) & REQUEST_FLUSH) != 0)
+		pv_flush_own(vcpu);
+	return true;
+}
+
+/*
+ * RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. Whatever comes
+ * after that second look is met by a kick of our own, which exits as soon as the guest is entered.
+ */
 static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
 {
-	do {
+	u32 requests = atomic_load(&vcpu->requests);
+
+	if (unlikely(requests != 0) && !may_wait(vcpu, requests)) {
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		if (unlikely(atomic_load(&vcpu->requests) != 0))
-			turn_back(vcpu);
+		turn_back(vcpu);
+	}
+	if (likely(requests == 0)) {
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
 		vcpu_take_mail(vcpu);
 		publish(vcpu);
-	} while (has_mail(vcpu));
+	}
+	if (has_mail(vcpu))
+		lapic_send(vcpu->rq->core->apic_id, VECTOR_KICK);
 	attend(vcpu);
 }
 
@@ -291,7 +327,7 @@ NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->vmx.pending != 0))
 		resume_with_attention(vcpu);
-	account_exit(vcpu, vcpu->exit, 0, rdtsc());
+	account_stretch_of(vcpu->rq, account_exit(vcpu, vcpu->exit, 0, rdtsc()));
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -333,8 +369,6 @@ static u64 sleep_until(const struct vcpu *vcpu)
 		until = MIN(until, timer_due(vcpu));
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
 		until = MIN(until, vcpu->thread.resume_at);
-	if (vcpu->thread.busy && vcpu->vm->id != HOST_VM) /* root is bound to no time */
-		until = MIN(until, message_due(vcpu));
 	return until;
 }
 
@@ -350,15 +384,17 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 {
 	for (;;) {
 		u64 now = rdtsc();
-		u32 pending = vcpu->vmx.pending;
+		u32 pending;
 
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		sched_poll(vcpu->rq, now);
+		pending = vcpu->vmx.pending;
 		vcpu->vmx.pending = pending & ~(ATTEND_RUN | ATTEND_YIELD);
 		if (unlikely((pending & ATTEND_EOI) != 0))
 			pv_eoi_settle(vcpu);
 		take_time(vcpu, now);
-		if (vcpu->thread.busy && vcpu->vm->id != HOST_VM && now >= message_due(vcpu))
-			vm_end(vcpu, END_MONITOR_TIMEOUT, now - vcpu->thread.began);
+		if (vcpu->vm->id != HOST_VM && message_overdue(vcpu, now))
+			vm_end(vcpu, END_MONITOR_TIMEOUT, message_spent(vcpu));
 		if (atomic_load(&vcpu->requests) != 0)
 			take_requests(vcpu);
 		if (vapic_pending(vcpu->apic))

@@ -14,6 +14,7 @@
 #include "hv/base/types.h"
 #include "hv/kernel/cpu/user.h"
 #include "hv/kernel/pv/pv.h"
+#include "hv/kernel/sched/queue.h"
 #include "vapic/vapic.h"
 #include "vmx/fetch.h"
 #include "vmx/vcpu.h"
@@ -39,6 +40,9 @@ enum run_state {
 #define REQUEST_CLOCK  BIT32(5)  /* write the clock page: another vCPU's TSC was changed */
 #define REQUEST_STEAL  BIT32(6)  /* by the owner itself: write the steal page, having been away */
 
+/* Those that guests send, as often as they like. */
+#define REQUESTS_OF_GUESTS (REQUEST_KICK | REQUEST_FLUSH | REQUEST_CLOCK)
+
 /*
  * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
  * the lower half of vmx.pending: one word, and the short way asks whether it is 0.
@@ -48,6 +52,7 @@ enum run_state {
 #define ATTEND_LEGS     BIT32(18) /* exit_ticks is not 0 */
 #define ATTEND_EOI      BIT32(19) /* PV EOI: an offer stands, or may be made */
 #define ATTEND_YIELD    BIT32(20) /* with ATTEND_RUN: asked to let others run first */
+#define ATTEND_TURNED   BIT32(21) /* turned back since the last entry: not a second time */
 #define ATTEND_APART    (ATTEND_RUN | ATTEND_DEADLINE | ATTEND_EOI)
 
 enum activity {
@@ -66,7 +71,8 @@ struct thread {
 	bool waiting;  /* in SYS_REPLY_WAIT or SYS_WAIT: may be handed something */
 	u64 resume_at; /* TSC; sleeps until then while not 0 */
 	u64 alarm_at;  /* TSC of the alarm asked for; 0: none */
-	u64 began;     /* TSC at which the message at hand was handed over */
+	u64 began;     /* TIME_MONITOR when the message at hand was handed over */
+	u64 slept;     /* ticks that the thread has slept since, by its own wish */
 };
 
 /* What to do with a reply: set when the message is sent. */
@@ -103,6 +109,7 @@ struct vcpu {
 	struct exit_counter *exit; /* of the exit being handled */
 	u64 exit_ticks;            /* what earlier legs of this exit took */
 	u64 deadline;              /* host TSC at which this vCPU must be looked at while it runs */
+	u64 yield_at;              /* host TSC at which it has to give way to others */
 	u64 look_at;               /* at an exit from then on the timer is to be set anew */
 	u64 tsc_offset;            /* guest's TSC - host's; the VM's other vCPUs read it */
 	enum activity activity;
@@ -113,14 +120,11 @@ struct vcpu {
 	bool paused;
 	struct pending_access access;
 
-	/* Scheduler, all times in TSC ticks. */
-	struct vcpu *ready_next;
-	struct vcpu *member_next; /* all of this core's vCPUs */
-	bool ready;
-	u64 since;           /* begin of the ready or blocked time not yet accounted */
-	u64 virtual_runtime; /* run time over weight */
-	u64 run_began;       /* TSC of the last switch to it */
-	u64 wake_at;         /* while blocked: TSC, or VAPIC_NEVER */
+	/* Scheduler and accounting, all times in TSC ticks. */
+	struct sched_entity sched;
+	u64 since;                              /* begin of the wait or sleep not yet accounted */
+	u32 waited_vms;                         /* rq->vms when its wait began */
+	u64 waited_from[MAX_VMS][BLAME_CAUSES]; /* rq->held then, of those VMs */
 
 	struct pv pv;
 	struct thread thread;

@@ -12,6 +12,7 @@
 #include "hv/kernel/user/events.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/user/message.h"
 #include "hv/kernel/vm/vm_build.h"
 
 static struct vm vms[MAX_VMS];
@@ -123,7 +124,7 @@ s64 vm_start(struct vm *vm)
 	atomic_store(&vm->live, vm->config.vcpus);
 	atomic_store(&vm->state, (u32)VM_RUNNING);
 	for (u32 i = 0; i < vm->config.vcpus; i++) {
-		vm->vcpu[i]->thread.began = rdtsc();
+		message_begin_time(vm->vcpu[i]);
 		sched_add(vm->vcpu[i]);
 	}
 	return 0;
