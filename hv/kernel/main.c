@@ -8,6 +8,7 @@
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/vm/machine.h"
+#include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 
@@ -51,6 +52,7 @@ static void start_core(void)
 	atomic_add(&cores_ready, 1u);
 	while (atomic_load(&cores_ready) != core_count())
 		cpu_pause();
+	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW); /* before that, nobody waits */
 }
 
 NORETURN void hv_core_main(void)

@@ -31,6 +31,7 @@ void final_view(const struct root *r, struct report *report)
 		.host = (const struct vcpu_counters *)(const void *)r->machine->counters,
 		.cores = MIN(r->machine->info->cores, MAX_CORES),
 		.core_counters = r->machine->cores,
+		.stretch_bound = emulated ? STRETCH_BOUND : 0,
 		.complete = r->complete,
 	};
 	memcpy(report->culprit, r->culprit, sizeof(report->culprit));
@@ -92,6 +93,8 @@ void final_tables(struct root *r, struct out *out)
 	out_text(out, "\n");
 	report_cores(&report, out);
 	out_text(out, "\n");
+	report_stretches(&report, out);
+	out_text(out, "\n");
 }
 
 static u32 collect_failures(const struct root *r, const struct report *report, struct out *out)
@@ -103,7 +106,7 @@ static u32 collect_failures(const struct root *r, const struct report *report, s
 		          failed == 1 ? "" : "s", failed == 1 ? "it" : "they");
 	for (u32 i = 0; i < report->vms; i++)
 		failed += verdict_vm(&report->vm[i], out);
-	return failed + verdict_cores(report, out);
+	return failed + verdict_cores(report, out) + verdict_stretches(report, out);
 }
 
 static void tell_verdict(struct root *r, u32 failed, const char *failures)

@@ -129,6 +129,7 @@ static void times(struct root *r, struct slot *s)
 	final_view(r, &report);
 	report_times(&report, &r->console.out);
 	report_cores(&report, &r->console.out);
+	report_stretches(&report, &r->console.out);
 }
 
 static void top(struct root *r, struct slot *s)
