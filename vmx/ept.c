@@ -30,11 +30,13 @@ bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
 	return true;
 }
 
-void ept_destroy(struct ept *ept)
+bool ept_destroy(struct ept *ept, unsigned int *budget)
 {
 	if (ept->root.raw == 0)
-		return;
-	table_free_below(ept->root, TABLE_TOP, 512);
+		return true;
+	if (!table_free_below(ept->root, TABLE_TOP, 512, budget))
+		return false;
 	frame_free(ept->root);
 	ept->root = HPA(0);
+	return true;
 }

@@ -27,7 +27,8 @@ MUST_USE bool ept_create(struct ept *ept, bool has_2m, bool has_1g);
  */
 MUST_USE bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights);
 
-/* Frees the tables, not what they map. */
-void ept_destroy(struct ept *ept);
+/* Frees the tables, not what they map: as many as `budget` says, counted down. False: more are
+ * left. */
+MUST_USE bool ept_destroy(struct ept *ept, unsigned int *budget);
 
 #endif

@@ -35,7 +35,7 @@ bool apicv_build(struct vm *vm)
 	struct vmx_apicv *apicv = &vm->apicv;
 	u8 *bitmap = vm_alloc(vm, 1, 1);
 
-	if (bitmap == NULL || !vm_build_ept(vm, &vm->ept_apic, true))
+	if (bitmap == NULL)
 		return false;
 	msr_bitmap_build(bitmap);
 	open_x2apic(bitmap);

@@ -15,7 +15,8 @@
 /* The machine has what VM_APICV needs in these modes. */
 MUST_USE bool apicv_offered(enum apic_kind apic);
 
-/* Building a VM with VM_APICV: bitmap, access page, its EPT. False: out of memory. */
+/* Building a VM with VM_APICV, whose two trees have their roots: bitmaps, and which goes with which
+ * mode. False: out of memory. */
 MUST_USE bool apicv_build(struct vm *vm);
 
 /* On its core, after the VMCS was made; any VM. */

@@ -4,7 +4,7 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/vm/vm.h"
-#include "hv/kernel/vm/vm_build.h"
+#include "hv/kernel/vm/vm_vcpu.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
