@@ -52,8 +52,8 @@ static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
 	struct vapic_effects fx;
 	u32 todo;
 
-	if ((data & APIC_ICR_LEVEL) != 0)
-		apicv_level(caller->vm);
+	if ((data & APIC_ICR_LEVEL) != 0 && !apicv_level(caller->vm))
+		return SYS_AGAIN;
 	todo = vapic_msi(&caller->vm->bus, address, (u32)data, &fx);
 	if ((todo & VAPIC_SENT) == 0)
 		return 0;

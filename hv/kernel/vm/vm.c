@@ -39,9 +39,10 @@ static bool numbers_valid(const struct vm_config *c)
 
 	return c->vcpus >= 1 && c->vcpus <= MAX_VCPUS && c->apic < APIC_KINDS &&
 	       (c->features & ~VM_FEATURES_ALL) == 0 && c->weight >= 1 && c->weight <= 1000 &&
-	       c->budget <= 1000 && c->cores != 0 && (c->cores & ~online) == 0 &&
-	       c->memory >= VM_MEMORY_STEP && c->memory % VM_MEMORY_STEP == 0 &&
-	       c->memory <= VM_MEMORY_MAX && c->args[ARGS_LEN - 1] == '\0';
+	       c->budget <= 1000 && c->timer_floor <= 1000000 && c->cores != 0 &&
+	       (c->cores & ~online) == 0 && c->memory >= VM_MEMORY_STEP &&
+	       c->memory % VM_MEMORY_STEP == 0 && c->memory <= VM_MEMORY_MAX &&
+	       c->args[ARGS_LEN - 1] == '\0';
 }
 
 /* Hardware-assisted paths are refused until they are there, rather than left out in silence. */

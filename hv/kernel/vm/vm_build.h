@@ -9,8 +9,8 @@
 #include "hv/kernel/vm/vm.h"
 
 /*
- * Does some of the work, at most 15,000 ticks of it; vm->progress, which starts as all zero, says how
- * far it has come. SYS_AGAIN: there is more. 0, or SYS_ENOMEM, SYS_EMODULE, SYS_ENOENT: then
+ * Does some of the work, at most 15,000 ticks of it; vm->progress, which starts as all zero, says
+ * how far it has come. SYS_AGAIN: there is more. 0, or SYS_ENOMEM, SYS_EMODULE, SYS_ENOENT: then
  * vm_unbuild frees what was made.
  */
 MUST_USE s64 vm_build(struct vm *vm);

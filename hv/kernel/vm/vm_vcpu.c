@@ -3,6 +3,7 @@
 
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/memory.h"
+#include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
@@ -74,6 +75,7 @@ bool vm_make_bus(struct vm *vm)
 	vm->bus.ids = n;
 	vm->bus.features = VAPIC_HAS_DEADLINE |
 	                   (vm->config.apic == APIC_X2APIC ? VAPIC_HAS_X2APIC : 0u);
+	vm->bus.timer_floor = vm->config.timer_floor * clock_get()->tsc_hz / 1000000;
 	vm->bus.phys_bits = bit_count(vm->physical_mask);
 	vm->bus.route = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.route)), 1);
 	vm->bus.apic = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.apic)), 1);
