@@ -14,6 +14,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
+import bochs  # noqa: E402,F401
 import iso  # noqa: E402
 import machine  # noqa: E402
 import preload  # noqa: E402
