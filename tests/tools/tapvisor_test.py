@@ -63,8 +63,7 @@ def prepare(body, files, grub=False, **config):
     try:
         preload.attach(settings, place, cfg, BUILD, files, "test", grub)
     except iso.IsoError as error:
-        print(f"Bail out! {error}")
-        sys.exit(1)
+        tap.give_up(error)
     return place, settings
 
 
@@ -74,8 +73,7 @@ def start(body, files, emulator="bochs", sink=None, **config):
     try:
         result = (machine.run_bochs if emulator == "bochs" else machine.run_qemu)(settings, sink)
     except machine.Refused as error:
-        print(f"Bail out! {error}")
-        sys.exit(1)
+        tap.give_up(error)
     with open(f"{place}/console.txt", "w", encoding="utf-8") as f:
         f.write(result.console)
     return Run(result)
