@@ -19,8 +19,7 @@ FILES = {"monitor.elf": f"{BUILD}/emu/monitor_bad.elf"}
 ABI = [f"{HERE}/../../hv/abi/{name}.h" for name in ("message", "process", "syscall")]
 if not os.path.exists(FILES["monitor.elf"]) or any(
         os.path.getmtime(FILES["monitor.elf"]) < os.path.getmtime(name) for name in ABI):
-    print("Bail out! the monitor that goes wrong is not built, or for another ABI: make emus")
-    sys.exit(1)
+    tap.give_up("the monitor that goes wrong is not built, or for another ABI: make emus")
 FAULT, TIMEOUT, PROTOCOL = "monitor-fault", "monitor-timeout", "monitor-protocol"
 PF, GP = 14, 13
 FAULTED, DEBUG_EXIT = 10, 1  # enum vm_end, as ring 0 says it

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-from tapvisor_test import boot, machine as emulator, tap
+from tapvisor_test import bochs, boot, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENDS_OTHERWISE = {"init_boot_cpu", "task_switch", "triple_fault", "chatter"}  # faults.t, shell.t
@@ -70,8 +70,8 @@ def groups(images, size, spare):
 
 def run_row(name, row, only):
     images, at_once, vcpus, cores, keys, machine = row
-    if emulator.no_turns(machine["quantum"]):
-        tap.skip(name, emulator.no_turns(machine["quantum"]))
+    if bochs.no_turns(machine["quantum"]):
+        tap.skip(name, bochs.no_turns(machine["quantum"]))
         return
     last = machine["cpus"] - 1
     spare = not any(cpus.endswith(str(last)) for cpus in cores)
