@@ -134,7 +134,7 @@ bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
 	write_host(vcpu, host);
 	for (unsigned int i = 0; i < ARRAY_SIZE(zero_fields); i++)
 		vmcs_write_raw(zero_fields[i], 0);
-	vmcs_write64(VMCS_GUEST_PAT, 0x0007040600070406ull);
+	vmcs_write64(VMCS_GUEST_PAT, PAT_RESET);
 	vmx_state_reset(&vcpu->state);
 	return true;
 }
