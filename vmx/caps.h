@@ -100,7 +100,10 @@ static inline bool vmx_caps_offers(const struct vmx_caps *caps, enum vmx_control
 	return (caps->allowed[control] & bits) == bits;
 }
 
-/* The guest's CR0 or CR4 as the processor wants it in the VMCS; the shadow keeps the guest's. */
+/*
+ * The guest's CR0 or CR4 as the processor wants it in the VMCS; the shadow keeps the guest's. MCE
+ * is the host's: a machine check while the guest has it clear would shut the processor down.
+ */
 static inline u64 vmx_caps_guest_cr0(const struct vmx_caps *caps, u64 value)
 {
 	return (value | caps->guest_cr0_set) & caps->cr0_may;
@@ -108,7 +111,7 @@ static inline u64 vmx_caps_guest_cr0(const struct vmx_caps *caps, u64 value)
 
 static inline u64 vmx_caps_guest_cr4(const struct vmx_caps *caps, u64 value)
 {
-	return (value | caps->cr4_set) & caps->cr4_may;
+	return (value | caps->cr4_set | CR4_MCE) & caps->cr4_may;
 }
 
 /*

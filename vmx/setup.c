@@ -95,7 +95,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	if ((secondary & SECONDARY_XSAVES) != 0)
 		vmcs_write64(VMCS_XSS_EXITING_BITMAP, 0);
 	vmcs_write(VMCS_CR0_MASK, GUEST_CR0_OWNED | caps->guest_cr0_set);
-	vmcs_write(VMCS_CR4_MASK, ~config->cr4_guest);
+	vmcs_write(VMCS_CR4_MASK, ~config->cr4_guest | CR4_MCE);
 	vmcs_write64(VMCS_LINK_POINTER, ~0ull);
 	vmcs_write32(VMCS_PREEMPTION_TIMER, ~0u);
 }

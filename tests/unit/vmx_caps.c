@@ -179,7 +179,8 @@ START_TEST(derived_values)
 	ck_assert_uint_eq(caps.cr0_set, 0x80000021);
 	ck_assert_uint_eq(caps.guest_cr0_set, CR0_NE);
 	ck_assert_uint_eq(vmx_caps_guest_cr0(&caps, CR0_PE | BIT(40)), CR0_PE | CR0_NE);
-	ck_assert_uint_eq(vmx_caps_guest_cr4(&caps, CR4_PAE | CR4_LA57), CR4_PAE | CR4_VMXE);
+	ck_assert_uint_eq(vmx_caps_guest_cr4(&caps, CR4_PAE | CR4_LA57),
+	                  CR4_PAE | CR4_VMXE | CR4_MCE);
 	ck_assert_uint_eq(caps.tertiary_allowed, 0);
 	raw = raw_of(&sandy_bridge);
 	vmx_caps_build(&caps, &raw);
