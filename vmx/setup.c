@@ -12,8 +12,7 @@
 bool vmx_core_start(const struct vmx_caps *caps, hpa_t region)
 {
 	*(u32 *)hpa_to_ptr(region) = caps->revision;
-	if (caps->set_feature_control &&
-	    (rdmsr(IA32_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED) == 0)
+	if ((rdmsr(IA32_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED) == 0)
 		wrmsr(IA32_FEATURE_CONTROL,
 		      FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
 	write_cr0((read_cr0() | caps->cr0_set) & caps->cr0_may);
@@ -87,7 +86,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write64(VMCS_EPTP, config->ept.raw | caps->eptp_flags);
 	if ((secondary & SECONDARY_VPID) != 0)
 		vmcs_write16(VMCS_VPID, config->vpid);
-	vcpu->flush_vpid = caps->invvpid_single ? config->vpid : 0;
+	vcpu->flush_vpid = (struct vpid_flush){ config->vpid, caps->invvpid_type };
 	if (vmx_has_tpr_shadow(caps)) {
 		vmcs_write64(VMCS_VIRTUAL_APIC_ADDRESS, config->virtual_apic.raw);
 		vmcs_write32(VMCS_TPR_THRESHOLD, 0);

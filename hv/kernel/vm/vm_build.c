@@ -118,7 +118,7 @@ bool vm_build_ept(struct vm *vm, struct ept *ept, bool apic_page)
 {
 	const struct vmx_caps *caps = &machine()->caps;
 
-	if (!ept_create(ept, caps->ept_2m, caps->ept_1g) ||
+	if (!ept_create(ept, caps->ept_largest, caps->itlb_multihit ? vm->config.memory : 0) ||
 	    !ept_map(ept, GPA(0), vm->memory_at, vm->config.memory, EPT_RIGHTS))
 		return false;
 	if (apic_page &&
@@ -283,5 +283,5 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 	vcpu_stop_timer(vcpu);
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();
-	vmx_flush_vpid(0);
+	vmx_flush_vpid(vcpu->vmx.flush_vpid);
 }
