@@ -50,7 +50,8 @@ bool table_free_below(hpa_t table, unsigned int level, unsigned int count, unsig
 	u64 *entries = hpa_to_ptr(table);
 
 	for (unsigned int i = 0; i < count; i++) {
-		if ((entries[i] & TABLE_PRESENT) == 0 || table_is_leaf(entries[i], level))
+		if ((entries[i] & (TABLE_PRESENT | TABLE_KEPT)) != TABLE_PRESENT ||
+		    table_is_leaf(entries[i], level))
 			continue;
 		if (level > 1 &&
 		    !table_free_below(table_below(entries[i]), level - 1, ENTRIES, budget))

@@ -11,8 +11,9 @@
 #include "hv/base/types.h"
 
 #define TABLE_TOP     3u
-#define TABLE_PRESENT BIT(0) /* EPT: readable, as everything in our trees is */
-#define TABLE_LARGE   BIT(7) /* a page, in a table above level 0 */
+#define TABLE_PRESENT BIT(0)  /* EPT: readable, as everything in our trees is */
+#define TABLE_LARGE   BIT(7)  /* a page, in a table above level 0 */
+#define TABLE_KEPT    BIT(52) /* a table whose frame table_free_below leaves to its owner */
 #define TABLE_ADDRESS BITS(51, 12)
 
 /* What one entry of that level maps, in bytes. */

@@ -28,7 +28,7 @@ def starts_cpus(name):
 # CPU 0's alone: the same in every row but for the way to its APIC.
 SINGLE = {name for name in QUICK if not starts_cpus(name)}
 # The same whatever a VM is offered; the same whichever way to the APIC is taken.
-ANY_VM = {"fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
+ANY_VM = {"cr4", "fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
 ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}

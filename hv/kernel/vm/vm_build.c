@@ -94,7 +94,7 @@ static bool make_ept(struct ept *ept, const struct vm *vm, bool apic_page)
 {
 	const struct vmx_caps *caps = &machine()->caps;
 
-	return ept_create(ept, caps->ept_2m, caps->ept_1g) &&
+	return ept_create(ept, caps->ept_largest, caps->itlb_multihit ? vm->config.memory : 0) &&
 	       (!apic_page ||
 	        ept_map(ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE, EPT_READ | EPT_WRITE));
 }

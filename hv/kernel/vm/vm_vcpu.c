@@ -114,5 +114,5 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 	vcpu_stop_timer(vcpu);
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();
-	vmx_flush_vpid(0);
+	vmx_flush_vpid(vcpu->vmx.flush_vpid);
 }
