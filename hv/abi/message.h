@@ -62,7 +62,7 @@ enum vm_end {
 
 /* The state a first vCPU starts in. Flat segments; IF = 0; all else as after reset. */
 enum start_mode {
-	START_PROTECTED, /* 32-bit, paging off: Multiboot, PVH */
+	START_PROTECTED, /* 32-bit, paging off: Multiboot, PVH (CS 8, DS 0x10 as QEMU has) */
 	START_LONG,      /* 64-bit, CR3 as given: Linux boot protocol (CS 0x10, DS 0x18) */
 	START_MODES
 };
