@@ -23,6 +23,7 @@ void monitor_init(struct monitor *m, const struct process_info *info, const u8 *
 	uart_init(m);
 	ioapic_init(m);
 	cmos_init(m);
+	pit_init(m);
 }
 
 /* The reply's value says success unless a device has said otherwise. */

@@ -12,8 +12,10 @@
 #include "hv/abi/process.h"
 #include "hv/ring3/monitor/alarm.h"
 #include "hv/ring3/monitor/cmos.h"
+#include "hv/ring3/monitor/crt.h"
 #include "hv/ring3/monitor/fwcfg.h"
 #include "hv/ring3/monitor/ioapic.h"
+#include "hv/ring3/monitor/pit.h"
 #include "hv/ring3/monitor/platform_msr.h"
 #include "hv/ring3/monitor/pmu.h"
 #include "hv/ring3/monitor/uart.h"
@@ -43,9 +45,11 @@ struct monitor {
 	struct alarms alarms;
 	struct ioapic ioapic;
 	struct cmos cmos;
+	struct pit pit;
 	struct platform_msrs msrs;
 	struct pmu pmu;
 	struct fwcfg fwcfg;
+	struct crt crt;
 	u8 reset_control; /* port 0xcf9, as last written */
 	u64 output_lost;  /* characters that nobody took in time */
 };
