@@ -4,6 +4,7 @@
 
 #include "hv/ring3/monitor/acpi.h"
 #include "hv/ring3/monitor/bootinfo.h"
+#include "hv/ring3/monitor/firmware.h"
 #include "hv/ring3/monitor/layout.h"
 
 static const struct {
@@ -42,6 +43,15 @@ static enum image_error put_initrd(const struct load_request *r, const struct im
 	return IMAGE_OK;
 }
 
+/* An image that lies there can do without. */
+static bool put_mp_table(const struct load_request *r, const struct image *image)
+{
+	struct writer w = writer_at(&r->memory, LAYOUT_MP, FIRMWARE_MP_SIZE);
+
+	return image_covers(image, LAYOUT_MP, FIRMWARE_MP_SIZE) ||
+	       firmware_put_mp_table(&w, r->config->vcpus);
+}
+
 static enum image_error put_tables(const struct load_request *r, const struct image *image,
                                    struct boot_facts *facts)
 {
@@ -53,7 +63,7 @@ static enum image_error put_tables(const struct load_request *r, const struct im
 	if (facts->rsdp == 0)
 		return IMAGE_NO_ROOM;
 	facts->rsdp_bytes = writer_bytes(&w, facts->rsdp);
-	return IMAGE_OK;
+	return put_mp_table(r, image) ? IMAGE_OK : IMAGE_NO_ROOM;
 }
 
 /*
@@ -108,6 +118,7 @@ enum image_error load_guest(const struct load_request *r, struct image *image,
 	error = image_decode(r->image, r->memory.size, image);
 	if (error != IMAGE_OK)
 		return error;
+	firmware_put_data_area(&r->memory);
 	image_commit(image, r->image, &r->memory);
 	*start = (struct vcpu_start){ .mode = START_PROTECTED, .rip = image->entry };
 	error = put_reset_vector(r, image);
