@@ -41,13 +41,14 @@ static void put32(u32 at, u32 v)
 	memcpy(file + at, &v, 4);
 }
 
+static const struct view modules[VM_MODULES] = { { (const u8 *)INITRD, sizeof(INITRD) } };
+
 /* A raw image that lies at `load`; magic: its protocol. */
 static enum image_error load(u32 load_at, bool second)
 {
-	struct load_request request = { { file, sizeof(file) },
-		                        { (const u8 *)INITRD, sizeof(INITRD) },
-		                        { memory, MEMORY },
-		                        &config };
+	struct load_request request = {
+		{ file, sizeof(file) }, modules, { memory, MEMORY }, &config
+	};
 	u32 at = 0x40;
 
 	memset(file, 0, sizeof(file));
@@ -169,7 +170,9 @@ START_TEST(pvh)
 	static u8 page[BOOTINFO_SIZE];
 	struct guest_memory m = { page, sizeof(page) };
 	struct writer w = writer_at(&m, 0, sizeof(page));
-	struct boot_facts facts = { "a", "x=1", { NULL, 0 }, MEMORY, 0x200000, 77, 0xe0000, NULL };
+	struct boot_facts facts = { "a",     "x=1", { NULL, 0 },
+		                    MEMORY,  1,     { { 0x200000, 77, "initrd", "" } },
+		                    0xe0000, NULL };
 
 	w.gpa = 0x9000;
 	start = (struct vcpu_start){ 0 };
@@ -194,10 +197,10 @@ END_TEST
 START_TEST(linux_64)
 {
 	static u8 kernel[0x410];
-	struct load_request request = { { kernel, sizeof(kernel) },
-		                        { (const u8 *)INITRD, sizeof(INITRD) },
-		                        { memory, MEMORY },
-		                        &config };
+	struct load_request request = {
+		{ kernel, sizeof(kernel) }, modules, { memory, MEMORY }, &config
+	};
+	static const struct view two[VM_MODULES] = { { NULL, 0 }, { (const u8 *)"x", 1 } };
 	u64 p, tables;
 
 	setup();
@@ -243,6 +246,8 @@ START_TEST(linux_64)
 	kernel[0x25a] = 0;
 	kernel[0x262] = 0x9; /* all below 0x91000 */
 	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_NO_ROOM);
+	request.module = two;
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_MODULES);
 }
 END_TEST
 
@@ -263,6 +268,39 @@ START_TEST(acpi)
 	ck_assert_uint_eq(get32(madt + 4), 44 + 3 * 8 + 12 + 10 + 6);
 	for (u32 i = 0; i < 3; i++)
 		ck_assert_uint_eq(memory[madt + 44 + i * 8 + 3], i);
+}
+END_TEST
+
+/* Files behind each other, each told with its string; a bzImage is told of an initrd alone. */
+START_TEST(several_modules)
+{
+	static const struct view three[VM_MODULES] = { { (const u8 *)INITRD, sizeof(INITRD) },
+		                                       { (const u8 *)"one", 3 },
+		                                       { NULL, 0 },
+		                                       { (const u8 *)"two", 3 } };
+	struct load_request request = {
+		{ file, sizeof(file) }, three, { memory, MEMORY }, &config
+	};
+	u64 list, at;
+
+	setup();
+	strcpy(config.module_args[1], "ro quiet");
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
+	ck_assert_uint_eq(get32(start.rbx + 20), 3);
+	list = get32(start.rbx + 24);
+	ck_assert_str_eq(text(get32(list + 8)), "initrd");
+	ck_assert_str_eq(text(get32(list + 16 + 8)), "module ro quiet");
+	ck_assert_mem_eq(memory + get32(list + 32), "two", 3);
+	ck_assert_uint_eq(get32(list + 36) - get32(list + 32), 3);
+	ck_assert_uint_eq(get32(list + 32) % 4096, 0);
+	ck_assert_int_eq(load(0x100000, true), IMAGE_OK);
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
+	for (at = start.rbx + 8; get32(at) != 0 && memory[get32(at + 8) % MEMORY] != 'o';)
+		at += align_up(get32(at + 4), 8);
+	ck_assert_uint_eq(get32(at), 3);
+	ck_assert_uint_eq(get32(at + 4), 16 + sizeof("module ro quiet"));
+	ck_assert_str_eq(text(at + 16), "module ro quiet");
 }
 END_TEST
 
@@ -394,5 +432,5 @@ START_TEST(writer_is_bounded)
 }
 END_TEST
 
-RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, acpi_old, data_area,
-           mp_table, acpi_of_most_vcpus, reset_vector, places, writer_is_bounded)
+RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, several_modules, acpi_old,
+           data_area, mp_table, acpi_of_most_vcpus, reset_vector, places, writer_is_bounded)

@@ -196,7 +196,7 @@ START_TEST(multiboot1_refused)
 		u32 at, value;
 		enum image_error error;
 	} cases[] = {
-		{ 0x4c, 0xfffff, IMAGE_ADDRESS_FIELDS },  /* header below load */
+		{ 0x4c, 0x1000, IMAGE_ADDRESS_FIELDS },   /* load behind the file */
 		{ 0x4c, 0x100041, IMAGE_ADDRESS_FIELDS }, /* load before the file */
 		{ 0x54, 0xfffff, IMAGE_ADDRESS_FIELDS },  /* end below load */
 		{ 0x58, 0x1000ff, IMAGE_ADDRESS_FIELDS }, /* bss ends below the data's end */
@@ -240,8 +240,10 @@ START_TEST(multiboot2_elf)
 	ck_assert_int_eq(image.protocol, PROTOCOL_MULTIBOOT2);
 	ck_assert_uint_eq(image.entry, 0x100010);
 	assert_loaded();
-	/* A request for what is not offered, first required, then optional. */
+	/* Requests: known though not there; unknown, first required, then optional. */
 	put32(0x21c, 8);
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	put32(0x21c, 22);
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_FEATURE);
 	put_tag(0x210, 1, 1, 16);
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
@@ -274,6 +276,13 @@ START_TEST(multiboot2_raw)
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
 	ck_assert_uint_eq(image.entry, 0x100044);
 	assert_loaded();
+	put32(0x58, 0xffff0); /* as GRUB: the part begins 16 bytes behind the header */
+	put32(0x5c, 0x100000);
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	ck_assert_uint_eq(image.segment[0].offset, 0x50);
+	ck_assert_uint_eq(image.segment[0].gpa, 0x100000);
+	ck_assert_uint_eq(image.segment[0].file_size, 0x100);
+	put32(0x5c, 0xffffffff);
 	put32(0x58, 0x3f); /* the file would begin below 0 */
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_ADDRESS_FIELDS);
 	put32(0x58, 0x100040);

@@ -22,13 +22,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 	} while (0)
 
 static u8 memory[GUARD + MEMORY + GUARD];
+static const struct view no_files[VM_MODULES];
+static const struct view files[VM_MODULES] = { { (const u8 *)"initrd", 7 } };
 static struct vm_config config = { .name = "a", .vcpus = 2, .args = "x" };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct load_request r = {
-		{ data, size }, { (const u8 *)"initrd", 7 }, { memory + GUARD, MEMORY }, &config
-	};
+	struct load_request r = { { data, size }, files, { memory + GUARD, MEMORY }, &config };
 	struct vcpu_start start = { 0 };
 	struct image image;
 	enum image_error error = load_guest(&r, &image, &start);
@@ -138,7 +138,7 @@ START_TEST(whole_images)
 {
 	for (u32 kind = 0; kind < 4; kind++) {
 		struct load_request r = {
-			{ file, FILE_SIZE }, { file, 0 }, { memory + GUARD, MEMORY }, &config
+			{ file, FILE_SIZE }, no_files, { memory + GUARD, MEMORY }, &config
 		};
 		struct vcpu_start start;
 		struct image image;

@@ -181,27 +181,39 @@ static void build_cpuid(struct vm *vm)
 	vm->physical_mask = vm->cpuid.physical_mask;
 }
 
+static bool map_modules(struct vm *vm, struct process_info *info)
+{
+	struct module module;
+
+	for (u32 i = 0; i < VM_MODULES; i++) {
+		if (vm->config.module[i] == MODULE_NONE)
+			continue;
+		if (!machine_module(vm->config.module[i], &module) ||
+		    !process_map(vm, USER_MODULES + i * USER_MODULE_STRIDE, module.start,
+		                 module.size, 0))
+			return false;
+		info->module_size[i] = module.size;
+	}
+	return true;
+}
+
 /* What the monitor finds: the guest's memory and images, its console, its counters. */
 static bool build_windows_of_monitor(struct vm *vm)
 {
-	struct module image, initrd = { HPA(0), 0 };
+	struct module image;
 	struct process_info *info = vm_alloc(vm, frames_for(sizeof(*info)), 1);
 	void *console = vm_alloc(vm, frames_for(sizeof(struct vm_console)), 1);
 
-	if (info == NULL || console == NULL || !machine_module(vm->config.image_module, &image) ||
-	    (vm->config.initrd_module != MODULE_NONE &&
-	     !machine_module(vm->config.initrd_module, &initrd)))
+	if (info == NULL || console == NULL || !machine_module(vm->config.image_module, &image))
 		return false;
 	vm->console = ptr_to_hpa(console);
 	root_fill_info(info, vm);
 	info->image_size = image.size;
-	info->initrd_size = initrd.size;
 	return process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
 	       process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
 	       process_map(vm, USER_IMAGE, image.start, image.size, 0) &&
 	       process_map(vm, USER_GUEST, vm->memory_at, vm->config.memory, PT_WRITE) &&
-	       (initrd.size == 0 || process_map(vm, USER_INITRD, initrd.start, initrd.size, 0)) &&
-	       process_map_counters(vm, USER_COUNTERS, vm);
+	       map_modules(vm, info) && process_map_counters(vm, USER_COUNTERS, vm);
 }
 
 static bool build_vcpus(struct vm *vm)

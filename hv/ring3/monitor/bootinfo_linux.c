@@ -63,8 +63,8 @@ static void put_header(struct linux_boot_params *p, const struct boot_facts *fac
 		return;
 	h->type_of_loader = LOADER_UNDEFINED;
 	h->vid_mode = VIDEO_NORMAL;
-	h->ramdisk_image = (u32)facts->initrd;
-	h->ramdisk_size = (u32)facts->initrd_size;
+	h->ramdisk_image = (u32)facts->module[0].gpa; /* 0, 0: none */
+	h->ramdisk_size = (u32)facts->module[0].size;
 	h->cmd_line_ptr = (u32)cmdline;
 }
 

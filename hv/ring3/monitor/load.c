@@ -28,18 +28,26 @@ static u64 find_place(const struct image *image, u64 size)
 	return 0;
 }
 
-/* Behind the image, at a page boundary. */
-static enum image_error put_initrd(const struct load_request *r, const struct image *image,
-                                   struct boot_facts *facts)
+/* Behind the image, each at a page boundary. */
+static enum image_error put_modules(const struct load_request *r, const struct image *image,
+                                    struct boot_facts *facts)
 {
 	u64 at = align_up(MAX(image_end(image), LAYOUT_HIGH), PAGE_SIZE);
 
-	if (r->initrd.size == 0)
-		return IMAGE_OK;
-	if (!guest_write(&r->memory, at, r->initrd.data, r->initrd.size))
-		return IMAGE_INITRD;
-	facts->initrd = at;
-	facts->initrd_size = r->initrd.size;
+	for (u32 i = 0; i < VM_MODULES; i++) {
+		const struct view *file = &r->module[i];
+
+		if (file->size == 0)
+			continue;
+		if (i > 0 && image->protocol == PROTOCOL_LINUX)
+			return IMAGE_MODULES;
+		if (!guest_write(&r->memory, at, file->data, file->size))
+			return IMAGE_INITRD;
+		facts->module[facts->modules++] = (struct boot_module){
+			at, file->size, i == 0 ? "initrd" : "module", r->config->module_args[i]
+		};
+		at = align_up(at + file->size, PAGE_SIZE);
+	}
 	return IMAGE_OK;
 }
 
@@ -123,7 +131,7 @@ enum image_error load_guest(const struct load_request *r, struct image *image,
 	*start = (struct vcpu_start){ .mode = START_PROTECTED, .rip = image->entry };
 	error = put_reset_vector(r, image);
 	if (error == IMAGE_OK)
-		error = put_initrd(r, image, &facts);
+		error = put_modules(r, image, &facts);
 	if (error == IMAGE_OK)
 		error = put_tables(r, image, &facts);
 	if (error == IMAGE_OK)

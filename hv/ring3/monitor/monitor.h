@@ -31,7 +31,7 @@ struct monitor {
 	struct vm_console *console;
 	const u8 *counters; /* of the VM: + vcpu * COUNTERS_STRIDE, as ring 0 writes them */
 	struct guest_memory memory;
-	struct view image, initrd;
+	struct view image, module[VM_MODULES];
 
 	/* Of the message at hand. */
 	const struct sys *sys; /* the calling thread's */
@@ -57,7 +57,7 @@ struct monitor {
 /* Power-on state. */
 void monitor_init(struct monitor *m, const struct process_info *info, const u8 *counters,
                   struct vm_console *console, struct guest_memory memory, struct view image,
-                  struct view initrd);
+                  const struct view module[VM_MODULES]);
 
 /*
  * Answers one message, with the lock held. False: nothing was answered, for a device has no room

@@ -355,11 +355,12 @@ u64 rt_main(u64 index)
 	const struct sys sys = { sys_call, tsc_read, sys_thread_page(index) };
 	const struct guest_memory memory = { (u8 *)USER_GUEST, info->config.memory };
 
+	const struct view modules[VM_MODULES] = { { NULL, 0 } };
+
 	if (index == 0)
 		monitor_init(&monitor, info, (const u8 *)USER_COUNTERS,
 		             (struct vm_console *)USER_CONSOLE, memory,
-		             (struct view){ (const u8 *)USER_IMAGE, info->image_size },
-		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
+		             (struct view){ (const u8 *)USER_IMAGE, info->image_size }, modules);
 	else if (strcmp(info->config.args, "reply-race") == 0)
 		spoil_reply();
 	if (strcmp(info->config.args, "flood") == 0)
