@@ -42,7 +42,8 @@ static inline const char *image_error_text(u64 error)
 		[IMAGE_NO_ROOM] = "the image covers the places where boot information goes",
 		[IMAGE_INITRD] =
 			"the initrd or a module does not fit into the VM's memory: raise mem=",
-		[IMAGE_BZIMAGE] = "the bzImage's header is malformed, or it has no 64-bit entry",
+		[IMAGE_BZIMAGE] =
+			"the bzImage's header is malformed, or older than boot protocol 2.12",
 		[IMAGE_OVERLAP] = "two segments lie in the same place",
 		[IMAGE_TOO_HIGH] = "a segment ends above 3 GiB, more than any mem= can give",
 		[IMAGE_MODULES] = "a bzImage takes an initrd alone, no module",

@@ -64,6 +64,7 @@ enum vm_end {
 enum start_mode {
 	START_PROTECTED, /* 32-bit, paging off: Multiboot, PVH (CS 8, DS 0x10 as QEMU has) */
 	START_LONG,      /* 64-bit, CR3 as given: Linux boot protocol (CS 0x10, DS 0x18) */
+	START_LINUX_32,  /* 32-bit, paging off, GDT as given: the same protocol, same selectors */
 	START_MODES
 };
 
@@ -72,7 +73,8 @@ struct vcpu_start {
 	u32 reserved;
 	u64 rip, rsp, rax, rbx, rcx, rdx, rsi, rdi;
 	u64 cr3;      /* START_LONG */
-	u64 gdt_base; /* START_LONG: guest-physical; the GDT itself is the monitor's to write */
+	u64 gdt_base; /* not START_PROTECTED: guest-physical; the GDT itself is the monitor's to
+	                 write */
 	u64 gdt_limit;
 };
 

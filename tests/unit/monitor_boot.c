@@ -241,6 +241,13 @@ START_TEST(linux_64)
 	ck_assert_uint_eq(get64(start.gdt_base + 0x10), 0x00af9b000000ffff);
 	ck_assert_uint_eq(get64(start.gdt_base + 0x18), 0x00cf93000000ffff);
 	ck_assert(start.rsi + BOOTINFO_LINUX_SIZE <= LAYOUT_LOW_END);
+	kernel[0x236] = 0; /* one that knows 32-bit mode alone */
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
+	ck_assert_uint_eq(start.mode, START_LINUX_32);
+	ck_assert_uint_eq(start.rip, 0x100000);
+	ck_assert_uint_eq(get64(start.gdt_base + 0x10), 0x00cf9b000000ffff);
+	ck_assert_uint_eq(get32(start.rsi + 0x202), 0x53726448);
+	kernel[0x236] = 1;
 	/* No place but 0x9e000, where one page would do: five do not. */
 	request.image.size = sizeof(kernel);
 	kernel[0x25a] = 0;

@@ -40,6 +40,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		MUST(start.rip < MEMORY);
 		if (start.mode == START_LONG)
 			MUST(start.rsi < MEMORY && start.cr3 != 0 && start.cr3 < MEMORY);
+		else if (start.mode == START_LINUX_32)
+			MUST(start.rsi != 0 && start.rsi < MEMORY && start.gdt_base < MEMORY);
 		else
 			MUST(start.rbx != 0 && start.rbx < MEMORY);
 	}
