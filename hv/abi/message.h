@@ -89,7 +89,17 @@ struct reply {
 	struct vcpu_start start;
 };
 
-/* Everything about a vCPU at the moment it was stopped: root makes text of it. */
+/* What a vCPU was at when it was looked at. */
+enum vcpu_doing {
+	DOING_GUEST,     /* executes */
+	DOING_HALT,      /* HLT, until an interrupt */
+	DOING_HALT_DEAF, /* HLT with IF = 0, until an NMI */
+	DOING_SIPI,      /* waits for its start-up interrupt */
+	DOING_MESSAGE,   /* an access of its own is at the monitor */
+	DOING_KINDS
+};
+
+/* Everything about a vCPU at the moment it was stopped or looked at: root makes text of it. */
 struct vcpu_dump {
 	u64 gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15: as instructions number them */
 	u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
@@ -99,6 +109,9 @@ struct vcpu_dump {
 	u64 interruptibility, activity, instruction_error;
 	u8 code[16];                      /* bytes at rip, zero where they could not be read */
 	u64 user_rip, user_rsp, user_cr2; /* where the monitor was, for END_MONITOR_* */
+	u32 doing;                        /* enum vcpu_doing */
+	u32 message;                      /* enum message_kind: of DOING_MESSAGE */
+	u64 timer; /* TSC ticks until the APIC's timer is due; all ones: it is not set */
 };
 
 /* What ring 0 tells root, by SYS_WAIT. */
@@ -107,6 +120,7 @@ enum event_kind {
 	EVENT_VM_END,         /* a vCPU ended its VM: stop, value, dump */
 	EVENT_VM_GONE,        /* the VM's memory is free again */
 	EVENT_OUTPUT,         /* some VM has console output (may be spurious) */
+	EVENT_SAMPLE,         /* SYS_VM_SAMPLE is carried out: dump */
 	EVENT_SYSCALL_DENIED, /* a program asked for more than its rights: value = number */
 };
 

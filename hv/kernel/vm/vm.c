@@ -239,3 +239,11 @@ s64 vm_signal(struct vm *vm)
 	sched_request(vm->vcpu[0], REQUEST_SIGNAL);
 	return 0;
 }
+
+s64 vm_sample(struct vm *vm, u64 vcpu)
+{
+	if (atomic_load(&vm->state) != VM_RUNNING || vcpu >= vm->config.vcpus)
+		return SYS_ENOENT;
+	sched_request(vm->vcpu[vcpu], REQUEST_SAMPLE);
+	return 0;
+}
