@@ -177,20 +177,24 @@ static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
 static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 {
 	struct run_queue *rq = vcpu->rq;
+	const struct vapic_mail *mail = &vcpu->apic->mail;
 	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
 
+	/* INIT and SIPI write all registers, of which some are still the processor's here. */
 	if (unlikely((info & INTERRUPTION_VECTOR) != VECTOR_KICK) ||
 	    unlikely(atomic_load(&rq->woken) != NULL) ||
-	    unlikely(atomic_load(&vcpu->requests) != 0))
+	    unlikely(atomic_load(&vcpu->requests) != 0) ||
+	    unlikely(atomic_load(&mail->events) != 0))
 		return no_short_way(vcpu, reason);
 	lapic_eoi();
 	rq->counters.kicks_received++;
 	/*
-	 * RUN_GUEST stands meanwhile. Who posts after the pull has cleared the mailbox's `on` sends
-	 * a kick of its own, which exits right after the entry.
+	 * RUN_GUEST stands meanwhile. Who posts after the pull has cleared the mailbox's `on`, or
+	 * an event after the look at those, sends a kick of its own, which exits right after the
+	 * entry.
 	 */
-	if (likely(vapic_pending(vcpu->apic)))
-		vcpu_take_mail(vcpu);
+	if (likely(atomic_load(&mail->on) != 0))
+		vcpu_take_vectors(vcpu);
 	return go_back(vcpu, VMX_EXIT_EXTERNAL_INTERRUPT);
 }
 
