@@ -53,7 +53,7 @@ START_TEST(what_has_no_row_faults)
 		if (!has_row(number))
 			ck_assert(!write(number, 0));
 	}
-	ck_assert_uint_eq(there, 9 + 2 * PMU_COUNTERS + 2 + 16 + 11 + 1);
+	ck_assert_uint_eq(there, 9 + 2 * PMU_COUNTERS + 3 + 2 + 16 + 11 + 1);
 	ck_assert(!read(0xffffffff, &value));
 	ck_assert(!read(0x40000000, &value));
 }
