@@ -128,6 +128,13 @@ START_TEST(values_that_guests_rely_on)
 	ck_assert_uint_eq(value_of(0x2ff), 0x806);
 	ck_assert_uint_eq(value_of(0x179), 0);
 	ck_assert_uint_eq(value_of(0x1a0) & BIT(7), BIT(7)); /* there are counters */
+	/* What software turns on and off there stays as written; what says what there is does not
+	 * change; bits without a name fault. */
+	ck_assert(write(0x1a0, 0x400c51889));
+	ck_assert_uint_eq(value_of(0x1a0), 0x400c51889);
+	ck_assert(!write(0x1a0, 0x400c51809));
+	ck_assert(!write(0x1a0, 0x400c51089));
+	ck_assert(!write(0x1a0, 0x400c51889 | BIT(38)));
 	ck_assert(write(0x1d9, 0));
 	ck_assert(!write(0x1d9, 1));
 }

@@ -35,6 +35,12 @@ static_assert(SLOTS <= PLATFORM_MSR_SLOTS, "struct platform_msrs is too small");
 #define MISC_PERFMON      BIT(7)
 #define MISC_NO_BTS       BIT(11)
 #define MISC_NO_PEBS      BIT(12)
+/*
+ * Thermal control, Enhanced SpeedStep, MONITOR, limit of CPUID's leaves, xTPR messages, XD disable:
+ * what SDM volume 4 lets software write. KVM keeps them, without effect, as here; bits 7, 11 and 12
+ * are read-only, and there too a change of them faults. Of bits that have no name KVM keeps any.
+ */
+#define MISC_OTHERS     (BIT(3) | BIT(16) | BIT(18) | BIT(22) | BIT(23) | BIT(34))
 #define MTRR_ENABLED    BIT(11)
 #define MTRR_WRITE_BACK 6ull
 /* Memory types are 3 bits wide; which of them are reserved is left to who believes in them. */
@@ -52,7 +58,7 @@ const struct platform_msr_row platform_msr_rows[] = {
 	FIXED(0x179, "IA32_MCG_CAP", 0),                   /* no banks */
 	IGNORED(0x17a, "IA32_MCG_STATUS", 0),
 	{ "IA32_PERFEVTSEL", 0x186, PMU_COUNTERS, 1, MSR_EVENT, 0, PMU_EVENT_BITS, 0 },
-	KEPT(0x1a0, "IA32_MISC_ENABLE", SLOT_MISC_ENABLE, MISC_FAST_STRINGS,
+	KEPT(0x1a0, "IA32_MISC_ENABLE", SLOT_MISC_ENABLE, MISC_FAST_STRINGS | MISC_OTHERS,
 	     MISC_FAST_STRINGS | MISC_PERFMON | MISC_NO_BTS | MISC_NO_PEBS),
 	KEPT(0x1d9, "IA32_DEBUGCTL", SLOT_DEBUGCTL, 0, 0), /* no LBR, no BTF */
 	{ "IA32_MTRR_PHYSBASE", 0x200, 8, 2, MSR_KEPT, SLOT_MTRR_BASE, BITS(51, 12) | BITS(2, 0),
