@@ -13,6 +13,7 @@
 #include "hv/kernel/vm/vm.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
+#include "vmx/mode.h"
 #include "vmx/qualification.h"
 #include "vmx/setup.h"
 #include "vmx/state.h"
@@ -30,56 +31,9 @@ NORETURN void exit_hlt(struct vcpu *vcpu)
 
 /* ---- control registers ---- */
 
-/* Paging in PAE mode begins: the processor takes the four PDPTEs from the VMCS at the next entry.
- */
-static bool load_pdptes(struct vcpu *vcpu)
-{
-	const u64 *table = guest_pointer(vcpu, vmcs_read(VMCS_GUEST_CR3) & 0xffffffe0, 32);
-	u64 reserved = ~vcpu->vm->physical_mask | BITS(8, 5) | BITS(2, 1);
-
-	if (table == NULL)
-		return false;
-	for (unsigned int i = 0; i < 4; i++) {
-		u64 entry = atomic_load_relaxed(&table[i]);
-
-		if ((entry & BIT(0)) != 0 && (entry & reserved) != 0)
-			return false;
-		vmcs_write_raw(VMCS_GUEST_PDPTE0 + 2 * i, entry);
-	}
-	return true;
-}
-
-/* PG changes with a write that exits for another bit: what the processor would have done. */
-static bool change_paging(struct vcpu *vcpu, u64 value)
-{
-	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
-	u64 cr4 = vmx_read_cr4();
-	bool on = (value & CR0_PG) != 0;
-
-	if ((efer & EFER_LME) == 0)
-		return !on || (cr4 & CR4_PAE) == 0 || load_pdptes(vcpu);
-	if (on ? (cr4 & CR4_PAE) == 0 : (cr4 & CR4_PCIDE) != 0)
-		return false;
-	if (!on && (vmcs_read32(VMCS_GUEST_CS_ACCESS) & ACCESS_L) != 0)
-		return false;
-	vmx_write_efer(on ? efer | EFER_LMA : efer & ~EFER_LMA);
-	return true;
-}
-
-/* What MOV to CR0 refuses, for the bits whose writes exit: SDM 3A 2.5. */
 static bool write_cr0_value(struct vcpu *vcpu, u64 value)
 {
-	u64 old = vmx_read_cr0();
-
-	if (value >> 32 != 0 || ((value & CR0_PG) != 0 && (value & CR0_PE) == 0) ||
-	    ((value & CR0_NW) != 0 && (value & CR0_CD) == 0))
-		return false;
-	if (((old ^ value) & CR0_PG) != 0 && !change_paging(vcpu, value))
-		return false;
-	vmx_write_cr0(&vcpu->vmx, value | CR0_ET);
-	if (((old ^ value) & (CR0_PG | CR0_WP)) != 0)
-		vmx_flush_vpid(vcpu->vmx.flush_vpid);
-	return true;
+	return vmx_cr0_write(&vcpu->vmx, value, vcpu->vm->physical_mask);
 }
 
 static bool write_cr4_value(struct vcpu *vcpu, u64 value)
