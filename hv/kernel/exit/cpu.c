@@ -21,7 +21,11 @@
 
 NORETURN void exit_hlt(struct vcpu *vcpu)
 {
-	vcpu_advance();
+	vcpu_advance(vcpu);
+	if ((vcpu->vmx.pending & PENDING_RETIRE) != 0)
+		vmx_retire(&vcpu->vmx);
+	if ((vcpu->vmx.pending & PENDING_EXCEPTION) != 0) /* a step's trap ends HLT at once */
+		vcpu_resume_guest(vcpu);
 	count(vcpu, EVENT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
 	vcpu->vmx.pending |= vcpu->vmx.pending_halt;
@@ -92,7 +96,7 @@ NORETURN void exit_cr_access(struct vcpu *vcpu)
 	}
 	if (!done)
 		exit_protected(vcpu);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -104,7 +108,7 @@ NORETURN void exit_xsetbv(struct vcpu *vcpu)
 	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
 		exit_protected(vcpu);
 	xsetbv(0, value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -121,16 +125,16 @@ static void return_exception(struct vcpu *vcpu, u32 info)
 {
 	u32 vector = info & INTERRUPTION_VECTOR;
 
-	if (vector == EXCEPTION_DB)
-		write_dr6((read_dr6() & ~0xe00full) |
-		          (vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xe00f));
 	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_PRIVILEGED_EXCEPTION) {
 		vcpu->vmx.pending |= PENDING_REVECTORED;
 		vcpu->vmx.revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
 		vcpu->vmx.revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 		return;
 	}
-	vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
+	if (vector == EXCEPTION_DB)
+		vmx_inject_debug(&vcpu->vmx, vmcs_read(VMCS_EXIT_QUALIFICATION));
+	else
+		vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
 }
 
 NORETURN void exit_exception(struct vcpu *vcpu)

@@ -83,7 +83,7 @@ static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 	if (vapic_icr_is_plain_self((u32)value)) {
 		vapic_icr_note(vcpu->apic, value);
 		deliver_self(vcpu, IPI_X2APIC, (u8)value);
-		vcpu_advance();
+		vcpu_advance(vcpu);
 		return inject_and_go_back(vcpu, VMX_EXIT_WRMSR);
 	}
 	few = vapic_few_by_icr(vcpu->apic, value);
@@ -91,7 +91,7 @@ static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
 	vapic_icr_note(vcpu->apic, value);
 	deliver_few(vcpu, IPI_X2APIC, few, (u8)value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_WRMSR);
 }
 
@@ -101,7 +101,7 @@ static ALWAYS_INLINE exit_handler write_eoi(struct vcpu *vcpu)
 	    unlikely(!vapic_is_quick(vcpu->apic, VAPIC_X2APIC)))
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
 	count(vcpu, EVENT_EOI);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	if (unlikely(vapic_eoi_quick(vcpu->apic)))
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	return go_back(vcpu, VMX_EXIT_WRMSR);
@@ -168,7 +168,7 @@ static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
 	    unlikely(!guest_is_64_bit_kernel()))
 		return no_short_way(vcpu, reason);
 	gpr[RAX] = deliver_few(vcpu, path, few, (u8)gpr[RSI]);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_VMCALL);
 }
 
@@ -211,7 +211,7 @@ static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
 	gpr[RBX] = row->value.ebx;
 	gpr[RCX] = row->value.ecx;
 	gpr[RDX] = row->value.edx;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_CPUID);
 }
 

@@ -159,6 +159,6 @@ NORETURN void exit_vmcall(struct vcpu *vcpu)
 	else
 		result = dispatch(vcpu, gpr[RAX] & mask, &arg);
 	gpr[RAX] = (u64)result & mask;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }

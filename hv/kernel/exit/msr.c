@@ -47,7 +47,7 @@ static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_X2APIC, msr == MSR_X2APIC_ICR ? (u32)guest_edx_eax(vcpu) >> 8 : 0,
 		        todo, &fx);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_todo(vcpu, todo, &fx);
 	vcpu_resume_guest(vcpu);
 }
@@ -136,7 +136,7 @@ NORETURN void exit_wrmsr(struct vcpu *vcpu)
 	if (row->class == MSR_GUEST || (value & ~row->writable) != 0 ||
 	    !write_special(vcpu, msr, value))
 		refuse(vcpu);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -159,7 +159,7 @@ NORETURN void exit_rdmsr(struct vcpu *vcpu)
 	if (!read(vcpu, (u32)vcpu->vmx.gpr[RCX], &value))
 		refuse(vcpu);
 	guest_set_edx_eax(vcpu, value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -183,6 +183,6 @@ NORETURN void exit_cpuid(struct vcpu *vcpu)
 	gpr[RBX] = value.ebx;
 	gpr[RCX] = value.ecx;
 	gpr[RDX] = value.edx;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }

@@ -75,6 +75,6 @@ NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 		}
 	}
 	vcpu->vmx.gpr[RAX] = vapic_set_count(targets);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_enter_guest(vcpu);
 }
