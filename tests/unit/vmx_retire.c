@@ -70,16 +70,16 @@ START_TEST(every_end)
 	static const u64 rips[] = { 0x1000, 0xfffffffe, 0xfffffff0, 0xfffffffd };
 	u32 n = 0;
 
-	for (u32 i = 0; i < RULES_MODES << 10; i++) {
+	for (u32 i = 0; i < RULES_MODES << 11; i++) {
 		struct scene s = {
-			.mode = i >> 10,
+			.mode = i >> 11,
 			.step = i & 1,
 			.nmi_blocked = i >> 1 & 1,
 			.sti = i >> 2 & 1,
 			.mov_ss = i >> 3 & 1,
 			.rf = i >> 4 & 1,
 			.rip = rips[i >> 5 & 3],
-			.length = 2,
+			.length = i >> 10 & 1 ? 2 : 0, /* 0: an element of REP INS */
 			.held = (i >> 7 & 7) == 0 ? 0 : BIT(i >> 7 & 3),
 		};
 
