@@ -21,7 +21,8 @@
 struct sched_entity {
 	struct heap_node ready; /* key: virtual run time */
 	struct heap_node sleep; /* key: TSC at which it wants to be woken */
-	u64 began;              /* TSC from which its run is not yet charged; while it runs */
+	u64 began;              /* TSC at which its slice began; while it runs */
+	u64 charged;            /* TSC up to which its run is charged; while it runs */
 	u64 slice;              /* constant */
 	u32 weight;             /* constant: 1..1000, 100 is usual */
 };
@@ -40,7 +41,10 @@ static ALWAYS_INLINE bool queue_is_ready(const struct sched_entity *e)
 /* `next`, chosen or not, leaves the ready queue and runs from `now` on. */
 void queue_run(struct sched_queue *q, struct sched_entity *next, u64 now);
 
-/* Charges the run of `current` up to `now`. */
+/*
+ * Charges the run of `current` up to `now`; a time that was charged already changes nothing. Before
+ * each queue_wake: who ran alone owes nothing to those who were not there.
+ */
 void queue_charge(struct sched_queue *q, struct sched_entity *current, u64 now);
 
 /* `current`, charged, waits for its next turn. */
