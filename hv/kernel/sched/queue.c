@@ -87,10 +87,9 @@ struct sched_entity *queue_choose(struct sched_queue *q)
 	struct sched_entity *favoured = q->favoured;
 
 	q->favoured = NULL;
-	if (favoured != NULL && queue_is_ready(favoured) &&
-	    favoured->ready.key <= first->ready.key + favoured->slice)
-		return favoured;
-	return first;
+	q->passed = !q->passed && favoured != NULL && queue_is_ready(favoured) &&
+	            favoured->ready.key <= first->ready.key + favoured->slice;
+	return q->passed ? favoured : first;
 }
 
 u64 queue_yield_at(const struct sched_queue *q, const struct sched_entity *current)

@@ -30,6 +30,7 @@ struct sched_entity {
 struct sched_queue {
 	struct heap ready, sleepers;
 	struct sched_entity *favoured; /* for the next choice; NULL: nobody */
+	bool passed;                   /* the last choice was the favoured one, not the first */
 	u64 runtime;                   /* the queue's virtual time */
 };
 
@@ -65,8 +66,11 @@ struct sched_entity *queue_due(const struct sched_queue *q, u64 now);
 /* When the next sleeper's time comes; QUEUE_NEVER: none has one. */
 u64 queue_next_due(const struct sched_queue *q);
 
-/* Who should run next: the least virtual run time, or the favoured one within a slice of it. NULL:
- * nobody is ready. Forgets the favoured one. */
+/*
+ * Who should run next: the least virtual run time, or the favoured one within a slice of it, but
+ * not twice in a row: those who favour one another would keep others waiting, the longer the more
+ * they are. NULL: nobody is ready. Forgets the favoured one.
+ */
 struct sched_entity *queue_choose(struct sched_queue *q);
 
 /*
