@@ -44,7 +44,7 @@ void queue_requeue(struct sched_queue *q, struct sched_entity *current)
 
 void queue_wake(struct sched_queue *q, struct sched_entity *e)
 {
-	u64 credit = e->slice / 2;
+	u64 credit = e->ready.key != 0 ? e->slice / 2 : 0; /* the first time it has none */
 	u64 floor = q->runtime > credit ? q->runtime - credit : 0;
 
 	queue_stay(q, e);

@@ -5,7 +5,18 @@
  *
  * Virtual run time is run time times 100 over weight, so that equal virtual times are fair shares.
  * The queue's own virtual time is the least of all who run or wait, and never goes back; a sleeper
- * returns at most half a slice behind it. Each operation takes O(log n) steps for n in the queue.
+ * returns at most half a slice behind it, a newcomer with it. Each operation takes O(log n) steps
+ * for n in the queue.
+ *
+ * What follows (tests/unit/sched_queue.c), however many there are and whatever they weigh:
+ *
+ * - Over a second of 1,000 slices each that is always ready gets its weight's part, within 2 %.
+ * - A sleeper whose credit is a quarter of a slice or more, as one that uses half of its share soon
+ *   has, waits for whoever runs, a thirty-second part of a slice at most, and as long for one who
+ * is favoured; one with less credit for at most a slice. Those who were woken with as much credit
+ *   wait for one another.
+ * - Whoever waits gets its turn when the others have caught up with its last one, give or take a
+ *   slice and a half of virtual time and a turn of each.
  *
  * Owner: the core. Times are in ticks of the TSC.
  */
