@@ -62,7 +62,7 @@ static void begin(enum rules_mode mode)
 	rules_set_guest(mode);
 	fake_set(VMCS_CR0_MASK, GUEST_CR0_OWNED | caps.guest_cr0_set);
 	fake_set(VMCS_CR0_SHADOW, fake.value[VMCS_GUEST_CR0]);
-	fake_set(VMCS_CR4_MASK, CR4_VMXE);
+	fake_set(VMCS_CR4_MASK, CR4_VMXE | CR4_MCE);
 	fake_set(VMCS_CR4_SHADOW, 0);
 	fake_set(VMCS_GUEST_CR3, TABLE);
 }
