@@ -23,7 +23,7 @@ from settings import Wrong, check_given, number  # noqa: E402
 from tapvisor_test import boot, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
-FILES = "build/linux/patched" if PATCHED else "build/linux"
+FILES = linux_guest.PATCHED if PATCHED else linux_guest.LINUX
 try:
     # `make soak-linux` hands in what stands on its command line.
     check_given([word.removeprefix("--given=") for word in sys.argv[1:]

@@ -24,7 +24,7 @@ from settings import outside_make  # noqa: E402
 from tapvisor_test import BUILD, tap  # noqa: E402
 
 TOP = os.path.abspath(f"{HERE}/../..")
-FILES = f"{TOP}/build/linux"
+FILES = linux_guest.LINUX
 TOOLS = f"{TOP}/guest-tools/linux"
 SHELL, PROMPT = linux_vms.READY.decode(), r"^\S+:\S+# "
 WAIT = 900               # seconds of wall time: the host may be busy with other things
@@ -58,7 +58,7 @@ TICKS_MAX = 800_000_000
 
 def prepare():
     """The kernel and an initramfs with this test's script in it."""
-    linux_guest.need(["linux-files", "build/linux/vmlinuz"])
+    linux_guest.need(["linux-files", f"{FILES}/vmlinuz"])
     place = f"{BUILD}/emu/linux"
     os.makedirs(place, exist_ok=True)
     subprocess.run([f"{TOOLS}/initramfs", f"{place}/initrd", f"bin/busybox={FILES}/busybox",
