@@ -132,6 +132,7 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run shell boot linux libvapic check check-unit check-threads check-models \
+	check-fresh \
 	check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
@@ -183,6 +184,12 @@ check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
 
 check-models: ## the Spin models, large ones too: nothing lost, each order needed
 	$(Q)$(PROVE) --verbose tests/proof/models.t :: --all
+
+FRESH := $(or $(DEBIAN),bookworm trixie)
+check-fresh: ## README's commands in bare Debians (DEBIAN=bookworm|trixie|forky PART=run|check|all)
+	$(Q)for release in $(FRESH); do \
+		$(PROVE) -v tests/tools/fresh :: --part $(or $(PART),check) $$release || exit 1; \
+	done
 
 fuzz: fuzzers ## fuzzers of the APIC, images, lines, instructions (FUZZER=part RUNS= SECONDS=60)
 	$(Q)tests/proof/fuzz --build $(B) $(FUZZER:%=--only %) $(RUNS:%=--runs %) \
