@@ -186,7 +186,7 @@ check-models: ## the Spin models, large ones too: nothing lost, each order neede
 	$(Q)$(PROVE) --verbose tests/proof/models.t :: --all
 
 FRESH := $(or $(DEBIAN),bookworm trixie)
-check-fresh: ## README's commands in bare Debians (DEBIAN=bookworm|trixie|forky PART=run|check|all)
+check-fresh: ## README's commands in bare Debians (DEBIAN=bookworm|trixie|forky PART=quick|...)
 	$(Q)for release in $(FRESH); do \
 		$(PROVE) -v tests/tools/fresh :: --part $(or $(PART),check) $$release || exit 1; \
 	done
