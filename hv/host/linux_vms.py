@@ -84,7 +84,8 @@ def plan(build, initramfs="initrd", built=True):
                             seconds=number("TIME", 3600, 1, 86400), quantum=5,
                             ips=number("IPS", 20000000, 1000000, 1000000000))
     if os.path.realpath(initrd).startswith(OURS):
-        config.ready = f"{names[0]}:/root# ".encode()  # what the shell's start would throw away
+        # What comes before, the shell's start would throw away. From 1.37 on busybox says ~.
+        config.ready = rf"{re.escape(names[0])}:(/root|~)# ".encode()
         config.farewell = b"exit\n"
     lines = ["multiboot2 /boot/tapvisor console=com1 telemetry=com2 batch tables=off",
              "module2 /boot/root.elf root", "module2 /boot/monitor.elf monitor",

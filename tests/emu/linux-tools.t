@@ -119,6 +119,7 @@ if make("linux-patch", "what the patches touch compiles"):
     test_objects()
 if make("linux-module", "the module compiles for Debian's kernel"):
     _, modinfo = run("strings", MODULE)
-    tap.like(modinfo, r"(?m)^vermagic=\d+\.\d+\..*-amd64 SMP", "vermagic is that of Debian's kernel")
+    tap.like(modinfo, r"(?m)^vermagic=\d+\.\d+\..*-amd64 SMP",
+             "vermagic is that of Debian's kernel")
     tap.like(modinfo, r"(?m)^license=GPL$", "it says under which licence it is")
 tap.done()
