@@ -132,6 +132,7 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run shell boot linux libvapic check check-unit check-threads check-models \
+	check-fresh \
 	check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
@@ -184,6 +185,12 @@ check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
 check-models: ## the Spin models, large ones too: nothing lost, each order needed
 	$(Q)$(PROVE) --verbose tests/proof/models.t :: --all
 
+FRESH := $(or $(DEBIAN),bookworm trixie)
+check-fresh: ## README's commands in bare Debians (DEBIAN=bookworm|trixie|forky PART=quick|...)
+	$(Q)for release in $(FRESH); do \
+		$(PROVE) -v tests/tools/fresh :: --part $(or $(PART),check) $$release || exit 1; \
+	done
+
 fuzz: fuzzers ## fuzzers of the APIC, images, lines, instructions (FUZZER=part RUNS= SECONDS=60)
 	$(Q)tests/proof/fuzz --build $(B) $(FUZZER:%=--only %) $(RUNS:%=--runs %) \
 		$(SECONDS:%=--seconds %)
@@ -214,9 +221,9 @@ help: ## this list
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
 	@echo '     [TIME=seconds] [INITRD=path] [MODULES="path args, path"] [IPS=5000000] [SKIP=value]'
 	@echo '     [COUNTERS= APICV= POSTED= APICPAGE=off|on] [RESTART=off|on|reset|n] [WEIGHT=100]'
-	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'
-	@echo '     [INITRD=path] [APPEND="..."] [COUNTERS=off|on] [MACHINE=...] [IPS=20000000]'
-	@echo '     [TIME=seconds]'
+	@echo 'linux takes [DEBIAN=bookworm|trixie|forky] [VCPUS=4] [CPUS=0-1] [MEM=128M]'
+	@echo '     [APIC=...] [PV=kvm] [KERNEL=path] [INITRD=path] [APPEND="..."]'
+	@echo '     [COUNTERS=off|on] [MACHINE=...] [IPS=20000000] [TIME=seconds]'
 	@echo 'bench-linux takes [WORKLOADS=all] [PV="none x2apic kvm tap"] and most of that'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'

@@ -51,7 +51,7 @@ class Config:
     keep: str = ""           # directory that keeps configuration and logs
     uefi: bool = False       # QEMU only
     kvm: bool = False        # QEMU only
-    ready: bytes = b""       # input waits until this, or anything, has come out of COM1
+    ready: bytes = b""       # input waits until this pattern, or anything, has come out of COM1
     farewell: bytes = b""    # a line that is typed when the input has ended
     parting: bytes = b""     # typed when the time is over; then PARTING_SECONDS for the answer
 

@@ -92,7 +92,7 @@ tap.ok(events["virtual-interrupt"] >= 600 and events["eoi"] < 20,
 for name, keys, model, word, lacks in (
         ("no virtual-interrupt delivery", "apicv=on", "corei7_sandy_bridge_2600k",
          "on", '"APIC-register virtualization": apicv=off'),
-        ("no posted interrupts", "apicv=on posted=on", None,
+        ("no posted interrupts", "apicv=on posted=on", "broadwell_ult",
          "on", '"process posted interrupts": posted=off'),
         ("no IPI virtualisation", "apicv=on posted=on ipiv=on", None,
          "on", '"IPI virtualization": ipiv=off')):

@@ -36,10 +36,12 @@ TIMING = {"timer"}
 # Who counts which EOIs were skipped sees each exit in its handlers, also one for another's sake:
 # what was skipped is settled there, and the next may be offered. Alone in a boot.
 UNDISTURBED = {"pv_eoi"}
-# Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core,
-# and others on that core catch it and bring it back. So who counts NMIs has its cores alone: these
-# images run in boots of their own, and not where vCPUs of one VM share cores.
+# Where Bochs does not clear the blocking of NMIs at VM entry, that of one vCPU sticks to its core,
+# and others on that core catch it and bring it back. So who counts NMIs has its cores alone there:
+# these images run in boots of their own, and not where vCPUs of one VM share cores.
 NMIS = {"debug", "nmi", "hypercall", "shadow", "pmu"}
+if not bochs.gets_wrong("NMI blocking outlives VM entry"):
+    NMIS = set()
 NO_NMIS = [name for name in QUICK if name not in NMIS]
 
 
