@@ -129,7 +129,7 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot linux libvapic check check-unit check-threads check-models \
+.PHONY: all iso run shell boot linux libvapic check check-unit check-guests check-threads check-models \
 	check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
@@ -164,7 +164,7 @@ LONG  := $(addprefix tests/emu/,$(LONG))
 # check-linux, check-linux-patched, check-nested, soak-linux.
 LINUX_EMUS := linux-inside.t linux-switches.t linux-ipis.t linux-soak.t linux-lockup.t nested.t
 LINUX_EMUS := $(addprefix tests/emu/,$(LINUX_EMUS))
-EMUS  := $(filter-out $(LINUX_EMUS),$(EMUS))
+EMUS  := $(filter-out $(LINUX_EMUS) tests/emu/others.t,$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
@@ -175,6 +175,9 @@ check-unit: units ## host unit tests alone (ASan and UBSan)
 
 check-emu: all emus ## emulator tests alone
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
+
+check-guests: all ## guests of others: memtest86+, Xen, GNU Mach, kernels of Debian (GUEST=name)
+	$(Q)$(PROVE) --verbose tests/emu/others.t $(if $(GUEST),:: "$(GUEST)")
 
 check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
 	$(Q)$(PROVE) $(TSANS)
