@@ -129,8 +129,8 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot linux libvapic check check-unit check-guests check-threads check-models \
-	check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
+.PHONY: all iso run shell boot linux libvapic check check-unit check-guests check-threads \
+	check-models check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -213,8 +213,9 @@ help: ## this list
 	@echo
 	@echo 'boot takes IMAGE=path [VCPUS=n] [MEM=64M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
-	@echo '     [TIME=seconds] [INITRD=path] [MODULES="path args, path"] [IPS=5000000] [SKIP=value]'
-	@echo '     [COUNTERS= APICV= POSTED= APICPAGE=off|on] [RESTART=off|on|reset|n] [WEIGHT=100]'
+	@echo '     [TIME=seconds] [INITRD=path] [MODULES="path args, path"] [SKIP=value]'
+	@echo '     [IPS=5000000] [COUNTERS= APICV= POSTED= APICPAGE=off|on] [WEIGHT=100]'
+	@echo '     [RESTART=off|on|reset|n]'
 	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'
 	@echo '     [INITRD=path] [APPEND="..."] [COUNTERS=off|on] [MACHINE=...] [IPS=20000000]'
 	@echo '     [TIME=seconds]'
