@@ -80,8 +80,8 @@ got, out, err = call("boot", IMAGE=f"{PLACE}/ipibench.elf", SKIP="3")
 tap.is_(got, 77, "boot: a value that says skip", out, err)
 tap.like(err, r"^boot: 12,345 ticks$", "boot: how long the guest was there", err)
 # boot: a guest that spins with interrupts off, until its time is over
-done = subprocess.run([f"{TOOLS}/boot", "--build", BUILD], text=True, capture_output=True, check=False,
-                      stdin=subprocess.DEVNULL,
+done = subprocess.run([f"{TOOLS}/boot", "--build", BUILD], text=True, capture_output=True,
+                      check=False, stdin=subprocess.DEVNULL,
                       env={**os.environ, "IMAGE": f"{BUILD}/guest/chatter.elf", "TIME": "20",
                            "ARGS": "lines=1 then=spin", "MACHINE": "bochs"})
 tap.is_(done.returncode, 124, "boot: its time is over", done.stdout, done.stderr)
