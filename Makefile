@@ -131,9 +131,9 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot linux libvapic check check-unit check-threads check-models \
-	check-fresh \
-	check-emu lint fuzz coverage mutants loc disasm clean help objects units emus
+.PHONY: all iso run shell boot linux libvapic check check-unit check-fresh check-guests \
+	check-threads check-models check-emu lint fuzz coverage mutants loc disasm clean help \
+	objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -167,7 +167,7 @@ LONG  := $(addprefix tests/emu/,$(LONG))
 # check-linux, check-linux-patched, check-nested, soak-linux.
 LINUX_EMUS := linux-inside.t linux-switches.t linux-ipis.t linux-soak.t linux-lockup.t nested.t
 LINUX_EMUS := $(addprefix tests/emu/,$(LINUX_EMUS))
-EMUS  := $(filter-out $(LINUX_EMUS),$(EMUS))
+EMUS  := $(filter-out $(LINUX_EMUS) tests/emu/others.t,$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
@@ -178,6 +178,9 @@ check-unit: units ## host unit tests alone (ASan and UBSan)
 
 check-emu: all emus ## emulator tests alone
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
+
+check-guests: all ## guests of others: memtest86+, Xen, GNU Mach, kernels of Debian (GUEST=name)
+	$(Q)$(PROVE) --verbose tests/emu/others.t $(if $(GUEST),:: "$(GUEST)")
 
 check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
 	$(Q)$(PROVE) $(TSANS)
@@ -219,8 +222,9 @@ help: ## this list
 	@echo
 	@echo 'boot takes IMAGE=path [VCPUS=n] [MEM=64M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
-	@echo '     [TIME=seconds] [INITRD=path] [MODULES="path args, path"] [IPS=5000000] [SKIP=value]'
-	@echo '     [COUNTERS= APICV= POSTED= APICPAGE=off|on] [RESTART=off|on|reset|n] [WEIGHT=100]'
+	@echo '     [TIME=seconds] [INITRD=path] [MODULES="path args, path"] [SKIP=value]'
+	@echo '     [IPS=5000000] [COUNTERS= APICV= POSTED= APICPAGE=off|on] [WEIGHT=100]'
+	@echo '     [RESTART=off|on|reset|n]'
 	@echo 'linux takes [DEBIAN=bookworm|trixie|forky] [VCPUS=4] [CPUS=0-1] [MEM=128M]'
 	@echo '     [APIC=...] [PV=kvm] [KERNEL=path] [INITRD=path] [APPEND="..."]'
 	@echo '     [COUNTERS=off|on] [MACHINE=...] [IPS=20000000] [TIME=seconds]'

@@ -27,8 +27,7 @@ from kvm import nested_kvm
 
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
-PARTING_SECONDS = 15     # at most; less when nothing comes any more
-PARTING_SILENCE = 3
+PARTING_SECONDS, PARTING_SILENCE = 15, 3  # at most; less when nothing comes any more
 CRASHED = "Tapvisor wrote a crash report"
 HALTED = b"end of the crash report: the machine is halted"
 
@@ -147,7 +146,7 @@ class Console:
     def __init__(self, sink):
         self.sink, self.text, self.stop = sink, bytearray(), threading.Event()
         self.thread, self.halted, self.keyboard = None, False, None
-        self.last, self.parting = 0, 0
+        self.last = self.parting = 0
 
     def take(self, piece):
         self.text += piece
@@ -198,10 +197,8 @@ class Console:
 def has_time(config, console, begin):
     """Whether the machine may go on; when its time is over it is asked for its last words."""
     now = time.monotonic()
-    if now - begin < config.seconds:
-        return True
-    if not config.parting or console.keyboard is None:
-        return False
+    if now - begin < config.seconds or not config.parting:
+        return now - begin < config.seconds
     if not console.parting:
         console.parting = console.last = now
         threading.Thread(target=pass_on, args=(config.parting, console.keyboard, console),

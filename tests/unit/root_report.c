@@ -341,6 +341,10 @@ START_TEST(dumps)
 		if (dump_is_due(end))
 			dump_print(&e, o);
 	}
+	dump_value(END_UNREACHABLE, 0xfed00000, ring3_text(&out));
+	ck_assert_str_eq(out.text, ": address fed00000 (HPET), nothing is there");
+	dump_value(END_INSTRUCTION, 0xfec00010, ring3_text(&out));
+	ck_assert_str_eq(out.text, ": address fec00010 (IOAPIC)");
 	/* Every reason with every bit set: no table is left. */
 	for (u64 reason = 0; reason < 70000; reason += reason < 100 ? 1 : 997) {
 		o = ring3_text(&out);

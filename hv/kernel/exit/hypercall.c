@@ -20,7 +20,11 @@ struct arguments {
 
 static s64 refuse(struct vcpu *vcpu, s64 error)
 {
-	guest_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
+	/* There are few numbers, and some benchmarks try one for ever: the first tell all. */
+	if (unlikely(vcpu->counters->event[EVENT_HYPERCALL_REFUSED] < 4 * REFUSALS))
+		guest_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
+	else
+		count(vcpu, EVENT_HYPERCALL_REFUSED);
 	return error;
 }
 

@@ -48,13 +48,13 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 
 NORETURN void exit_apic_access(struct vcpu *vcpu)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	struct apic_access access = apic_access_of(q);
+	struct apic_access access = apic_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
+	u64 gpa = APIC_BASE_ADDRESS | access.offset;
 
-	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, q);
+	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, gpa);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
-	guest_mmio(vcpu, APIC_BASE_ADDRESS | access.offset);
+	guest_mmio(vcpu, gpa);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		apicv_resync(vcpu);
 	after_access(vcpu);

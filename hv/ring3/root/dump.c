@@ -5,6 +5,7 @@
 #include "hv/abi/image_error.h"
 #include "hv/abi/names.h"
 #include "hv/base/bits.h"
+#include "hv/ring3/root/refused_names.h"
 
 /* Bits that have names, in the order in which they are printed. */
 struct bit_name {
@@ -131,6 +132,16 @@ bool dump_is_due(u32 end)
 	return end < VM_ENDS && kinds[end].dump;
 }
 
+/* With the name of the device that guests expect there. */
+static void print_address(u64 address, struct out *out)
+{
+	const char *name = refused_name(EVENT_MEMORY_REFUSED, address);
+
+	out_print(out, ": address %llx", ull(address));
+	if (name[0] != 0)
+		out_print(out, " (%s)", name);
+}
+
 void dump_value(u32 end, u64 value, struct out *out)
 {
 	switch (end) {
@@ -145,6 +156,13 @@ void dump_value(u32 end, u64 value, struct out *out)
 		break;
 	case END_ENTRY_FAILED:
 		out_print(out, ": %llu %s", ull(value), entry_error_name(value));
+		break;
+	case END_UNREACHABLE:
+		print_address(value, out);
+		out_text(out, ", nothing is there");
+		break;
+	case END_INSTRUCTION:
+		print_address(value, out);
 		break;
 	case END_MONITOR_PROTOCOL:
 		out_print(out, ": %llu", ull(value));
