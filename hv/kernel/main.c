@@ -71,6 +71,12 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	sched_run();
 }
 
+/* Root, which reads the counters, tells of it. */
+void interrupt_nmi(void)
+{
+	this_queue()->counters.nmis++;
+}
+
 /* Whatever ended the halt, sched_run looks at everything; a fired timer must be armed anew. */
 void interrupt_in_idle(u8 vector)
 {

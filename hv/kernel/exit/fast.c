@@ -240,7 +240,10 @@ exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 	if (unlikely(now >= vcpu->look_at))
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
 	/* An entry that failed has bit 31 set: never a row of a table. */
-	if (unlikely(reason >= EXIT_REASONS))
-		return exit_refused;
+	if (unlikely(reason >= EXIT_REASONS)) {
+		reason &= ~EXIT_REASON_BUS_LOCK;
+		if (reason >= EXIT_REASONS)
+			return exit_refused;
+	}
 	return short_exits[reason](vcpu, reason);
 }
