@@ -185,11 +185,9 @@ static void build_controls(struct vmx_caps *caps, const struct vmx_raw *raw)
 /* INVVPID is there with a bit of its own; so is each of its types (SDM 3D A.10). */
 static u8 invvpid_type(u64 ept)
 {
-	if (!(ept & BIT(32)))
-		return 0;
-	return (ept & BIT(41))   ? INVVPID_SINGLE_CONTEXT
-	       : (ept & BIT(42)) ? INVVPID_ALL_CONTEXTS
-	                         : 0;
+	return (~ept & (BIT(32) | BIT(41))) == 0   ? INVVPID_SINGLE_CONTEXT
+	       : (~ept & (BIT(32) | BIT(42))) == 0 ? INVVPID_ALL_CONTEXTS
+	                                           : 0;
 }
 
 void vmx_caps_build(struct vmx_caps *caps, const struct vmx_raw *raw)

@@ -47,7 +47,7 @@ def left_behind():
         yield f"mov eax, {0xfee00000 + register:#x}"
         yield f"mov dword [rax], {value:#x}"
     yield "mov eax, 0xfec00000"
-    for index, value in ((0x10 + 2 * 2, 0x60), (0x10 + 2 * 5, 0x200)):
+    for index, value in ((0x10 + 2 * 2, 0x60), (0x10 + 2 * 23, 0x8000 | 0x61)):
         yield f"mov dword [rax], {index:#x}"
         yield f"mov dword [rax + 0x10], {value:#x}"
     yield from ("mov dx, 0xcf8", f"mov eax, {IDE_COMMAND:#x}", "out dx, eax", "mov dx, 0xcfc",
@@ -74,8 +74,8 @@ def looked_at():
                     f"mov eax, [rdx + 0x10]", f"cmp eax, {value:#x}")
 
     for part in (msr_is(PAT, 0x00070406, 0x00070406), msr_is(SYSENTER_CS, 0, 0),
-                 masked(X2APIC_COUNTERS), masked(X2APIC_THERMAL), pin_is(2, 0x10060),
-                 pin_is(5, 0x200),
+                 masked(X2APIC_COUNTERS), masked(X2APIC_THERMAL), pin_is(2, 0x10000),
+                 pin_is(23, 0x10000),
                  must("mov dx, 0xcf8", f"mov eax, {IDE_COMMAND:#x}", "out dx, eax",
                       "mov dx, 0xcfc", "in eax, dx", "test eax, 4")):
         # INC leaves CF and changes ZF: the comparison's outcome is kept around it.

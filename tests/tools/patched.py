@@ -6,8 +6,8 @@ firmware leaves behind, what a processor lacks or reports.
     kernel.before("boot_main", "mov ecx, 0x174", "wrmsr")
     boot([...], files={"tapvisor": kernel.write("firmware")})
 
-The code is NASM's, and preserves what it must itself. It takes the place of ROOMS, which must not be
-called then: it is for VMs with apicv=on.
+The code is NASM's, and preserves what it must itself. It takes the place of ROOMS, which must not
+be called then: they are for VMs with apicv=on.
 """
 import os
 import re

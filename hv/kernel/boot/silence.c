@@ -26,8 +26,6 @@ static void silence_pic(void)
 #define IOAPIC_SIZE    0x20u
 #define IOAPIC_VERSION 1u
 #define IOAPIC_PINS    0x10u /* two words each, the lower first */
-#define IOAPIC_MODE    0x700u
-#define IOAPIC_SMI     0x200u
 #define IOAPIC_MASKED  BIT32(16)
 
 static void silence_ioapic(volatile u32 *ioapic)
@@ -37,12 +35,8 @@ static void silence_ioapic(volatile u32 *ioapic)
 	ioapic[0] = IOAPIC_VERSION;
 	last = ioapic[IOAPIC_WINDOW] >> 16 & 0xff;
 	for (u32 pin = 0; pin <= last; pin++) {
-		u32 word;
-
 		ioapic[0] = IOAPIC_PINS + 2 * pin;
-		word = ioapic[IOAPIC_WINDOW];
-		if ((word & IOAPIC_MODE) != IOAPIC_SMI)
-			ioapic[IOAPIC_WINDOW] = word | IOAPIC_MASKED;
+		ioapic[IOAPIC_WINDOW] = IOAPIC_MASKED;
 	}
 }
 

@@ -10,7 +10,7 @@
 
 /*
  * The legacy interrupt controllers are moved off the exceptions' vectors and masked, so is each pin
- * of the IOAPICs that is no SMI, and no PCI function of the first segment is a bus master any more:
+ * of the IOAPICs, and no PCI function of the first segment is a bus master any more:
  * it cannot send an MSI then, nor write elsewhere.
  */
 void silence_devices(const struct acpi_info *acpi);

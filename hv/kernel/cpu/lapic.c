@@ -76,25 +76,17 @@ void lapic_init(void)
 		registers = map_device(HPA(base & APIC_BASE_ADDR), PAGE_SIZE);
 }
 
-/* LVT entries that we do not use, and the least "maximum LVT entry" of an APIC that has them. */
-static const struct {
-	enum lapic_register reg;
-	u32 last;
-} lvts_unused[] = {
-	{ LAPIC_LVT_LINT0, 1 },   { LAPIC_LVT_LINT1, 2 }, { LAPIC_LVT_COUNTERS, 4 },
-	{ LAPIC_LVT_THERMAL, 5 }, { LAPIC_LVT_CMCI, 6 },
-};
+/* The LVT entries behind the timer's, as "maximum LVT entry" counts them (SDM 3A 11.4.8). */
+static const enum lapic_register lvts[] = { LAPIC_LVT_LINT0,    LAPIC_LVT_LINT1,   LAPIC_LVT_ERROR,
+	                                    LAPIC_LVT_COUNTERS, LAPIC_LVT_THERMAL, LAPIC_LVT_CMCI };
 
 static void mask_lvts(void)
 {
 	u32 last = lapic_read(LAPIC_VERSION) >> 16 & 0xff;
 
-	for (size_t i = 0; i < ARRAY_SIZE(lvts_unused); i++) {
-		u32 lvt = last < lvts_unused[i].last ? LVT_SMI : lapic_read(lvts_unused[i].reg);
-
-		if ((lvt & LVT_MODE) != LVT_SMI)
-			lapic_write(lvts_unused[i].reg, LVT_MASKED);
-	}
+	for (u32 i = 0; i < MIN(last, ARRAY_SIZE(lvts)); i++)
+		if ((lapic_read(lvts[i]) & LVT_MODE) != LVT_SMI)
+			lapic_write(lvts[i], LVT_MASKED);
 }
 
 void lapic_enable(void)
