@@ -89,9 +89,11 @@ static const struct need_row rows[] = {
 	WANT(CONTROL_SECONDARY, SECONDARY_VPID),
 	WANT(CONTROL_SECONDARY, SECONDARY_WBINVD_EXITING),
 	WANT(CONTROL_SECONDARY, SECONDARY_INVPCID),
+	WANT(CONTROL_SECONDARY, SECONDARY_BUS_LOCK_DETECTION),
 	OFF(CONTROL_SECONDARY,
 	    ~(SECONDARY_EPT | SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDTSCP | SECONDARY_VPID |
-	      SECONDARY_WBINVD_EXITING | SECONDARY_INVPCID), "a secondary control"),
+	      SECONDARY_WBINVD_EXITING | SECONDARY_INVPCID | SECONDARY_BUS_LOCK_DETECTION),
+	    "a secondary control"),
 
 	ON(CONTROL_EXIT, EXIT_SAVE_DEBUG_CONTROLS, "save debug controls"),
 	ON(CONTROL_EXIT, EXIT_HOST_64, "host address-space size"),
@@ -183,11 +185,9 @@ static void build_controls(struct vmx_caps *caps, const struct vmx_raw *raw)
 /* INVVPID is there with a bit of its own; so is each of its types (SDM 3D A.10). */
 static u8 invvpid_type(u64 ept)
 {
-	if (!(ept & BIT(32)))
-		return 0;
-	return (ept & BIT(41))   ? INVVPID_SINGLE_CONTEXT
-	       : (ept & BIT(42)) ? INVVPID_ALL_CONTEXTS
-	                         : 0;
+	return (~ept & (BIT(32) | BIT(41))) == 0   ? INVVPID_SINGLE_CONTEXT
+	       : (~ept & (BIT(32) | BIT(42))) == 0 ? INVVPID_ALL_CONTEXTS
+	                                           : 0;
 }
 
 void vmx_caps_build(struct vmx_caps *caps, const struct vmx_raw *raw)

@@ -28,12 +28,10 @@ static bool reserve_splits(struct ept *ept, u64 count)
 
 bool ept_create(struct ept *ept, unsigned int largest, u64 small_code)
 {
-	bool split = small_code != 0 && largest > 0;
-
-	*ept = (struct ept){ .largest = split ? 1 : largest };
-	ept->root = frame_alloc();
-	if (ept->root.raw == 0 || !split)
+	*ept = (struct ept){ .largest = largest, .root = frame_alloc() };
+	if (small_code == 0 || largest == 0 || ept->root.raw == 0)
 		return ept->root.raw != 0;
+	ept->largest = 1;
 	return reserve_splits(ept, align_up(small_code, SPLIT_SIZE) / SPLIT_SIZE);
 }
 
@@ -55,8 +53,10 @@ bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
 	return true;
 }
 
-/* Who does it at the same time writes the same, but for accessed and dirty bits, which nobody
- * reads. */
+/*
+ * Several at once write the same entries, but for accessed and dirty bits that the processor has
+ * set in between: nobody reads those.
+ */
 bool ept_execute(struct ept *ept, gpa_t gpa)
 {
 	u64 n = gpa.raw / SPLIT_SIZE;
@@ -65,9 +65,7 @@ bool ept_execute(struct ept *ept, gpa_t gpa)
 
 	if (n >= ept->splits)
 		return false;
-	entry = table_reach(ept->root, gpa.raw, 1, EPT_RIGHTS);
-	if (entry == NULL)
-		return false;
+	entry = table_reach(ept->root, gpa.raw, 1, EPT_RIGHTS); /* is there: it was mapped */
 	page = atomic_load(entry);
 	if ((page & EPT_LARGE) == 0)
 		return page != 0; /* done meanwhile */
@@ -86,7 +84,7 @@ bool ept_destroy(struct ept *ept, unsigned int *budget)
 	if (!table_free_below(ept->root, TABLE_TOP, 512, budget))
 		return false;
 	frame_free(ept->root);
-	if (ept->splits != 0)
+	if (ept->split.raw != 0)
 		frames_free(ept->split, ept->splits);
 	*ept = (struct ept){ .root = HPA(0) };
 	return true;

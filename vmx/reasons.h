@@ -10,6 +10,7 @@
 #include "hv/base/bits.h"
 
 #define EXIT_REASON_BASIC        BITS(15, 0)
+#define EXIT_REASON_BUS_LOCK     BIT(26) /* and there was a bus lock, besides the basic reason */
 #define EXIT_REASON_ENTRY_FAILED BIT(31) /* the entry was refused: the guest did not run */
 
 enum vmx_exit {

@@ -9,10 +9,10 @@
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
-bool vmx_core_start(const struct vmx_caps *caps, hpa_t region)
+bool vmx_core_start(const struct vmx_caps *caps, const struct vmx_raw *mine, hpa_t region)
 {
 	*(u32 *)hpa_to_ptr(region) = caps->revision;
-	if ((rdmsr(IA32_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED) == 0)
+	if ((mine->word[WORD_FEATURE_CONTROL] & FEATURE_CONTROL_LOCKED) == 0)
 		wrmsr(IA32_FEATURE_CONTROL,
 		      FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
 	write_cr0((read_cr0() | caps->cr0_set) & caps->cr0_may);

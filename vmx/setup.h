@@ -9,9 +9,14 @@
 #include "hv/base/types.h"
 #include "vmx/vcpu.h"
 
-/* Boot, each core: CR0 and CR4 as VMX wants them, VMXON in a region of its own (a zeroed frame).
- * False: VMXON refused. */
-MUST_USE bool vmx_core_start(const struct vmx_caps *caps, hpa_t region);
+struct vmx_raw;
+
+/*
+ * Boot, each core: CR0 and CR4 as VMX wants them, IA32_FEATURE_CONTROL unless the firmware has
+ * locked it there (`mine` are this core's own words), VMXON in a region of its own (a zeroed
+ * frame). False: VMXON refused.
+ */
+MUST_USE bool vmx_core_start(const struct vmx_caps *caps, const struct vmx_raw *mine, hpa_t region);
 
 /* What an exit loads: constants of the core that the vCPU is pinned to. */
 struct vmx_host {

@@ -158,6 +158,7 @@ struct core_counters {
 	u64 idle;           /* nothing ready */
 	u64 kicks_received; /* kick interrupts taken */
 	u64 timer_interrupts;
+	u64 nmis;               /* that came from outside: no core has crashed */
 	u64 trace[TRACE_EXITS]; /* TRACE_WHO | exit reason; 0: no exit yet */
 	u8 trace_next;          /* where the next one goes, modulo TRACE_EXITS; free-running */
 	struct stretch_counters stretch;

@@ -170,6 +170,11 @@ static inline u32 in32(u16 port)
 	return v;
 }
 
+static inline void out32(u16 port, u32 v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+
 static inline void out8(u16 port, u8 v)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");

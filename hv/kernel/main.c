@@ -74,6 +74,12 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	sched_run();
 }
 
+/* Root, which reads the counters, tells of it. */
+void interrupt_nmi(void)
+{
+	this_queue()->counters.nmis++;
+}
+
 void interrupt_in_kernel(u8 vector)
 {
 	sched_interrupted_in_kernel(this_queue(), vector);

@@ -113,6 +113,8 @@ static void check_machine(void)
 	ck_assert_uint_eq(info.apic_ids[0], 4);
 	ck_assert_uint_eq(info.apic_ids[1], 256);
 	ck_assert_uint_eq(info.apic_ids[2], 0);
+	ck_assert_uint_eq(info.ioapic_count, 1);
+	ck_assert_uint_eq(info.ioapics[0], 0xfec00000);
 	ck_assert_uint_eq(info.pm_timer_port, 0xb008);
 	ck_assert(!info.hw_reduced);
 }

@@ -152,6 +152,10 @@ START_TEST(control_words)
 	ck_assert_uint_eq(caps.control[CONTROL_ENTRY] & ENTRY_GUEST_64, 0);
 	ck_assert(vmx_caps_offers(&caps, CONTROL_SECONDARY, SECONDARY_VIRTUAL_INTERRUPTS));
 	ck_assert(vmx_caps_offers(&caps, CONTROL_PIN, PIN_POSTED_INTERRUPTS));
+	raw.word[WORD_SECONDARY] |= (u64)SECONDARY_BUS_LOCK_DETECTION << 32;
+	vmx_caps_build(&caps, &raw);
+	ck_assert_uint_eq(caps.control[CONTROL_SECONDARY],
+	                  secondary | SECONDARY_BUS_LOCK_DETECTION);
 	raw = raw_of(&sandy_bridge);
 	vmx_caps_build(&caps, &raw);
 	ck_assert_uint_eq(caps.control[CONTROL_SECONDARY], secondary & ~SECONDARY_INVPCID);
@@ -281,7 +285,7 @@ START_TEST(hostile_combinations)
 			used &= ~(must ^ (u32)good.word[words[c]]); /* what is insisted on */
 			if (c == CONTROL_SECONDARY)
 				used &= ~(SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_INVPCID |
-				          SECONDARY_WBINVD_EXITING);
+				          SECONDARY_WBINVD_EXITING | SECONDARY_BUS_LOCK_DETECTION);
 			ck_assert_msg(used == 0, "control %u bit %u: %x", c, bit, used);
 		}
 	}

@@ -15,6 +15,7 @@
 /* The MADT's entries (5.2.12). */
 #define MADT_ENTRIES      44u
 #define MADT_LAPIC        0u
+#define MADT_IOAPIC       1u
 #define MADT_X2APIC       9u
 #define MADT_FLAG_ENABLED BIT32(0)
 
@@ -80,6 +81,8 @@ static void parse_madt(const struct acpi_header *table, struct acpi_info *info)
 			return;
 		if (entry[0] == MADT_LAPIC && len >= 8)
 			add_core(info, entry[3], get32(entry + 4));
+		if (entry[0] == MADT_IOAPIC && len >= 12 && info->ioapic_count < ACPI_IOAPICS_MAX)
+			info->ioapics[info->ioapic_count++] = get32(entry + 4);
 		if (entry[0] == MADT_X2APIC && len >= 16)
 			add_core(info, get32(entry + 4), get32(entry + 8));
 		at += len;

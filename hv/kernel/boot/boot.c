@@ -12,6 +12,7 @@
 #include "hv/kernel/boot/acpi.h"
 #include "hv/kernel/boot/memory.h"
 #include "hv/kernel/boot/multiboot2.h"
+#include "hv/kernel/boot/silence.h"
 #include "hv/kernel/boot/smp.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/core.h"
@@ -21,9 +22,6 @@
 #include "hv/kernel/cpu/mmu.h"
 
 #define BOOT_MAPS 0x100000000ull /* what the boot tables reach: ACPI must lie there */
-
-#define PIC1 0x20u /* command; the data port follows */
-#define PIC2 0xa0u
 
 static struct boot_info boot_info;
 static struct acpi_info acpi_info;
@@ -63,20 +61,6 @@ static void boot_acpi(void)
 
 	if (error != NULL)
 		printk("%s: only this core is known\n", error);
-}
-
-/* The legacy interrupt controllers: moved off the exceptions' vectors, all masked. */
-static void boot_silence_pic(void)
-{
-	/* ICW1 to ICW4, then the mask: the first's word, the second's. */
-	static const u8 words[][2] = {
-		{ 0x11, 0x11 }, { 0x20, 0x28 }, { 4, 2 }, { 1, 1 }, { 0xff, 0xff }
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		out8(PIC1 + (i > 0), words[i][0]);
-		out8(PIC2 + (i > 0), words[i][1]);
-	}
 }
 
 static void boot_first_core(void)
@@ -121,7 +105,7 @@ void boot_main(u32 magic, u32 mbi)
 	       boot_info.module_count);
 
 	/* This core for good, and time. */
-	boot_silence_pic();
+	silence_devices(&acpi_info);
 	boot_first_core();
 	clock_init(acpi_info.hw_reduced ? 0 : acpi_info.pm_timer_port);
 	lapic_timer_calibrate();

@@ -54,7 +54,9 @@ struct core {
 	struct tss tss ALIGNED(16);
 	u8 io_bitmap[IO_BITMAP_BYTES]; /* right behind the TSS */
 	u64 *gdt;                      /* GDT_ENTRIES, with nothing mapped behind (gdt_create) */
-				       /* The scheduler's and vmx/'s fields follow here. */
+	u64 tsc_aux;                   /* the guest's, while root runs (hv/kernel/vcpu/loaded.c) */
+
+	/* The scheduler's and vmx/'s fields follow here. */
 } ALIGNED(CACHE_LINE);
 
 extern struct core cores[MAX_CORES];

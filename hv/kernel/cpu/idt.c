@@ -78,6 +78,7 @@ void kernel_trap(const struct user_regs *regs)
 
 	if (vector == VECTOR_NMI) {
 		crash_nmi();
+		interrupt_nmi();
 	} else if (vector < 32) {
 		crash_exception(regs);
 	} else if (vector >= VECTOR_POSTED && vector <= VECTOR_TIMER) {

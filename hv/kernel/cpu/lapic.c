@@ -14,9 +14,12 @@ enum lapic_register {
 	LAPIC_EOI = 0xb0,
 	LAPIC_SVR = 0xf0,
 	LAPIC_ESR = 0x280,
+	LAPIC_LVT_CMCI = 0x2f0,
 	LAPIC_ICR = 0x300,
 	LAPIC_ICR_HIGH = 0x310, /* xAPIC only */
 	LAPIC_LVT_TIMER = 0x320,
+	LAPIC_LVT_THERMAL = 0x330,
+	LAPIC_LVT_COUNTERS = 0x340,
 	LAPIC_LVT_LINT0 = 0x350,
 	LAPIC_LVT_LINT1 = 0x360,
 	LAPIC_LVT_ERROR = 0x370,
@@ -27,6 +30,8 @@ enum lapic_register {
 
 #define SVR_ENABLE   BIT32(8)
 #define LVT_MASKED   BIT32(16)
+#define LVT_MODE     0x700u
+#define LVT_SMI      0x200u /* the firmware's own, which it may need: no interrupt for us */
 #define DIVIDE_BY_1  0xbu
 #define ICR_NMI      0x400u
 #define ICR_INIT     0x500u
@@ -71,6 +76,19 @@ void lapic_init(void)
 		registers = map_device(HPA(base & APIC_BASE_ADDR), PAGE_SIZE);
 }
 
+/* The LVT entries behind the timer's, as "maximum LVT entry" counts them (SDM 3A 11.4.8). */
+static const enum lapic_register lvts[] = { LAPIC_LVT_LINT0,    LAPIC_LVT_LINT1,   LAPIC_LVT_ERROR,
+	                                    LAPIC_LVT_COUNTERS, LAPIC_LVT_THERMAL, LAPIC_LVT_CMCI };
+
+static void mask_lvts(void)
+{
+	u32 last = lapic_read(LAPIC_VERSION) >> 16 & 0xff;
+
+	for (u32 i = 0; i < MIN(last, ARRAY_SIZE(lvts)); i++)
+		if ((lapic_read(lvts[i]) & LVT_MODE) != LVT_SMI)
+			lapic_write(lvts[i], LVT_MASKED);
+}
+
 void lapic_enable(void)
 {
 	wrmsr(IA32_APIC_BASE, rdmsr(IA32_APIC_BASE) | APIC_BASE_ENABLE);
@@ -78,8 +96,7 @@ void lapic_enable(void)
 		wrmsr(IA32_APIC_BASE, rdmsr(IA32_APIC_BASE) | APIC_BASE_X2APIC);
 	lapic_write(LAPIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
 	lapic_write(LAPIC_TPR, 0);
-	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED); /* no PIC */
-	lapic_write(LAPIC_LVT_LINT1, LVT_MASKED);
+	mask_lvts();
 	lapic_write(LAPIC_ESR, 0);
 	lapic_write(LAPIC_LVT_ERROR, VECTOR_ERROR);
 	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);

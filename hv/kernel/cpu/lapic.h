@@ -13,7 +13,8 @@
 /* Boot, on the first core, before any other call: chooses the mode, maps the registers. */
 void lapic_init(void);
 
-/* Boot, on each core: same mode everywhere, software-enabled, timer and error vectors set. */
+/* Boot, on each core: same mode everywhere, software-enabled, timer and error vectors set, all
+ * other sources masked but for those that the firmware has made SMIs. */
 void lapic_enable(void);
 
 /* True when the cores' APICs run in x2APIC mode. Constant after lapic_init. */

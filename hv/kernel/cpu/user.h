@@ -52,6 +52,12 @@ NORETURN void user_trap(struct user_regs *regs);
 /* An interrupt that nobody asked for: reports APIC errors, acknowledges. From ring 3 or guests. */
 void interrupt_unexpected(u8 vector);
 
+/*
+ * Supplied by the microkernel: an NMI that is nobody's here came on this core, wherever it was.
+ * Runs on a stack of its own, in the midst of anything: takes no lock, prints nothing.
+ */
+void interrupt_nmi(void);
+
 /* Supplied by the microkernel: an interrupt ended core_idle or came in core_window; acknowledged.
  * Returns soon. */
 void interrupt_in_kernel(u8 vector);

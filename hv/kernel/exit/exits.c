@@ -115,7 +115,10 @@ const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_PCONFIG] = exit_undefined,
 	[VMX_EXIT_SPP] = exit_refused,
 	[VMX_EXIT_UMWAIT... VMX_EXIT_TPAUSE] = exit_undefined,
-	[VMX_EXIT_LOADIWKEY... VMX_EXIT_WRMSRLIST] = exit_refused,
+	[VMX_EXIT_LOADIWKEY... VMX_EXIT_BUS_LOCK - 1] = exit_refused,
+	/* The instruction is done (SDM 3C 26.2): counted, and slower by the exit than its lock. */
+	[VMX_EXIT_BUS_LOCK] = vcpu_resume_guest,
+	[VMX_EXIT_BUS_LOCK + 1 ... VMX_EXIT_WRMSRLIST] = exit_refused,
 };
 
 /* ---- dispatch ---- */

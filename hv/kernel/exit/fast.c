@@ -232,6 +232,13 @@ static const short_exit short_exits[EXIT_REASONS] = {
 #undef LONG
 };
 
+/* An entry that failed has bit 31 set: never a row of a table. A bus lock may be reported besides.
+ */
+static NOINLINE exit_handler no_row(struct vcpu *vcpu, u64 reason)
+{
+	return reason < EXIT_REASONS ? short_exits[reason](vcpu, reason) : exit_refused;
+}
+
 exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 {
 	struct vcpu *vcpu = vcpu_of(vmx);
@@ -244,8 +251,7 @@ exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
 	if (unlikely(now >= vcpu->look_at))
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
-	/* An entry that failed has bit 31 set: never a row of a table. */
 	if (unlikely(reason >= EXIT_REASONS))
-		return exit_refused;
+		return no_row(vcpu, reason & ~EXIT_REASON_BUS_LOCK);
 	return short_exits[reason](vcpu, reason);
 }

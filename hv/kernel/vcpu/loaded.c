@@ -15,17 +15,19 @@
 void vcpu_load(struct run_queue *rq, struct vcpu *vcpu)
 {
 	bool hidden = (read_cr0() & CR0_TS) != 0;
-	struct vmx_guest_state *state = rq->loaded != NULL ? &rq->loaded->vmx.state : NULL;
 
 	if (vcpu->vm->id == HOST_VM) {
+		if (hidden)
+			return;
 		write_cr0(read_cr0() | CR0_TS);
-		if (!hidden)
-			vmx_state_hide(state);
+		rq->core->tsc_aux = rdmsr(IA32_TSC_AUX);
+		wrmsr(IA32_TSC_AUX, 0);
 		return;
 	}
-	clts();
-	if (hidden && state != NULL)
-		vmx_state_show(state);
+	if (hidden) {
+		clts();
+		wrmsr(IA32_TSC_AUX, rq->core->tsc_aux);
+	}
 	if (rq->loaded == vcpu)
 		return;
 	if (rq->loaded != NULL)

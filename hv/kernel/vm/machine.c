@@ -108,15 +108,17 @@ void machine_init(const struct boot_info *info)
 void machine_start_core(void)
 {
 	struct vmx_raw mine;
-	const char *difference;
+	const char *difference, *missing;
 	hpa_t region = frame_alloc();
 
 	vmx_caps_read(&mine, &hardware);
+	if (vmx_caps_missing(&mine, 0, &missing) != 0)
+		panic("core %u: %s", this_core()->index, missing);
 	difference = vmx_caps_difference(&first_core, &mine);
 	if (difference != NULL)
 		panic("core %u differs from core 0 in %s: all cores must offer the same VT-x",
 		      this_core()->index, difference);
 	(void)vmx_xcr0_allowed();
-	if (region.raw == 0 || !vmx_core_start(&the_machine.caps, region))
+	if (region.raw == 0 || !vmx_core_start(&the_machine.caps, &mine, region))
 		panic("VMXON failed on core %u", this_core()->index);
 }

@@ -136,6 +136,7 @@ void report_core_lines(const struct report *r, struct out *out)
 		json_number(out, "host", t.host);
 		json_number(out, "kicks", report_core(r, core)->kicks_received);
 		json_number(out, "timers", report_core(r, core)->timer_interrupts);
+		json_number(out, "nmis", report_core(r, core)->nmis);
 		report_stretch_member(r, core, out);
 		json_end(out);
 	}

@@ -2,6 +2,7 @@
 /* pure: also compiled on the host */
 #include "hv/ring3/root/root.h"
 
+#include "hv/base/atomic.h"
 #include "hv/base/string.h"
 #include "hv/ring3/root/json.h"
 
@@ -113,6 +114,21 @@ static void refresh_top(struct root *r)
 	top_draw(&r->top, &report, now, hz(r), &r->console.screen);
 }
 
+/* NMIs of the machine's own: its memory, its watchdog, its button. Ring 0 only counts them. */
+static void tell_nmis(struct root *r)
+{
+	for (u32 i = 0; i < r->machine->info->cores; i++) {
+		const struct core_counters *c = (const void *)(r->machine->cores + i * PAGE_SIZE);
+		u64 nmis = atomic_load_relaxed(&c->nmis);
+
+		if (nmis != r->nmis_told[i])
+			console_say(&r->console, "core %u: %llu NMI%s of the machine's", i,
+			            (unsigned long long)(nmis - r->nmis_told[i]),
+			            nmis - r->nmis_told[i] == 1 ? "" : "s");
+		r->nmis_told[i] = nmis;
+	}
+}
+
 /*
  * What VMs write is looked at so many times a second and no more, however often a monitor says that
  * there is something: its VM's cores are not root's.
@@ -157,6 +173,7 @@ void root_step(struct root *r)
 
 	pump_input(r);
 	if (is_round_due(r)) {
+		tell_nmis(r);
 		pump_vms(r);
 		refresh_top(r);
 	}

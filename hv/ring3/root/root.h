@@ -70,6 +70,7 @@ struct root {
 	u64 next_round;     /* TSC: when VMs are looked after again, event or not */
 	u64 typing_until;   /* TSC: until then more keys are likely */
 	u64 next_complaint; /* TSC: about lost input */
+	u64 nmis_told[MAX_CORES];
 
 	struct console console;
 	struct telemetry telemetry;
