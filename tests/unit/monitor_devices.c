@@ -58,6 +58,11 @@ START_TEST(ends)
 		{ 0x92, 1, 0x03, REPLY_RESET, END_RESET },
 		{ 0xcf9, 1, 0x02, REPLY_RESUME, END_NONE },
 		{ 0xcf9, 1, 0x06, REPLY_RESET, END_RESET },
+		{ 0xcf8, 4, 0x80000400, REPLY_RESUME, END_NONE },
+		{ 0xcf8, 4, ~0u, REPLY_RESUME, END_NONE },
+		{ 0xcf8, 2, 0x0600, REPLY_RESUME, REPLY_UNCLAIMED },
+		{ 0xcf9, 2, 0x06, REPLY_RESUME, REPLY_UNCLAIMED },
+		{ 0xcf6, 4, ~0u, REPLY_RESUME, REPLY_UNCLAIMED },
 		{ 0x600, 1, 0x34, REPLY_STOP, END_POWER_OFF },
 		{ 0x600, 1, 0x30, REPLY_RESUME, END_NONE },
 		{ 0x604, 2, 0x2000, REPLY_STOP, END_POWER_OFF },
@@ -73,6 +78,29 @@ START_TEST(ends)
 	setup();
 	out(0xf4, 4, 0x12345);
 	ck_assert_uint_eq(page.reply.value, 0x12345);
+}
+END_TEST
+
+/* What probing for PCI does: the latch keeps 32 bits, at no other width, and nothing is behind it.
+ */
+START_TEST(pci_address)
+{
+	setup();
+	ck_assert_uint_eq(in(0xcf8, 4), 0);
+	out(0xcf8, 4, 0x80001234);
+	ck_assert(claimed());
+	ck_assert_uint_eq(in(0xcf8, 4), 0x80001234);
+	out(0xcf8, 1, 0x55);
+	ck_assert(!claimed());
+	out(0xcfa, 2, 0x5555);
+	out(0xcf9, 1, 0x02);
+	ck_assert(claimed());
+	ck_assert_uint_eq(in(0xcf8, 4), 0x80001234);
+	ck_assert_uint_eq(in(0xcf9, 1), 0x02);
+	ck_assert_uint_eq(in(0xcf8, 1), 0xff);
+	ck_assert_uint_eq(in(0xcf8, 2), 0xffff);
+	ck_assert_uint_eq(in(0xcfc, 4), 0xffffffff);
+	ck_assert(!claimed());
 }
 END_TEST
 
@@ -402,5 +430,5 @@ START_TEST(random_messages)
 END_TEST
 
 RING3_MAIN("monitor_devices", start_message, random_messages, unclaimed, every_port_every_size,
-           ends, fwcfg, cmos_memory, cmos_clock, dates, ioapic_registers, ioapic_edge, ioapic_level,
-           ioapic_modes_without_levels, ioapic_nobody_accepts, ioapic_storm)
+           ends, pci_address, fwcfg, cmos_memory, cmos_clock, dates, ioapic_registers, ioapic_edge,
+           ioapic_level, ioapic_modes_without_levels, ioapic_nobody_accepts, ioapic_storm)

@@ -47,6 +47,7 @@ struct monitor {
 	struct pmu pmu;
 	struct fwcfg fwcfg;
 	u8 reset_control; /* port 0xcf9, as last written */
+	u32 pci_address;  /* port 0xcf8, as last written */
 	u64 output_lost;  /* characters that nobody took in time */
 };
 
