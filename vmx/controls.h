@@ -144,6 +144,9 @@
 #define INTERRUPTIBILITY_ENCLAVE BIT32(4)
 #define INTERRUPTIBILITY_SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
+/* Pending debug exceptions (table 25-4): as DR6 bits 3:0 and BS, and whether one is enabled. */
+#define PENDING_DEBUG_ENABLED BIT(12)
+
 /* Activity state: values (25.4.2). */
 #define ACTIVITY_ACTIVE        0u
 #define ACTIVITY_HLT           1u

@@ -43,7 +43,13 @@
 
 #define RFLAGS_ONE BIT(1) /* always set */
 #define RFLAGS_IF  BIT(9)
+#define RFLAGS_RF  BIT(16)
 #define RFLAGS_AC  BIT(18)
+
+#define RFLAGS_STATUS (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
+
+#define DR6_BREAKPOINTS BITS(3, 0) /* B0 to B3 */
+#define DR7_ENABLED     BITS(7, 0) /* L0 G0 to L3 G3 */
 
 #define IA32_TSC             0x10u
 #define IA32_APIC_BASE       0x1bu

@@ -36,19 +36,19 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 
 	/* Not a fetch from nowhere, nor a page table that is nowhere. */
 	insist(vcpu, !access.fetch && access.translated, gpa);
-	guest_mmio(vcpu, gpa);
+	guest_mmio(vcpu, gpa, access.write);
 	after_access(vcpu);
 }
 
 NORETURN void exit_apic_access(struct vcpu *vcpu)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	struct apic_access access = apic_access_of(q);
+	struct apic_access access = apic_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 
-	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, q);
+	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, APIC_BASE_ADDRESS | access.offset);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
-	guest_mmio(vcpu, APIC_BASE_ADDRESS | access.offset);
+	guest_mmio(vcpu, APIC_BASE_ADDRESS | access.offset,
+	           access.type == APIC_ACCESS_LINEAR_WRITE);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		apicv_resync(vcpu);
 	after_access(vcpu);
