@@ -131,11 +131,24 @@ bool dump_is_due(u32 end)
 	return end < VM_ENDS && kinds[end].dump;
 }
 
+/* Pages that are no RAM, of which a VM has something. Elsewhere is nothing. */
+static bool is_device(u64 gpa)
+{
+	u64 page = gpa & ~0xfffull;
+
+	return page == 0xfec00000 || page == 0xfee00000; /* IOAPIC, local APIC */
+}
+
 void dump_value(u32 end, u64 value, struct out *out)
 {
 	switch (end) {
 	case END_DEBUG_EXIT:
 		out_print(out, " with %llu", ull(value));
+		break;
+	case END_UNREACHABLE:
+	case END_INSTRUCTION:
+		out_print(out, ": on %llx, %s", ull(value),
+		          is_device(value) ? "a device" : "where nothing is");
 		break;
 	case END_IMAGE:
 		out_print(out, ": %s", image_error_text(value));
