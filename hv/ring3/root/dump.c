@@ -2,8 +2,10 @@
 /* pure: also compiled on the host */
 #include "hv/ring3/root/dump.h"
 
+#include "hv/abi/hypercall.h"
 #include "hv/abi/image_error.h"
 #include "hv/abi/names.h"
+#include "hv/abi/process.h"
 #include "hv/base/bits.h"
 
 /* Bits that have names, in the order in which they are printed. */
@@ -131,12 +133,13 @@ bool dump_is_due(u32 end)
 	return end < VM_ENDS && kinds[end].dump;
 }
 
-/* Pages that are no RAM, of which a VM has something. Elsewhere is nothing. */
-static bool is_device(u64 gpa)
+/* Where a VM can have something that is no RAM. Elsewhere is nothing. */
+static bool may_be_device(u64 gpa)
 {
-	u64 page = gpa & ~0xfffull;
+	u64 page = gpa & ~(PAGE_SIZE - 1);
 
-	return page == 0xfec00000 || page == 0xfee00000; /* IOAPIC, local APIC */
+	return page == 0xfec00000 || page == 0xfee00000 || /* IOAPIC, local APIC */
+	       gpa - COUNTERS_GPA < VM_COUNTERS_STRIDE;
 }
 
 void dump_value(u32 end, u64 value, struct out *out)
@@ -148,7 +151,7 @@ void dump_value(u32 end, u64 value, struct out *out)
 	case END_UNREACHABLE:
 	case END_INSTRUCTION:
 		out_print(out, ": on %llx, %s", ull(value),
-		          is_device(value) ? "a device" : "where nothing is");
+		          may_be_device(value) ? "which is no RAM" : "where nothing is");
 		break;
 	case END_IMAGE:
 		out_print(out, ": %s", image_error_text(value));
