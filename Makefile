@@ -58,7 +58,7 @@ KERNEL       := boot cpu sched vcpu ipi exit pv vm user
 RING0_SRCS   := $(call in,hv/base hv/kernel $(KERNEL:%=hv/kernel/%) vmx)
 VAPIC_SRCS   := $(call in,vapic)
 RT_SRCS      := $(call in,hv/ring3/rt)
-MONITOR_SRCS := $(call in,hv/ring3/monitor)
+MONITOR_SRCS := $(call in,hv/ring3/monitor) vmx/walk.c
 ROOT_SRCS    := $(call in,hv/ring3/root)
 KIT_SRCS     := $(call in,guest-tools/lib)
 IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
@@ -66,8 +66,8 @@ TAPSTAT_SRCS := $(call in,guest-tools/linux/tapstat)
 WORKLOAD_SRCS := $(call in,guest-tools/linux/workloads)
 
 # Pure files of every ring are built for the host as well; those at the bottom serve ring 3 too.
-PURE_SRCS    := $(call pure_in,$(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) \
-		$(ROOT_SRCS) $(TAPSTAT_SRCS)))
+PURE_SRCS    := $(call pure_in,$(sort $(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) \
+		$(ROOT_SRCS) $(TAPSTAT_SRCS))))
 RTBASE_SRCS  := $(filter hv/base/%,$(PURE_SRCS)) $(wildcard hv/base/string.c)
 
 UNIT_SRCS    := $(wildcard tests/unit/*.c)
@@ -313,7 +313,7 @@ $(B)/unit/%.t: $(B)/obj/unit/tests/unit/%.c.o $(HOST_LINK)
 	$(Q)$(CC) $(unit_CFLAGS) -o $@ $< $(call object,unit,$(UNIT_LIB)) \
 		-Wl,--start-group $(B)/host/libpure.a $(B)/host/libvapic.a -Wl,--end-group \
 		$(HOST_LIBS)
-$(B)/unit/vmx_decode.t: HOST_LIBS += -lZydis
+$(B)/unit/monitor_decode.t: HOST_LIBS += -lZydis
 
 # Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
 $(B)/emu/%.elf: $(B)/obj/guest/tests/emu/%.asm.o

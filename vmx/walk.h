@@ -16,13 +16,8 @@
 #ifndef VMX_WALK_H
 #define VMX_WALK_H
 
+#include "hv/base/guest_memory.h"
 #include "hv/base/types.h"
-
-/* A guest's memory: one run from guest-physical 0, mapped at `base`. */
-struct guest_memory {
-	u8 *base;
-	u64 size;
-};
 
 /* The registers that a translation depends on. */
 struct walk_state {

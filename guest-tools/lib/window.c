@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-tools/lib/window.h"
+#include "guest-tools/lib/boot.h"
 #include "guest-tools/lib/cpu.h"
+#include "guest-tools/lib/fwcfg.h"
+#include "hv/base/bits.h"
 
 #define WINDOW_ADDRESS 0x8000000000ull /* the second entry of the top table */
 #define PTE_TABLE      0x7ull
@@ -22,7 +25,19 @@ void *window_entry(u64 entry)
 
 void *window_at(u64 physical)
 {
-	u8 *start = window_entry((physical & ~(WINDOW_BYTES - 1)) | PTE_LARGE);
+	u64 first = physical & ~(WINDOW_BYTES - 1);
+	u8 *start;
 
+	window_pd[1] = (first + WINDOW_BYTES) | PTE_LARGE;
+	start = window_entry(first | PTE_LARGE);
 	return start + (physical & (WINDOW_BYTES - 1));
+}
+
+u64 memory_hole(void)
+{
+	u64 end = boot_info.memory_top;
+
+	if (fwcfg_present())
+		end = fwcfg_read(FWCFG_RAM_SIZE, 8);
+	return align_up(MAX(end, 0x400000ull), WINDOW_BYTES);
 }

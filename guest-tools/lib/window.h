@@ -5,7 +5,10 @@
 
 #include "hv/base/types.h"
 
-#define WINDOW_BYTES 0x200000ul /* what can be seen at a time, from a multiple of this */
+#define WINDOW_BYTES 0x200000ul /* seen at a time, from a multiple of this; as much follows */
+
+/* The end of RAM below 4 GiB, as the machine tells it: a hole begins there. */
+u64 memory_hole(void);
 
 /* Where that address is seen until the next call. The address itself is not checked. */
 void *window_at(u64 physical);

@@ -227,6 +227,16 @@ static void test_writing(const struct vcpu_counters *c)
 	       4 * ARRAY_SIZE(places), "and counted as refused");
 }
 
+/* What reads and writes at once finds what is there, and adds nothing. */
+static void test_modifying(const struct vcpu_counters *c)
+{
+	u64 one = 1;
+
+	__asm__ volatile("lock xaddq %0, (%1)" : "+r"(one) : "r"(&c->magic) : "memory", "cc");
+	tap_is(one, COUNTERS_MAGIC, "an addition to the magic number finds it");
+	tap_is(c->magic, COUNTERS_MAGIC, "and does not change it");
+}
+
 /* The other CPUs store into CPU 0's counters all at once. */
 static void store_as_other(void *word)
 {
@@ -278,7 +288,10 @@ static void do_stack(const struct vcpu_counters *c)
 
 static void do_odd(const struct vcpu_counters *c)
 {
-	__asm__ volatile("lock incq (%0)" : : "r"(&c->exit[EXIT_CPUID].count) : "memory", "cc");
+	__asm__ volatile("lock cmpxchg16b (%0)"
+	                 :
+	                 : "r"(c), "a"(0), "b"(0), "c"(0), "d"(0)
+	                 : "memory", "cc");
 }
 
 static const struct {
@@ -343,6 +356,7 @@ int guest_main(void)
 	test_reading(c);
 	test_writing(c);
 	interrupts_on();
+	test_modifying(c);
 	test_writing_of_others(c);
 	in_both_modes(test_modes);
 	test_targets(c);

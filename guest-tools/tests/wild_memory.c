@@ -6,10 +6,8 @@
  * interrupt, how=odd uses an instruction that no device driver would.
  */
 #include "guest-tools/lib/args.h"
-#include "guest-tools/lib/boot.h"
 #include "guest-tools/lib/cpu.h"
 #include "guest-tools/lib/exit.h"
-#include "guest-tools/lib/fwcfg.h"
 #include "guest-tools/lib/guest.h"
 #include "guest-tools/lib/hypercall.h"
 #include "guest-tools/lib/print.h"
@@ -20,16 +18,6 @@
 #include "hv/base/bits.h"
 
 #define PTE_TABLE 0x7ull
-
-/* The end of RAM: below 4 GiB, as the machine tells it. */
-static u64 memory_end(void)
-{
-	u64 end = boot_info.memory_top;
-
-	if (fwcfg_present())
-		end = fwcfg_read(FWCFG_RAM_SIZE, 8);
-	return align_up(MAX(end, 0x400000ull), WINDOW_BYTES);
-}
 
 static u64 highest_address(void)
 {
@@ -55,7 +43,7 @@ static void test_widths(volatile u8 *at, u64 physical)
 
 static void test_reads(void)
 {
-	u64 end = memory_end();
+	u64 end = memory_hole();
 	const u64 places[] = {
 		end,
 		end + 0x1008,
@@ -126,9 +114,9 @@ int guest_main(void)
 	for (u32 i = 0; i < ARRAY_SIZE(ways); i++) {
 		if (strcmp(how, ways[i].name) != 0)
 			continue;
-		print("# %s beyond the memory at %lx now\n", how, memory_end());
+		print("# %s beyond the memory at %lx now\n", how, memory_hole());
 		serial_drain();
-		ways[i].act(memory_end());
+		ways[i].act(memory_hole());
 		tap_ok(false, "the VM went on");
 		return tap_done();
 	}

@@ -59,6 +59,17 @@ static void test_nothing(void)
 	tap_is(inl(PORT_NOTHING), 0xffffffff, "and does so after a write");
 }
 
+/* Probing for PCI: 32 bits at 0xcf8 are an address; the byte behind is what resets a machine. */
+static void test_pci_address(void)
+{
+	static const u32 addresses[] = { 0x80000000, 0x80000400, 0x80000600, 0 };
+
+	for (u32 i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		outl(0xcf8, addresses[i]);
+		tap_is(inl(0xcf8), addresses[i], "PCI address %x is kept", addresses[i]);
+	}
+}
+
 static void test_width(void)
 {
 	u64 rax = 0x1122334455667788;
@@ -108,6 +119,7 @@ int guest_main(void)
 	args_finish();
 	test_nothing();
 	test_width();
+	test_pci_address();
 	if (strings)
 		test_strings();
 	test_reads(step == 0 ? 1 : step);

@@ -15,9 +15,11 @@
 
 enum message_kind {
 	MSG_NONE,
-	MSG_START,  /* vCPU 0 only: load the image; answer REPLY_START */
-	MSG_IO,     /* a port access that ring 0 does not handle */
-	MSG_MMIO,   /* a load or store where the guest has no memory */
+	MSG_START, /* vCPU 0 only: load the image; answer REPLY_START */
+	MSG_IO,    /* a port access that ring 0 does not handle */
+	/* an instruction that touches memory where the guest has none, INS or OUTS: carry it out;
+	 * struct insn_message is in the page's data */
+	MSG_INSTRUCTION,
 	MSG_MSR,    /* RDMSR, WRMSR of what ring 0 does not know; RDPMC n: of IA32_PMC0 + n */
 	MSG_EOI,    /* vCPU-side EOI of a level-triggered vector, in `value` */
 	MSG_SIGNAL, /* the alarm asked for; vCPU 0: console input too */
@@ -26,8 +28,8 @@ enum message_kind {
 struct message {
 	u32 kind;
 	u32 vcpu;
-	u64 address; /* MSG_IO: port; MSG_MMIO: gpa; MSG_MSR: number */
-	u32 size;    /* 1, 2, 4, or 8 (not MSG_IO) */
+	u64 address; /* MSG_IO: port; MSG_INSTRUCTION: gpa, or port; MSG_MSR: number */
+	u32 size;    /* MSG_IO: 1, 2, 4 */
 	u32 write;
 	u64 value; /* of a write, zero-extended */
 	u64 now;   /* host's TSC */
@@ -49,12 +51,13 @@ enum vm_end {
 	END_RESET,
 	END_IMAGE, /* the image could not be loaded; value: enum image_error of the monitor */
 	END_TRIPLE_FAULT,
-	END_UNKNOWN_EXIT,  /* an exit reason without a handler; value: reason */
-	END_ENTRY_FAILED,  /* VM entry refused; value: exit reason or VM-instruction error */
-	END_UNREACHABLE,   /* the guest's own memory (instruction, table) is not where it points */
-	END_INSTRUCTION,   /* an instruction on MMIO that the decoder does not know */
-	END_MONITOR_FAULT, /* exception in the monitor; value: vector */
-	END_MONITOR_TIMEOUT,  /* the monitor held a message for too long */
+	END_UNKNOWN_EXIT,    /* an exit reason without a handler; value: reason */
+	END_ENTRY_FAILED,    /* VM entry refused; value: exit reason or VM-instruction error */
+	END_UNREACHABLE,     /* code, a page table, an exception's frame where nothing is; value:
+	                        address */
+	END_INSTRUCTION,     /* an instruction on MMIO that the decoder does not know; value: gpa */
+	END_MONITOR_FAULT,   /* exception in the monitor; value: vector */
+	END_MONITOR_TIMEOUT, /* the monitor held a message for too long */
 	END_MONITOR_PROTOCOL, /* a reply out of turn or out of range */
 	END_STOPPED,          /* by root */
 	VM_ENDS
@@ -84,7 +87,7 @@ struct vcpu_start {
 
 struct reply {
 	u32 action;
-	u32 stop; /* enum vm_end: END_DEBUG_EXIT, END_POWER_OFF or END_IMAGE */
+	u32 stop; /* enum vm_end: one that a monitor may declare */
 	u64 value;
 	struct vcpu_start start;
 };
@@ -107,11 +110,29 @@ struct vcpu_dump {
 	u64 gdt_base, gdt_limit, idt_base, idt_limit;
 	u64 exit_reason, qualification, gpa, gla, instruction_length, idt_vectoring, entry_info;
 	u64 interruptibility, activity, instruction_error;
-	u8 code[16];                      /* bytes at rip, zero where they could not be read */
+	u64 dr[4], dr7;
+	u64 code_count;
+	u8 code[16];                      /* bytes at rip; code_count of them could be read */
 	u64 user_rip, user_rsp, user_cr2; /* where the monitor was, for END_MONITOR_* */
 	u32 doing;                        /* enum vcpu_doing */
 	u32 message;                      /* enum message_kind: of DOING_MESSAGE */
 	u64 timer; /* TSC ticks until the APIC's timer is due; all ones: it is not set */
+};
+
+/* What became of the instruction of a MSG_INSTRUCTION. */
+struct insn_result {
+	u64 gpr[16], rflags; /* of rflags the status flags are taken */
+	u64 cr2;             /* of #PF */
+	u32 done;   /* 0: nothing was done, the guest executes it again or gets its fault */
+	u32 length; /* RIP moves by it; 0 while a repeated instruction goes on */
+	u32 fault;  /* vector of a fault at the instruction, 0: none */
+	u32 error;
+	u32 breakpoints; /* bits 3:0 as of DR6: data breakpoints, traps behind the instruction */
+};
+
+struct insn_message {
+	struct vcpu_dump cpu;      /* from ring 0: the vCPU as the exit found it */
+	struct insn_result result; /* from the monitor, with its reply */
 };
 
 /* What ring 0 tells root, by SYS_WAIT. */

@@ -116,7 +116,7 @@ static inline const char *vm_end_text(u32 end)
 		[END_UNKNOWN_EXIT] = "made an exit for which there is no handler",
 		[END_ENTRY_FAILED] = "could not be entered: the processor refused its state",
 		[END_UNREACHABLE] = "executes or walks page tables where it has no memory",
-		[END_INSTRUCTION] = "used an instruction on device memory that is not decoded",
+		[END_INSTRUCTION] = "used an instruction that is not decoded",
 		[END_MONITOR_FAULT] = "ended because its monitor took an exception",
 		[END_MONITOR_TIMEOUT] = "ended because its monitor did not answer in time",
 		[END_MONITOR_PROTOCOL] = "ended because its monitor broke the protocol",

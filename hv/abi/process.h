@@ -98,7 +98,9 @@ struct process_info {
 	u32 hz_known; /* TSC rate is from CPUID, not calibrated */
 	u64 tsc_hz;
 	u64 image_size, module_size[VM_MODULES]; /* bytes; 0: none */
-	struct vm_config config;                 /* monitor only */
+	u64 physical_mask; /* monitor only: the guest's physical addresses, BITS(MAXPHYADDR - 1, 0)
+	                    */
+	struct vm_config config; /* monitor only */
 };
 static_assert(sizeof(struct process_info) <= PAGE_SIZE, "info page");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls: `int 0x80`, number in RAX, arguments in RDI RSI, result in RAX; all other
+ * System calls: `int 0x80`, number in RAX, arguments in RDI RSI RDX, result in RAX; all other
  * registers are kept. `int` rather than SYSCALL: the guest's STAR, LSTAR and FMASK can so stay
  * in the processor while ring 3 works for it, and the IPI paths pay nothing for the split.
  *
@@ -23,6 +23,14 @@ enum syscall_number {
 	SYS_ALARM,
 	/* Monitor: a counter of this thread's vCPU overflowed; its LVT entry fires. */
 	SYS_PMI,
+	/* Monitor: (gpa, size), (gpa, value, size): a load or store of 1 to 8 bytes by this
+	 * thread's vCPU in its APIC's page. Result: what was read; 0, or the vector whose EOI it
+	 * was, as MSG_EOI tells it otherwise. SYS_ENOENT: it is not there. */
+	SYS_APIC_READ,
+	SYS_APIC_WRITE,
+	/* Monitor: (linear address, value, size): stores 1 to 8 bytes of one page as this thread's
+	 * vCPU would. SYS_ENOENT: it must not, or there is no RAM. */
+	SYS_STORE,
 	/* Monitor: (ticks): let others run; come back after that time at the earliest. */
 	SYS_SLEEP,
 	/* Root: (ticks, 0 = for ever): next struct root_event into `data`; 1, or 0 on time-out. */

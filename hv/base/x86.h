@@ -57,6 +57,10 @@
 #define DR7_GD       BIT(13)
 #define DR7_RESET    0x400ull
 
+#define RFLAGS_STATUS (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
+
+#define DR7_ENABLED BITS(7, 0) /* L0 G0 to L3 G3 */
+
 #define IA32_TSC             0x10u
 #define IA32_APIC_BASE       0x1bu
 #define IA32_FEATURE_CONTROL 0x3au

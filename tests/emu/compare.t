@@ -21,7 +21,7 @@ from tapvisor_test import bare, boot, tap  # noqa: E402
 CPUS = 2
 TOPICS = ["apic_regs", "apic_base", "self_ipi", "physical", "flat", "cluster", "broadcast",
           "smp_start", "init_state", "nmi", "tpr", "timer", "ioapic", "hlt", "shadow", "debug",
-          "modes", "hypercall", "cr4"]
+          "modes", "hypercall", "cr4", "device_memory", "breakpoints", "code_changes"]
 ALONE = [name for name in TOPICS if name in NMIS]
 # Where a VM's vCPUs are; cores 0 and 1 where nothing else is said. A timer's test wants its core to
 # itself.

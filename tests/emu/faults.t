@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import boot, guest_passes, guest_points, tap  # noqa: E402
 
+END_OF_RAM = 8 << 20
 # image and its arguments, how its VM ends (None: by itself, with 0), the value that goes with it
 ROWS = [
     ("triple_fault", "triple-fault", 0),
@@ -23,10 +24,10 @@ ROWS = [
     ("wild_msr", None, 0),
     ("wild_hypercall", None, 0),
     ("wild_memory", None, 0),
-    ("wild_memory how=fetch", "unreachable", None),
-    ("wild_memory how=table", "unreachable", None),
-    ("wild_memory how=stack", "unreachable", None),
-    ("wild_memory how=odd", "instruction", None),
+    ("wild_memory how=fetch", "unreachable", END_OF_RAM),
+    ("wild_memory how=table", "unreachable", END_OF_RAM),
+    ("wild_memory how=stack", "unreachable", END_OF_RAM + 0xff8),
+    ("wild_memory how=odd", "instruction", END_OF_RAM),
 ]
 LAST_EXITS = {"triple_fault": "triple-fault", "triple_fault cpu=1": "triple-fault",
               "task_switch": "task-switch"}
@@ -77,6 +78,8 @@ def look_at(run, index, words, reason, value):
     for register in ("rip", "cr3", "rflags", "r15"):
         tap.like(text, rf"\b{register}\b.*[0-9a-f]{{8}}", f"{words}: the report has {register}",
                  text)
+    if reason in ("unreachable", "instruction"):
+        tap.like(text, rf"{value:x}, where nothing is", f"{words}: the report says so", text)
     others = run.lines("vm-end", vm=vm)
     tap.is_(len(others), 1, f"{words}: ends once")
     if words in LAST_EXITS:

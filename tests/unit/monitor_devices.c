@@ -8,6 +8,8 @@
 
 START_TEST(unclaimed)
 {
+	u64 value;
+
 	setup();
 	ck_assert_uint_eq(in(0x20, 1), 0xff);
 	ck_assert(!claimed());
@@ -25,9 +27,10 @@ START_TEST(unclaimed)
 	/* Half of it is there. */
 	ck_assert_uint_eq(in(0x71, 2) & 0xff00, 0xff00);
 	ck_assert(claimed());
-	ck_assert(message(MSG_MMIO, 0xfed00000, 8, false, 0));
-	ck_assert_uint_eq(page.reply.value, ~0ull);
-	ck_assert(!claimed());
+	memory_in_use();
+	ck_assert(!memory_read(&monitor, 0xfed00000, 8, &value));
+	ck_assert_uint_eq(value, ~0ull);
+	ck_assert(!memory_write(&monitor, 0xfed00000, 8, 0));
 }
 END_TEST
 
@@ -58,6 +61,11 @@ START_TEST(ends)
 		{ 0x92, 1, 0x03, REPLY_RESET, END_RESET },
 		{ 0xcf9, 1, 0x02, REPLY_RESUME, END_NONE },
 		{ 0xcf9, 1, 0x06, REPLY_RESET, END_RESET },
+		{ 0xcf8, 4, 0x80000400, REPLY_RESUME, END_NONE },
+		{ 0xcf8, 4, ~0u, REPLY_RESUME, END_NONE },
+		{ 0xcf8, 2, 0x0600, REPLY_RESUME, REPLY_UNCLAIMED },
+		{ 0xcf9, 2, 0x06, REPLY_RESUME, REPLY_UNCLAIMED },
+		{ 0xcf6, 4, ~0u, REPLY_RESUME, REPLY_UNCLAIMED },
 		{ 0x600, 1, 0x34, REPLY_STOP, END_POWER_OFF },
 		{ 0x600, 1, 0x30, REPLY_RESUME, END_NONE },
 		{ 0x604, 2, 0x2000, REPLY_STOP, END_POWER_OFF },
@@ -73,6 +81,29 @@ START_TEST(ends)
 	setup();
 	out(0xf4, 4, 0x12345);
 	ck_assert_uint_eq(page.reply.value, 0x12345);
+}
+END_TEST
+
+/* What probing for PCI does: the latch keeps 32 bits, at no other width, and nothing is behind it.
+ */
+START_TEST(pci_address)
+{
+	setup();
+	ck_assert_uint_eq(in(0xcf8, 4), 0);
+	out(0xcf8, 4, 0x80001234);
+	ck_assert(claimed());
+	ck_assert_uint_eq(in(0xcf8, 4), 0x80001234);
+	out(0xcf8, 1, 0x55);
+	ck_assert(!claimed());
+	out(0xcfa, 2, 0x5555);
+	out(0xcf9, 1, 0x02);
+	ck_assert(claimed());
+	ck_assert_uint_eq(in(0xcf8, 4), 0x80001234);
+	ck_assert_uint_eq(in(0xcf9, 1), 0x02);
+	ck_assert_uint_eq(in(0xcf8, 1), 0xff);
+	ck_assert_uint_eq(in(0xcf8, 2), 0xffff);
+	ck_assert_uint_eq(in(0xcfc, 4), 0xffffffff);
+	ck_assert(!claimed());
 }
 END_TEST
 
@@ -229,7 +260,8 @@ START_TEST(ioapic_level)
 	set_pin(9, 0x8055, 0);
 	ck_assert_uint_eq(calls.msis, 3);
 	/* The EOI register serves as well. */
-	ck_assert(message(MSG_MMIO, 0xfec00040, 4, true, 0x55));
+	memory_in_use();
+	ck_assert(memory_write(&monitor, 0xfec00040, 4, 0x55));
 	ck_assert_uint_eq(calls.msis, 4);
 	/* Nobody accepts: remote IRR stays clear. */
 	line(9, false);
@@ -375,7 +407,7 @@ START_TEST(random_messages)
 
 	setup();
 	for (u32 i = 0; i < 300000; i++) {
-		static const u64 places[] = { 0x3f8, 0x2f8, 0x70, 0x510, 0x2000, 0xfec00000 };
+		static const u64 places[] = { 0x3f8, 0x2f8, 0x70, 0x510, 0x2000, 0xcf0 };
 		static const u64 msrs[] = { 0xc0, 0x186, 0x200, 0x1f0 };
 		static const u32 kinds[] = { MSG_EOI, MSG_MSR, MSG_SIGNAL };
 		u32 kind = x >> 30 & 15;
@@ -384,9 +416,7 @@ START_TEST(random_messages)
 		x = x * 6364136223846793005ull + 1442695040888963407ull;
 		at = places[(x >> 60) % ARRAY_SIZE(places)] + ((x >> 40) & 0x1f);
 		page.message.now = x;
-		page.message.kind = kind < ARRAY_SIZE(kinds) ? kinds[kind]
-		                    : at > 0xffff            ? MSG_MMIO
-		                                             : MSG_IO;
+		page.message.kind = kind < ARRAY_SIZE(kinds) ? kinds[kind] : MSG_IO;
 		if (page.message.kind == MSG_MSR)
 			at = msrs[x >> 60 & 3] + (x >> 40 & 3);
 		page.message.address = at;
@@ -402,5 +432,5 @@ START_TEST(random_messages)
 END_TEST
 
 RING3_MAIN("monitor_devices", start_message, random_messages, unclaimed, every_port_every_size,
-           ends, fwcfg, cmos_memory, cmos_clock, dates, ioapic_registers, ioapic_edge, ioapic_level,
-           ioapic_modes_without_levels, ioapic_nobody_accepts, ioapic_storm)
+           ends, pci_address, fwcfg, cmos_memory, cmos_clock, dates, ioapic_registers, ioapic_edge,
+           ioapic_level, ioapic_modes_without_levels, ioapic_nobody_accepts, ioapic_storm)

@@ -76,7 +76,7 @@ static void same_as_plain(struct fetch_memory *remembered, const struct walk_sta
 	ck_assert_uint_eq(insn->op, expected.op);
 	ck_assert_uint_eq(insn->length, expected.length);
 	ck_assert_uint_eq(insn->size, expected.size);
-	if (expected.op == INSN_STORE_IMM || expected.op == INSN_ALU_IMM)
+	if (expected.op == INSN_STORE_IMM)
 		ck_assert_uint_eq(insn->imm, expected.imm);
 	else
 		ck_assert_uint_eq(insn->reg, expected.reg);

@@ -2,12 +2,17 @@
 #include "hv/kernel/exit/advance.h"
 #include "hv/kernel/exit/guest.h"
 
+#include "hv/abi/syscall.h"
+#include "hv/base/atomic.h"
 #include "hv/base/bits.h"
+#include "hv/kernel/ipi/apicv.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
+#include "vapic/arch.h"
 #include "vapic/hot.h"
+#include "vmx/apicv.h"
 #include "vmx/decode.h"
 #include "vmx/inject.h"
 #include "vmx/fetch.h"
@@ -23,54 +28,26 @@ void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len)
 	return memory->base + gpa;
 }
 
-/* ---- registers ---- */
-
-static u64 low_bytes(u64 value, u8 size)
-{
-	return size == 8 ? value : value & (BIT(size * 8) - 1);
-}
-
-/* As instructions write registers: 4 bytes clear the upper half, 1 and 2 keep what is above. */
-static void register_set(struct vcpu *vcpu, u8 reg, bool high, u8 size, u64 value)
-{
-	unsigned int shift = high ? 8 : 0;
-	u64 old = guest_register(vcpu, reg);
-	u64 mask = size == 8 ? ~0ull : (BIT(size * 8) - 1) << shift;
-	u64 merged = (old & ~mask) | (value << shift & mask);
-
-	if (size == 4)
-		merged &= 0xffffffff;
-	guest_set_register(vcpu, reg, merged);
-}
-
-static u64 sign_extend(u64 value, u8 size)
-{
-	unsigned int shift = 64 - size * 8u;
-
-	return (u64)((s64)(value << shift) >> shift);
-}
-
-/* Out of line, so that a store pays nothing for it. */
-static NOINLINE void load_register(struct vcpu *vcpu, const struct pending_access *access,
-                                   u64 value)
-{
-	value = low_bytes(value, access->size);
-	if (access->sign)
-		value = sign_extend(value, access->size);
-	register_set(vcpu, access->reg, access->high, access->reg_size, value);
-}
-
+/* As IN writes rAX: 4 bytes clear the upper half, 1 and 2 keep what is above. */
 void guest_finish_access(struct vcpu *vcpu, u64 value)
 {
 	const struct pending_access *access = &vcpu->access;
+	u64 *rax = &vcpu->vmx.gpr[RAX];
 
-	if (access->string) {
-		guest_finish_string_io(vcpu, value);
-		return;
-	}
 	vcpu_advance_by(vcpu, access->length);
-	if (!access->write)
-		load_register(vcpu, access, value);
+	if (access->write)
+		return;
+	switch (access->size) {
+	case 1:
+		*rax = (*rax & ~0xffull) | (u8)value;
+		break;
+	case 2:
+		*rax = (*rax & ~0xffffull) | (u16)value;
+		break;
+	default:
+		*rax = (u32)value;
+		break;
+	}
 }
 
 /* ---- the instruction ---- */
@@ -101,35 +78,39 @@ struct walk_state guest_walk_state(const struct vcpu *vcpu)
 	return walk_state(vcpu, vmcs_read(VMCS_GUEST_RFLAGS));
 }
 
-/* What the guest is at. NULL: gone in the meantime, or not understood; then either the guest tries
- * again or the VM was ended. */
+static ALWAYS_INLINE u64 code_address(enum insn_mode mode)
+{
+	u64 rip = vmcs_read(VMCS_GUEST_RIP);
+
+	return mode == INSN_64 ? rip : (u32)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
+}
+
+/* What the guest is at; NULL: gone in the meantime, or no plain load or store. */
 static const struct insn *fetch(struct vcpu *vcpu)
 {
 	const struct walk_state state = walk_state(vcpu, 0);
 	enum insn_mode mode = code_mode(vmcs_read32(VMCS_GUEST_CS_ACCESS), state.efer);
-	u64 rip = vmcs_read(VMCS_GUEST_RIP);
-	const struct insn *insn;
 	struct walk walk;
 
-	if (mode != INSN_64)
-		rip = (u32)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
-	insn = fetch_insn(&vcpu->fetched, &vcpu->vmx.memory, &state, mode, rip, &walk);
-	if (likely(insn != NULL))
-		return insn;
-	if (walk.outcome == WALK_UNREACHABLE)
-		vm_end(vcpu, END_UNREACHABLE, rip);
-	else if (walk.outcome == WALK_DONE)
-		vm_end(vcpu, END_INSTRUCTION, rip);
-	else
-		count(vcpu, EVENT_NESTED_RETRY);
-	return NULL;
+	return fetch_insn(&vcpu->fetched, &vcpu->vmx.memory, &state, mode, code_address(mode),
+	                  &walk);
+}
+
+void guest_fetch(const struct vcpu *vcpu, struct insn_bytes *bytes)
+{
+	const struct walk_state state = walk_state(vcpu, 0);
+	enum insn_mode mode = code_mode(vmcs_read32(VMCS_GUEST_CS_ACCESS), state.efer);
+
+	if (walk_fetch(&vcpu->vmx.memory, &state, code_address(mode), bytes, NULL).outcome !=
+	    WALK_DONE)
+		bytes->count = 0;
 }
 
 static u64 stored_value(const struct vcpu *vcpu, const struct insn *insn)
 {
-	if (insn->op == INSN_STORE_IMM || insn->op == INSN_ALU_IMM)
-		return low_bytes(insn->imm, insn->size);
-	return low_bytes(guest_register(vcpu, insn->reg) >> (insn->high ? 8 : 0), insn->size);
+	u64 value = insn->op == INSN_STORE_IMM ? insn->imm : guest_register(vcpu, insn->reg);
+
+	return insn->size == 4 ? (u32)value : value;
 }
 
 /* ---- the APIC's page ---- */
@@ -151,6 +132,15 @@ static bool icr_to_few(struct vcpu *vcpu, u32 low)
 	return true;
 }
 
+static ALWAYS_INLINE void apic_written(struct vcpu *vcpu, u32 value, u32 todo,
+                                       const struct vapic_effects *fx)
+{
+	if ((todo & VAPIC_SENT) != 0)
+		deliver(vcpu, IPI_XAPIC, value >> 8, todo, fx);
+	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
+		vcpu_todo(vcpu, todo, fx);
+}
+
 /* The two registers of the IPI path first: whole, aligned stores, as every kernel does them. */
 static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
 {
@@ -166,91 +156,136 @@ static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
 	else
 		todo = vapic_mmio_write(vcpu->apic, offset, size, value,
 		                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
-	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_XAPIC, (u32)value >> 8, todo, &fx);
-	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
-		vcpu_todo(vcpu, todo, &fx);
+	apic_written(vcpu, (u32)value, todo, &fx);
 }
 
-/* Loads, and the instructions that both read and write. */
-static void apic_access(struct vcpu *vcpu, const struct insn *insn, u32 offset)
+static u64 apic_read(struct vcpu *vcpu, u32 offset, u8 size)
 {
-	u64 rflags, value, result;
+	u64 value;
+	u32 todo = vapic_mmio_read(vcpu->apic, offset, size, vcpu_guest_tsc(vcpu, vcpu->rq->stamp),
+	                           &value);
 
-	if (vapic_mmio_read(vcpu->apic, offset, insn->size, vcpu_guest_tsc(vcpu, vcpu->rq->stamp),
-	                    &value) != VAPIC_OK)
-		value = ~0ull;
-	if (insn->op == INSN_ALU_STORE || insn->op == INSN_ALU_IMM) {
-		rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-		result = insn_alu((enum insn_alu)insn->alu, value, stored_value(vcpu, insn),
-		                  insn->size, &rflags);
-		vmcs_write(VMCS_GUEST_RFLAGS, rflags);
-		if (insn->alu != ALU_CMP && insn->alu != ALU_TEST)
-			apic_write(vcpu, offset, insn->size, result);
+	if (todo != VAPIC_OK) /* an error that has an interrupt */
+		vcpu_todo(vcpu, todo, NULL);
+	return value;
+}
+
+static ALWAYS_INLINE bool is_apic(const struct vcpu *vcpu, u64 gpa)
+{
+	return (gpa & APIC_PAGE) == (vcpu->apic->base & APIC_PAGE) &&
+	       vapic_mode(vcpu->apic) == VAPIC_XAPIC;
+}
+
+/*
+ * What is decoded is what stands there now: where another CPU has made a load of the store that
+ * exited, or the other way, the monitor looks at everything anew. With data breakpoints on it does,
+ * too, for it knows how to tell of them.
+ */
+void guest_mmio(struct vcpu *vcpu, u64 gpa, bool write)
+{
+	u32 offset = (u32)(gpa & ~APIC_PAGE);
+	const struct insn *insn;
+
+	if (likely(is_apic(vcpu, gpa)) && likely((vmcs_read(VMCS_GUEST_DR7) & DR7_ENABLED) == 0) &&
+	    likely((insn = fetch(vcpu)) != NULL) && likely((insn->op != INSN_LOAD) == write)) {
+		if (likely(write))
+			apic_write(vcpu, offset, insn->size, stored_value(vcpu, insn));
+		else
+			guest_set_register(vcpu, insn->reg, apic_read(vcpu, offset, insn->size));
 		vcpu_advance_by(vcpu, insn->length);
 		return;
 	}
-	if (insn->op == INSN_XCHG)
-		apic_write(vcpu, offset, insn->size, stored_value(vcpu, insn));
-	guest_finish_access(vcpu, value);
+	vcpu->access = (struct pending_access){ .kind = MSG_INSTRUCTION };
+	message_instruction(vcpu, gpa);
 }
 
-/* ---- everything else ---- */
+/* ---- what the monitor needs for the instructions that it carries out ---- */
 
-static bool is_store(const struct insn *insn)
+s64 guest_apic_access(struct vcpu *vcpu, u64 gpa, bool write, u32 size, u64 value)
 {
-	return insn->op == INSN_STORE || insn->op == INSN_STORE_IMM;
-}
+	bool virtual = vcpu->vmx.apic != VMX_APIC_TRAPPED;
+	u32 offset = (u32)(gpa & ~APIC_PAGE), todo;
+	struct vapic_effects fx;
+	s64 result = 0;
 
-/* What a device model can be asked: one load or one store. */
-static bool is_simple(const struct insn *insn)
-{
-	return is_store(insn) || insn->op == INSN_LOAD || insn->op == INSN_LOAD_ZERO ||
-	       insn->op == INSN_LOAD_SIGN;
-}
-
-static void describe(struct vcpu *vcpu, const struct insn *insn)
-{
-	vcpu->access = (struct pending_access){
-		.kind = MSG_MMIO,
-		.size = insn->size,
-		.write = is_store(insn),
-		.reg = insn->reg,
-		.high = insn->high != 0,
-		.reg_size = insn->reg_size,
-		.sign = insn->op == INSN_LOAD_SIGN,
-		.length = insn->length,
-	};
-}
-
-void guest_mmio(struct vcpu *vcpu, u64 gpa)
-{
-	const struct insn *insn = fetch(vcpu);
-
-	if (insn == NULL)
-		return;
-	if ((gpa & APIC_PAGE) == (vcpu->apic->base & APIC_PAGE) &&
-	    vapic_mode(vcpu->apic) == VAPIC_XAPIC) {
-		if (likely(is_store(insn))) {
-			apic_write(vcpu, (u32)(gpa & ~APIC_PAGE), insn->size,
-			           stored_value(vcpu, insn));
-			vcpu_advance_by(vcpu, insn->length);
-			return;
-		}
-		if (is_simple(insn) || insn->op == INSN_XCHG || insn->op == INSN_ALU_STORE ||
-		    insn->op == INSN_ALU_IMM) {
-			describe(vcpu, insn);
-			vcpu->access.kind = MSG_NONE;
-			apic_access(vcpu, insn, (u32)(gpa & ~APIC_PAGE));
-			return;
-		}
+	if (!is_apic(vcpu, gpa))
+		return SYS_ENOENT;
+	if (virtual)
+		vapic_adopt(vcpu->apic);
+	if (write) {
+		if (offset == APIC_EOI)
+			count(vcpu, EVENT_EOI);
+		todo = vapic_mmio_write(vcpu->apic, offset, size, value,
+		                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
+		if ((todo & VAPIC_EOI) != 0)
+			result = fx.eoi_vector;
+		apic_written(vcpu, (u32)value, todo & ~(u32)VAPIC_EOI, &fx);
+	} else {
+		result = (s64)apic_read(vcpu, offset, (u8)size);
 	}
-	if (!is_simple(insn)) {
-		vm_end(vcpu, END_INSTRUCTION, gpa);
-		return;
+	if (virtual)
+		apicv_resync(vcpu);
+	return result;
+}
+
+/* Whole, as the processor writes what is aligned. */
+static void store(u8 *at, u64 value, u64 size)
+{
+	switch (size) {
+	case 2:
+		*(volatile u16 *)(void *)at = (u16)value;
+		break;
+	case 4:
+		*(volatile u32 *)(void *)at = (u32)value;
+		break;
+	case 8:
+		*(volatile u64 *)(void *)at = value;
+		break;
+	default:
+		for (u64 i = 0; i < size; i++)
+			at[i] = (u8)(value >> i * 8);
+		break;
 	}
-	describe(vcpu, insn);
-	message_access(vcpu, gpa, stored_value(vcpu, insn));
+}
+
+bool guest_store(struct vcpu *vcpu, u64 linear, u64 value, u64 size)
+{
+	const struct walk_state state = guest_walk_state(vcpu);
+	struct walk walk;
+	u8 *at;
+
+	atomic_store_fence(&vcpu->state, (u32)RUN_GUEST);
+	walk = walk_translate(&vcpu->vmx.memory, &state, linear, WALK_WRITE);
+	at = walk.outcome == WALK_DONE ? guest_pointer(vcpu, walk.gpa.raw, size) : NULL;
+	if (at != NULL)
+		store(at, value, size);
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	return at != NULL;
+}
+
+/* Faults that an instruction with a memory operand can meet: #UD #NM #SS #GP #PF #AC. */
+#define FAULTS (BIT32(6) | BIT32(7) | BIT32(12) | BIT32(13) | BIT32(14) | BIT32(17))
+
+void guest_finish_instruction(struct vcpu *vcpu, const struct insn_result *r)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(r->gpr); i++)
+		guest_set_register(vcpu, i, r->gpr[i]);
+	if (r->fault < 32 && (FAULTS >> r->fault & 1) != 0) {
+		if (r->fault == EXCEPTION_PF)
+			write_cr2(r->cr2);
+		vmx_inject_fault(&vcpu->vmx, (enum exception_vector)r->fault, (u16)r->error);
+	} else if (r->done != 0) {
+		vmcs_write(VMCS_GUEST_RFLAGS,
+		           (vmcs_read(VMCS_GUEST_RFLAGS) & ~(RFLAGS_STATUS | RFLAGS_RF)) |
+		                   (r->rflags & RFLAGS_STATUS));
+		vcpu_advance_by(vcpu, MIN(r->length, INSN_MAX));
+		if ((r->breakpoints & DR6_HIT) != 0)
+			vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) |
+			                                             PENDING_DEBUG_ENABLED |
+			                                             (r->breakpoints & DR6_HIT));
+	} else {
+		count(vcpu, EVENT_NESTED_RETRY);
+	}
 }
 
 /* ---- ports ---- */
@@ -259,19 +294,19 @@ void guest_io(struct vcpu *vcpu)
 {
 	struct io_access io = io_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 
-	if (io.string) {
-		guest_string_io(vcpu, &io);
+	if (unlikely(io.string)) {
+		vcpu->access = (struct pending_access){ .kind = MSG_INSTRUCTION, .port = true };
+		vcpu->access.write = !io.in;
+		message_instruction(vcpu, io.port);
 		return;
 	}
 	vcpu->access = (struct pending_access){
 		.kind = MSG_IO,
 		.size = io.size,
 		.write = !io.in,
-		.reg = RAX,
-		.reg_size = io.size,
 		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),
 	};
-	message_access(vcpu, io.port, low_bytes(vcpu->vmx.gpr[RAX], io.size));
+	message_access(vcpu, io.port, vcpu->vmx.gpr[RAX] & (0xffffffffull >> (32 - io.size * 8)));
 }
 
 void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)

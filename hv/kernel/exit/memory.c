@@ -42,7 +42,7 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 	}
 	/* Not a fetch from nowhere, nor a page table that is nowhere. */
 	insist(vcpu, !access.fetch && access.translated, gpa);
-	guest_mmio(vcpu, gpa);
+	guest_mmio(vcpu, gpa, access.write);
 	after_access(vcpu);
 }
 
@@ -54,7 +54,7 @@ NORETURN void exit_apic_access(struct vcpu *vcpu)
 	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, gpa);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
-	guest_mmio(vcpu, gpa);
+	guest_mmio(vcpu, gpa, access.type == APIC_ACCESS_LINEAR_WRITE);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		apicv_resync(vcpu);
 	after_access(vcpu);

@@ -13,9 +13,9 @@
  * Barriers are those of a post (docs/architecture.md): the request is or-ed by a locked instruction
  * before the state is loaded; the target's partners are publish(), whose XCHG comes before its look
  * at the requests, and the exchange in take_requests(), after which nothing of the guest's runs
- * before the flush. The one store that the hypervisor finishes in the guest's name behind a wait,
- * that of INS, counts as guest mode (string_io.c). A target asleep or without a core is left alone
- * and flushes when it comes back.
+ * before the flush. The stores that are finished in the guest's name behind a wait, of instructions
+ * that its monitor carries out, count as guest mode (guest_store in exit/guest.c). A target asleep
+ * or without a core is left alone and flushes when it comes back.
  *
  * Nobody waits for one who waits: the caller is in RUN_HOST meanwhile. A kick ends guest mode at
  * once, so the caller first looks again and again; where that is not enough (docs/caveats.md) it

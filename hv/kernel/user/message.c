@@ -8,6 +8,7 @@
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/exit/guest.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vm/dump.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/inject.h"
 #include "vmx/start.h"
@@ -40,6 +41,12 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 void message_access(struct vcpu *vcpu, u64 address, u64 value)
 {
 	begin(vcpu, vcpu->access.kind, address, value);
+}
+
+void message_instruction(struct vcpu *vcpu, u64 address)
+{
+	dump_vcpu(vcpu, &((struct insn_message *)(void *)vcpu->thread.page->data)->cpu);
+	begin(vcpu, MSG_INSTRUCTION, address, 0);
 }
 
 void message_eoi(struct vcpu *vcpu, u8 vector)
@@ -122,15 +129,26 @@ static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 	vcpu->activity = ACTIVITY_RUN;
 }
 
+static void reply_instruction(struct vcpu *vcpu)
+{
+	const volatile struct insn_message *page = (volatile void *)vcpu->thread.page->data;
+	const struct insn_result result = page->result;
+
+	guest_finish_instruction(vcpu, &result);
+}
+
 static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32 kind)
 {
 	if (reply->stop != 0)
 		guest_refused(vcpu,
-		              kind == MSG_MMIO     ? EVENT_MEMORY_REFUSED
+		              kind == MSG_INSTRUCTION && !vcpu->access.port ? EVENT_MEMORY_REFUSED
 		              : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
 		                                   : EVENT_PORT_READ_UNCLAIMED,
 		              vcpu->thread.page->message.address);
-	guest_finish_access(vcpu, reply->value);
+	if (kind == MSG_INSTRUCTION)
+		reply_instruction(vcpu);
+	else
+		guest_finish_access(vcpu, reply->value);
 }
 
 /* RDMSR, WRMSR, RDPMC. */
@@ -149,7 +167,8 @@ static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 /* The ends that a monitor may declare: those of its devices and of its loader. */
 static bool may_declare(u32 end)
 {
-	return end == END_DEBUG_EXIT || end == END_POWER_OFF || end == END_IMAGE;
+	return end == END_DEBUG_EXIT || end == END_POWER_OFF || end == END_IMAGE ||
+	       end == END_INSTRUCTION || end == END_UNREACHABLE;
 }
 
 /* All that a reply can say; the sender of the message waits for it. */
@@ -163,7 +182,7 @@ static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_r
 		reply_start(vcpu, reply);
 	else if (reply->action != REPLY_RESUME)
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
-	else if (kind == MSG_IO || kind == MSG_MMIO)
+	else if (kind == MSG_IO || kind == MSG_INSTRUCTION)
 		reply_access(vcpu, reply, kind);
 	else if (kind == MSG_MSR)
 		reply_msr(vcpu, reply);

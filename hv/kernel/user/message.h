@@ -13,6 +13,9 @@
 /* Hands over an access of the guest's; vcpu->access says what becomes of the reply. */
 void message_access(struct vcpu *vcpu, u64 address, u64 value);
 
+/* The same of the instruction that the guest is at: the monitor carries it out. */
+void message_instruction(struct vcpu *vcpu, u64 address);
+
 /* A level-triggered vector was acknowledged. */
 void message_eoi(struct vcpu *vcpu, u8 vector);
 

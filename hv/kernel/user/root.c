@@ -26,6 +26,7 @@ void root_fill_info(struct process_info *info, const struct vm *vm)
 	info->vm = vm->id;
 	info->hz_known = clock_get()->invariant;
 	info->tsc_hz = clock_get()->tsc_hz;
+	info->physical_mask = vm->physical_mask;
 	info->config = vm->config;
 }
 

@@ -13,6 +13,7 @@
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/user.h"
 #include "hv/kernel/cpu/vectors.h"
+#include "hv/kernel/exit/guest.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/user/events.h"
 #include "hv/kernel/user/message.h"
@@ -81,6 +82,35 @@ static s64 sys_pmi(struct vcpu *caller, u64 a, u64 b)
 	(void)a, (void)b;
 	vcpu_todo(caller, vapic_lvt_raise(caller->apic, VAPIC_LVT_PMI), NULL);
 	return 0;
+}
+
+/* Bytes of an access, or 0 where it is none of one page. */
+static u32 size_at(u64 address, u64 size)
+{
+	return size >= 1 && size <= 8 && (address & PAGE_MASK) + size <= PAGE_SIZE ? (u32)size : 0;
+}
+
+static s64 sys_apic_read(struct vcpu *caller, u64 gpa, u64 bytes)
+{
+	u32 size = size_at(gpa, bytes);
+
+	return size == 0 ? SYS_EINVAL : guest_apic_access(caller, gpa, false, size, 0);
+}
+
+static s64 sys_apic_write(struct vcpu *caller, u64 gpa, u64 value)
+{
+	u32 size = size_at(gpa, caller->thread.regs.rdx);
+
+	return size == 0 ? SYS_EINVAL : guest_apic_access(caller, gpa, true, size, value);
+}
+
+static s64 sys_store(struct vcpu *caller, u64 linear, u64 value)
+{
+	u32 size = size_at(linear, caller->thread.regs.rdx);
+
+	if (size == 0)
+		return SYS_EINVAL;
+	return guest_store(caller, linear, value, size) ? 0 : SYS_ENOENT;
 }
 
 static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
@@ -196,6 +226,9 @@ static const struct call calls[SYSCALLS] = {
 	[SYS_OUTPUT] = { FOR_MONITOR, sys_output },
 	[SYS_ALARM] = { FOR_MONITOR, sys_alarm },
 	[SYS_PMI] = { FOR_MONITOR, sys_pmi },
+	[SYS_APIC_READ] = { FOR_MONITOR, sys_apic_read },
+	[SYS_APIC_WRITE] = { FOR_MONITOR, sys_apic_write },
+	[SYS_STORE] = { FOR_MONITOR, sys_store },
 	[SYS_SLEEP] = { FOR_MONITOR | FOR_ROOT, sys_sleep },
 	[SYS_WAIT] = { FOR_ROOT, sys_wait },
 	[SYS_VM_CREATE] = { FOR_ROOT, sys_vm_create },

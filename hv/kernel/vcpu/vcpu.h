@@ -82,12 +82,7 @@ struct pending_access {
 	u32 kind; /* enum message_kind */
 	u8 size;
 	bool write;
-	u8 reg;      /* read: destination, enum gpr; high byte registers: see high */
-	bool high;   /* AH, CH, DH, BH */
-	u8 reg_size; /* width of the destination, in bytes: zero-extended to it */
-	bool sign;
-	bool string; /* INS, OUTS */
-	bool repeat;
+	bool port; /* MSG_INSTRUCTION: INS, OUTS */
 	u8 length; /* of the instruction: RIP moves by it */
 };
 

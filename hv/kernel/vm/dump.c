@@ -9,7 +9,6 @@
 #include "hv/kernel/vm/vm.h"
 #include "vmx/setup.h"
 #include "vmx/vmcs.h"
-#include "vmx/walk.h"
 
 /* Fields that are copied as they are. */
 static const struct {
@@ -20,6 +19,7 @@ static const struct {
 	{ VMCS_GUEST_RFLAGS, offsetof(struct vcpu_dump, rflags) },
 	{ VMCS_GUEST_CR3, offsetof(struct vcpu_dump, cr3) },
 	{ VMCS_GUEST_EFER, offsetof(struct vcpu_dump, efer) },
+	{ VMCS_GUEST_DR7, offsetof(struct vcpu_dump, dr7) },
 	{ VMCS_GUEST_GDTR_BASE, offsetof(struct vcpu_dump, gdt_base) },
 	{ VMCS_GUEST_GDTR_LIMIT, offsetof(struct vcpu_dump, gdt_limit) },
 	{ VMCS_GUEST_IDTR_BASE, offsetof(struct vcpu_dump, idt_base) },
@@ -48,12 +48,11 @@ static void dump_segments(struct vcpu_dump *dump)
 
 static void dump_code(const struct vcpu *vcpu, struct vcpu_dump *dump)
 {
-	const struct walk_state state = guest_walk_state(vcpu);
 	struct insn_bytes bytes;
 
-	if (walk_fetch(&vcpu->vmx.memory, &state, dump->rip + dump->segment[1][1], &bytes, NULL)
-	            .outcome == WALK_DONE)
-		memcpy(dump->code, bytes.byte, bytes.count);
+	guest_fetch(vcpu, &bytes);
+	memcpy(dump->code, bytes.byte, bytes.count);
+	dump->code_count = bytes.count;
 }
 
 static void dump_guest(const struct vcpu *vcpu, struct vcpu_dump *dump)
@@ -65,6 +64,10 @@ static void dump_guest(const struct vcpu *vcpu, struct vcpu_dump *dump)
 	dump->cr0 = vmx_read_cr0();
 	dump->cr2 = read_cr2();
 	dump->cr4 = vmx_read_cr4();
+	dump->dr[0] = read_dr0();
+	dump->dr[1] = read_dr1();
+	dump->dr[2] = read_dr2();
+	dump->dr[3] = read_dr3();
 	dump_segments(dump);
 	dump_code(vcpu, dump);
 }

@@ -3,7 +3,7 @@
 #include "hv/ring3/monitor/monitor.h"
 
 #include "hv/base/string.h"
-#include "hv/ring3/monitor/layout.h"
+#include "hv/ring3/monitor/emulate.h"
 #include "hv/ring3/monitor/load.h"
 #include "hv/ring3/monitor/ports.h"
 #include "hv/ring3/rt/ring.h"
@@ -75,19 +75,9 @@ static void handle_io(struct monitor *m, const struct message *message)
 		unclaimed(m->reply);
 }
 
-/* The IOAPIC takes 32-bit accesses; what is narrower reads and writes the low part. */
-static void handle_mmio(struct monitor *m, const struct message *message)
+static void handle_instruction(struct monitor *m, const struct message *message)
 {
-	u64 offset = message->address - LAYOUT_IOAPIC;
-
-	if (offset >= PAGE_SIZE) {
-		m->reply->value = ~0ull;
-		unclaimed(m->reply);
-	} else if (message->write != 0) {
-		ioapic_write(m, (u32)offset, (u32)message->value);
-	} else {
-		m->reply->value = ioapic_read(m, (u32)offset);
-	}
+	m->again = !emulate(m, message);
 }
 
 static void handle_eoi(struct monitor *m, const struct message *message)
@@ -113,7 +103,7 @@ static void handle_signal(struct monitor *m, const struct message *message)
 }
 
 static void (*const handlers[])(struct monitor *, const struct message *) = {
-	[MSG_START] = handle_start, [MSG_IO] = handle_io,   [MSG_MMIO] = handle_mmio,
+	[MSG_START] = handle_start, [MSG_IO] = handle_io,   [MSG_INSTRUCTION] = handle_instruction,
 	[MSG_MSR] = handle_msr,     [MSG_EOI] = handle_eoi, [MSG_SIGNAL] = handle_signal,
 };
 

@@ -50,8 +50,10 @@ struct monitor {
 	struct pmu pmu;
 	struct fwcfg fwcfg;
 	struct crt crt;
-	u8 reset_control; /* port 0xcf9, as last written */
-	u64 output_lost;  /* characters that nobody took in time */
+	u8 reset_control;         /* port 0xcf9, as last written */
+	u32 pci_address;          /* port 0xcf8, as last written */
+	u64 not_known[MAX_VCPUS]; /* RIP of the last instruction that was not decoded */
+	u64 output_lost;          /* characters that nobody took in time */
 };
 
 /* Power-on state. */

@@ -32,7 +32,6 @@ static const struct port_row rows[] = {
 	{ 0x80, 1, 1, 0, read_zero, write_nothing }, /* POST codes; delays */
 	{ 0x92, 1, 1, 0, port_a_read, port_a_write },
 	{ 0xed, 1, 1, 0, read_zero, write_nothing }, /* delays */
-	{ ACPI_PORT_RESET, 1, 1, 0, reset_control_read, reset_control_write },
 	{ ACPI_PORT_SLEEP_CONTROL, 1, 1, 0, read_zero, sleep_control_write },
 	{ ACPI_PORT_SLEEP_STATUS, 1, 1, 0, read_zero, write_nothing },
 	{ 0x604, 2, 2, 0, read_zero, pm1_control_write },
@@ -42,11 +41,28 @@ static const struct port_row rows[] = {
 	{ 0x2000, IOAPIC_PINS, 4, 0, read_zero, testdev_line_write },
 };
 
+/* Registers that know accesses of one size alone; to any other nobody answers there. */
+static const struct {
+	u16 port, size;
+	struct port_row row;
+} exact[] = {
+	{ PORT_PCI_ADDRESS, 4, { .read = pci_address_read, .write = pci_address_write } },
+	{ ACPI_PORT_RESET, 1, { .read = reset_control_read, .write = reset_control_write } },
+};
+
 const struct port_row *port_find(u32 port)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
 		if (port - rows[i].first < rows[i].count)
 			return &rows[i];
+	return NULL;
+}
+
+static const struct port_row *find_exact(u32 port, u32 size)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(exact); i++)
+		if (exact[i].port == port && exact[i].size == size)
+			return &exact[i].row;
 	return NULL;
 }
 
@@ -76,9 +92,12 @@ static bool row_write(struct monitor *m, const struct port_row *row, u32 port, u
 /* Byte by byte, each to the device that is there. Apart, so that the common case stays short. */
 static NOINLINE bool read_bytes(struct monitor *m, u32 port, u32 size, u32 *value)
 {
+	const struct port_row *row = find_exact(port, size);
 	bool claimed = false;
 	u32 byte;
 
+	if (row != NULL)
+		return row_read(m, row, port, value);
 	*value = 0;
 	for (u32 i = 0; i < size; i++) {
 		claimed |= row_read(m, port_find(port + i), port + i, &byte);
@@ -90,8 +109,11 @@ static NOINLINE bool read_bytes(struct monitor *m, u32 port, u32 size, u32 *valu
 /* Stops at a byte that has to wait: the whole access is then repeated. */
 static NOINLINE bool write_bytes(struct monitor *m, u32 port, u32 size, u32 value)
 {
+	const struct port_row *row = find_exact(port, size);
 	bool claimed = false;
 
+	if (row != NULL)
+		return row_write(m, row, port, value);
 	for (u32 i = 0; i < size && !m->again; i++)
 		claimed |= row_write(m, port_find(port + i), port + i, (value >> (8 * i)) & 0xff);
 	return claimed;

@@ -3,8 +3,9 @@
  * The port map: a row for each range of ports that a device answers.
  *
  * An access wider than the row's width, or one that leaves the row, is split into bytes, as the bus
- * does it; each byte finds its own row. Ports without a row read as ones, and writes to them are
- * dropped: ring 0 counts them.
+ * does it; each byte finds its own row. The PCI address latch and the reset control register, which
+ * lie across each other, are found by their sizes. Ports without a row read as ones, and writes to
+ * them are dropped: ring 0 counts them.
  */
 #ifndef HV_MONITOR_PORTS_H
 #define HV_MONITOR_PORTS_H

@@ -58,6 +58,18 @@ void reset_control_write(struct monitor *m, u32 unit, u32 offset, u32 value)
 		stop(m, END_RESET, 0);
 }
 
+u32 pci_address_read(struct monitor *m, u32 unit, u32 offset)
+{
+	(void)unit, (void)offset;
+	return m->pci_address;
+}
+
+void pci_address_write(struct monitor *m, u32 unit, u32 offset, u32 value)
+{
+	(void)unit, (void)offset;
+	m->pci_address = value;
+}
+
 void sleep_control_write(struct monitor *m, u32 unit, u32 offset, u32 value)
 {
 	(void)unit, (void)offset;

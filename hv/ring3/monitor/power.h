@@ -17,7 +17,18 @@ void keyboard_command_write(struct monitor *m, u32 unit, u32 offset, u32 value);
 u32 port_a_read(struct monitor *m, u32 unit, u32 offset);
 void port_a_write(struct monitor *m, u32 unit, u32 offset, u32 value);
 
-/* Reset control register 0xcf9, which is the FADT's reset register too: bit 2 resets. */
+/*
+ * The latch of PCI's configuration mechanism 1, 32 bits wide: it keeps what is written, as probing
+ * wants it, and no device is behind it.
+ */
+#define PORT_PCI_ADDRESS 0xcf8u
+u32 pci_address_read(struct monitor *m, u32 unit, u32 offset);
+void pci_address_write(struct monitor *m, u32 unit, u32 offset, u32 value);
+
+/*
+ * Reset control register 0xcf9, which is the FADT's reset register too: bit 2 resets. It lies
+ * within the latch, and is a byte.
+ */
 u32 reset_control_read(struct monitor *m, u32 unit, u32 offset);
 void reset_control_write(struct monitor *m, u32 unit, u32 offset, u32 value);
 

@@ -6,6 +6,7 @@
 #ifndef HV_MONITOR_VIEW_H
 #define HV_MONITOR_VIEW_H
 
+#include "hv/base/guest_memory.h"
 #include "hv/base/string.h"
 #include "hv/base/types.h"
 
@@ -38,12 +39,6 @@ MUST_USE static inline bool view_read(struct view v, u64 offset, void *out, u64 
 	memcpy(out, v.data + offset, length);
 	return true;
 }
-
-/* The guest's memory from gpa 0. */
-struct guest_memory {
-	u8 *base;
-	u64 size;
-};
 
 static inline bool guest_has(const struct guest_memory *m, u64 gpa, u64 length)
 {

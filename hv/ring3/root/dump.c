@@ -2,8 +2,10 @@
 /* pure: also compiled on the host */
 #include "hv/ring3/root/dump.h"
 
+#include "hv/abi/hypercall.h"
 #include "hv/abi/image_error.h"
 #include "hv/abi/names.h"
+#include "hv/abi/process.h"
 #include "hv/base/bits.h"
 #include "hv/ring3/root/refused_names.h"
 
@@ -132,14 +134,24 @@ bool dump_is_due(u32 end)
 	return end < VM_ENDS && kinds[end].dump;
 }
 
+/* Where a VM can have something that is no RAM. Elsewhere is nothing. */
+static bool may_be_device(u64 gpa)
+{
+	u64 page = gpa & ~(PAGE_SIZE - 1);
+
+	return page == 0xfec00000 || page == 0xfee00000 || /* IOAPIC, local APIC */
+	       gpa - COUNTERS_GPA < VM_COUNTERS_STRIDE;
+}
+
 /* With the name of the device that guests expect there. */
 static void print_address(u64 address, struct out *out)
 {
 	const char *name = refused_name(EVENT_MEMORY_REFUSED, address);
 
-	out_print(out, ": address %llx", ull(address));
+	out_print(out, ": on %llx", ull(address));
 	if (name[0] != 0)
 		out_print(out, " (%s)", name);
+	out_text(out, may_be_device(address) ? ", which is no RAM" : ", where nothing is");
 }
 
 void dump_value(u32 end, u64 value, struct out *out)
@@ -147,6 +159,10 @@ void dump_value(u32 end, u64 value, struct out *out)
 	switch (end) {
 	case END_DEBUG_EXIT:
 		out_print(out, " with %llu", ull(value));
+		break;
+	case END_UNREACHABLE:
+	case END_INSTRUCTION:
+		print_address(value, out);
 		break;
 	case END_IMAGE:
 		out_print(out, ": %s", image_error_text(value));
@@ -156,13 +172,6 @@ void dump_value(u32 end, u64 value, struct out *out)
 		break;
 	case END_ENTRY_FAILED:
 		out_print(out, ": %llu %s", ull(value), entry_error_name(value));
-		break;
-	case END_UNREACHABLE:
-		print_address(value, out);
-		out_text(out, ", nothing is there");
-		break;
-	case END_INSTRUCTION:
-		print_address(value, out);
 		break;
 	case END_MONITOR_PROTOCOL:
 		out_print(out, ": %llu", ull(value));
@@ -201,7 +210,7 @@ static void print_doing(const struct vcpu_dump *d, struct out *out)
 		[MSG_NONE] = "",
 		[MSG_START] = ": loading the image",
 		[MSG_IO] = ": a port",
-		[MSG_MMIO] = ": memory of a device",
+		[MSG_INSTRUCTION] = ": an instruction on memory or a string of ports",
 		[MSG_MSR] = ": an MSR",
 		[MSG_EOI] = ": an EOI",
 		[MSG_SIGNAL] = ": an alarm",

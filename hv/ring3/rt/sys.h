@@ -11,7 +11,7 @@
 #include "hv/abi/process.h"
 #include "hv/abi/syscall.h"
 
-static_assert(SYS_EXIT == 16, "start.asm");
+static_assert(SYS_EXIT == 19, "start.asm");
 
 struct sys {
 	s64 (*call)(u64 number, u64 a, u64 b, u64 c);
@@ -55,6 +55,23 @@ static inline void sys_alarm(const struct sys *s, u64 ticks)
 static inline void sys_pmi(const struct sys *s)
 {
 	(void)s->call(SYS_PMI, 0, 0, 0);
+}
+
+/* Below 0: the APIC is not there. */
+MUST_USE static inline s64 sys_apic_read(const struct sys *s, u64 gpa, u32 size)
+{
+	return s->call(SYS_APIC_READ, gpa, size, 0);
+}
+
+MUST_USE static inline s64 sys_apic_write(const struct sys *s, u64 gpa, u64 value, u32 size)
+{
+	return s->call(SYS_APIC_WRITE, gpa, value, size);
+}
+
+/* 0: done. */
+MUST_USE static inline s64 sys_store(const struct sys *s, u64 linear, u64 value, u32 size)
+{
+	return s->call(SYS_STORE, linear, value, size);
 }
 
 static inline void sys_sleep(const struct sys *s, u64 ticks)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The MMIO decoder against Zydis: same verdict, length and operands.
- */
-#include "vmx/decode.h"
+/* The decoder for device memory against Zydis: same verdict, length, operands and address. */
+#include "hv/ring3/monitor/decode.h"
 
 #include "hv/base/bits.h"
-#include "tests/unit/vmx_zydis.h"
+#include "tests/unit/monitor_zydis.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -23,66 +22,112 @@ static u64 any(void)
 
 static unsigned int known;
 
-static void differ(const char *what, const struct insn_bytes *bytes, enum insn_mode mode,
-                   const struct insn *ours, const struct insn *theirs)
+struct insn_bytes {
+	u8 byte[16];
+	u32 count;
+};
+
+static void describe(char *text, const struct decoded *d)
 {
-	char text[64] = "";
+	sprintf(text,
+	        "op %d length %d size %d reg %d/%d high %d alu %d imm %lx repeat %x address %d: "
+	        "%d + %d * %d + %lx of %d, lock %d aligned %d",
+	        d->op, d->length, d->size, d->reg, d->reg_size, d->high, d->alu, d->imm, d->repeat,
+	        d->address_size, d->address.base, d->address.index, d->address.scale,
+	        (u64)d->address.displacement, d->address.segment, d->lock, d->aligned);
+}
+
+static void differ(const char *what, const struct insn_bytes *bytes, enum code_mode mode,
+                   const struct decoded *ours, const struct decoded *theirs)
+{
+	char text[64] = "", a[256], b[256];
 
 	for (u32 i = 0; i < bytes->count; i++)
 		snprintf(text + 3 * i, 4, "%02x ", bytes->byte[i]);
-	ck_abort_msg("%s differs, mode %d, %s: op %d/%d length %d/%d size %d/%d reg %d/%d "
-	             "reg_size %d/%d high %d/%d alu %d/%d imm %lx/%lx",
-	             what, mode, text, ours->op, theirs->op, ours->length, theirs->length,
-	             ours->size, theirs->size, ours->reg, theirs->reg, ours->reg_size,
-	             theirs->reg_size, ours->high, theirs->high, ours->alu, theirs->alu, ours->imm,
-	             theirs->imm);
+	describe(a, ours);
+	describe(b, theirs);
+	ck_abort_msg("%s differs, mode %d, %s:\n%s\n%s", what, mode, text, a, b);
 }
 
-static const char *difference(const struct insn *a, const struct insn *b)
+static bool is_string(const struct decoded *d)
 {
-	bool has_imm = a->op == INSN_STORE_IMM || a->op == INSN_ALU_IMM;
-	u64 mask = BITS(a->size * 8u - 1, 0);
+	return d->op >= OP_STRING_STORE;
+}
+
+static bool is_vector(const struct decoded *d)
+{
+	return d->op == OP_VECTOR_LOAD || d->op == OP_VECTOR_STORE;
+}
+
+/* Of 64-bit mode's segments FS and GS alone count. */
+static u8 segment_of(const struct decoded *d, enum code_mode mode)
+{
+	return mode != CODE_64 || d->address.segment >= 4 ? d->address.segment : 0;
+}
+
+static bool same_address(const struct decoded *a, const struct decoded *b, enum code_mode mode)
+{
+	u64 mask = BITS(a->address_size * 8u - 1, 0);
+
+	return a->address_size == b->address_size && segment_of(a, mode) == segment_of(b, mode) &&
+	       (is_string(a) ||
+	        (a->address.base == b->address.base && a->address.index == b->address.index &&
+	         (a->address.index == REG_NONE ||
+	          MAX(a->address.scale, 1) == MAX(b->address.scale, 1)) &&
+	         !(((u64)a->address.displacement ^ (u64)b->address.displacement) & mask)));
+}
+
+static bool has_source(const struct decoded *d)
+{
+	return d->op == OP_STRING_MOVE || d->op == OP_STRING_LOAD || d->op == OP_STRING_CMP ||
+	       d->op == OP_STRING_OUTPUT;
+}
+
+static const char *difference(const struct decoded *a, const struct decoded *b, enum code_mode mode)
+{
+	bool has_imm = a->op == OP_STORE_IMM || a->op == OP_ALU_IMM || a->op == OP_BIT_IMM;
+	bool has_reg = !has_imm && a->op != OP_UNARY && a->op != OP_PUSH && a->op != OP_POP;
+	u64 mask = BITS(MIN(a->size, a->op == OP_BIT_IMM ? 1 : 8) * 8u - 1, 0);
 
 	if (a->op != b->op)
 		return "operation";
 	if (a->length != b->length)
 		return "length";
-	if (a->size != b->size || (!has_imm && a->reg_size != b->reg_size))
+	if (a->size != b->size || (has_reg && !is_vector(a) && a->reg_size != b->reg_size))
 		return "size";
 	if (has_imm && (a->imm & mask) != (b->imm & mask))
 		return "immediate";
-	if (a->op >= INSN_ALU_STORE && a->op <= INSN_ALU_LOAD && a->alu != b->alu)
+	if (a->alu != b->alu)
 		return "ALU operation";
-	if (a->op >= INSN_STRING_STORE)
-		return a->repeat != b->repeat                                   ? "repeat"
-		       : a->address_size != b->address_size                     ? "address size"
-		       : a->op != INSN_STRING_STORE && a->segment != b->segment ? "segment"
-		                                                                : NULL;
-	if (!has_imm && (a->reg != b->reg || a->high != b->high))
+	if (a->lock != b->lock || a->aligned != b->aligned)
+		return "LOCK or alignment";
+	if (is_string(a) && a->repeat != b->repeat)
+		return "repeat";
+	if ((!is_string(a) || has_source(a)) && !same_address(a, b, mode))
+		return "address";
+	if (has_reg && (a->reg != b->reg || a->high != b->high))
 		return "register";
 	return NULL;
 }
 
-static void compare(struct insn_bytes *bytes, enum insn_mode mode)
+static void compare(struct insn_bytes *bytes, enum code_mode mode)
 {
-	struct insn ours, theirs;
-	bool we_know, they_know = oracle(&theirs, bytes, mode);
+	struct decoded ours, theirs;
+	bool we_know, they_know = oracle(&theirs, bytes->byte, bytes->count, mode);
 	const char *what;
 
 	memset(&ours, 0xa5, sizeof(ours));
-	we_know = insn_decode(&ours, bytes, mode);
+	we_know = decode(&ours, bytes->byte, bytes->count, mode);
 	if (we_know != they_know)
 		differ("verdict", bytes, mode, &ours, &theirs);
-	if (!we_know) {
-		ck_assert_uint_eq(ours.op, INSN_UNKNOWN);
+	if (!we_know)
 		return;
-	}
 	known++;
-	what = difference(&ours, &theirs);
+	what = difference(&ours, &theirs, mode);
 	if (what)
 		differ(what, bytes, mode, &ours, &theirs);
-	bytes->count = ours.length - 1u; /* cut by one byte, it is no instruction */
-	if (insn_decode(&ours, bytes, mode))
+	/* Cut by one byte, it is no instruction. */
+	if (decode(&ours, bytes->byte, ours.length - 1u, mode))
 		differ("cut", bytes, mode, &ours, &theirs);
 }
 
@@ -91,7 +136,7 @@ static void random_bytes(struct insn_bytes *bytes)
 	u64 words[2] = { any(), any() };
 
 	memcpy(bytes->byte, words, sizeof(words));
-	bytes->count = INSN_MAX;
+	bytes->count = 15u;
 }
 
 static const struct {
@@ -124,7 +169,7 @@ static const struct {
 };
 
 /* Each prefix group, opcode of both maps and ModRM byte without its register, with random rest. */
-static void every_opcode(enum insn_mode mode, bool second_map)
+static void every_opcode(enum code_mode mode, bool second_map)
 {
 	for (unsigned int p = 0; p < ARRAY_SIZE(prefixes); p++) {
 		for (unsigned int i = 0; i < 256 * 32; i++) {
@@ -146,7 +191,7 @@ static void every_opcode(enum insn_mode mode, bool second_map)
 START_TEST(every_opcode_as_zydis)
 {
 	known = 0;
-	every_opcode((enum insn_mode)(_i / 2), _i % 2);
+	every_opcode((enum code_mode)(_i / 2), _i % 2);
 	ck_assert_uint_gt(known, _i % 2 ? 1000 : 15000);
 }
 END_TEST
@@ -166,7 +211,7 @@ START_TEST(every_address_as_zydis)
 			bytes.byte[0] = opcodes[o];
 			bytes.byte[1] = (u8)i;
 			bytes.byte[2] = (u8)(i >> 8);
-			compare(&bytes, (enum insn_mode)_i);
+			compare(&bytes, (enum code_mode)_i);
 		}
 	}
 }
@@ -184,12 +229,12 @@ START_TEST(random_bytes_as_zydis)
 		struct insn_bytes bytes;
 
 		random_bytes(&bytes);
-		for (unsigned int k = 0; i % 4 && k < INSN_MAX; k++) {
+		for (unsigned int k = 0; i % 4 && k < 15u; k++) {
 			if (any() % 3)
 				bytes.byte[k] = likely_bytes[any() % ARRAY_SIZE(likely_bytes)];
 		}
-		bytes.count = (u32)(i % 7 ? INSN_MAX : any() % (INSN_MAX + 1));
-		compare(&bytes, (enum insn_mode)_i);
+		bytes.count = (u32)(i % 7 ? 15u : any() % (15u + 1));
+		compare(&bytes, (enum code_mode)_i);
 	}
 }
 END_TEST
@@ -197,53 +242,53 @@ END_TEST
 /* 15 bytes are an instruction, 16 are none. */
 START_TEST(prefixes_to_the_limit)
 {
-	struct insn_bytes bytes = { .count = INSN_MAX };
-	struct insn insn;
+	struct insn_bytes bytes = { .count = 15u };
+	struct decoded insn;
 
 	memset(bytes.byte, 0x66, sizeof(bytes.byte));
 	memcpy(bytes.byte + 13, "\x89\x00", 2);
-	ck_assert(insn_decode(&insn, &bytes, INSN_32));
+	ck_assert(decode(&insn, bytes.byte, bytes.count, CODE_32));
 	ck_assert_uint_eq(insn.length, 15);
 	ck_assert_uint_eq(insn.size, 2);
 	bytes.byte[13] = 0x66;
 	bytes.byte[14] = 0x89;
-	ck_assert(!insn_decode(&insn, &bytes, INSN_32));
+	ck_assert(!decode(&insn, bytes.byte, bytes.count, CODE_32));
 	memset(bytes.byte, 0xf0, sizeof(bytes.byte));
-	ck_assert(!insn_decode(&insn, &bytes, INSN_64));
+	ck_assert(!decode(&insn, bytes.byte, bytes.count, CODE_64));
 	bytes.count = 0;
-	ck_assert(!insn_decode(&insn, &bytes, INSN_64));
+	ck_assert(!decode(&insn, bytes.byte, bytes.count, CODE_64));
 }
 END_TEST
 
 /* Spelled out, so that the field's meanings do not rest on Zydis alone. */
 START_TEST(fields_of_a_few)
 {
-	struct insn_bytes bytes = { .count = INSN_MAX };
-	struct insn insn;
+	struct insn_bytes bytes = { .count = 15u };
+	struct decoded insn;
 
 	memcpy(bytes.byte, "\x45\x89\xa7\x00\x03\x00\x00", 7); /* mov [r15 + 0x300], r12d */
-	ck_assert(insn_decode(&insn, &bytes, INSN_64));
-	ck_assert(insn.op == INSN_STORE && insn.reg == 12 && insn.size == 4 && insn.length == 7);
+	ck_assert(decode(&insn, bytes.byte, bytes.count, CODE_64));
+	ck_assert(insn.op == OP_STORE && insn.reg == 12 && insn.size == 4 && insn.length == 7);
 	memcpy(bytes.byte, "\xc7\x04\x25\x10\x03\xe0\xfe\x00\x00\x00\xff", 11);
-	ck_assert(insn_decode(&insn, &bytes, INSN_64));
-	ck_assert(insn.op == INSN_STORE_IMM && insn.imm == 0xffffffffff000000ull);
+	ck_assert(decode(&insn, bytes.byte, bytes.count, CODE_64));
+	ck_assert(insn.op == OP_STORE_IMM && insn.imm == 0xffffffffff000000ull);
 	ck_assert(insn.length == 11 && insn.size == 4);
 	memcpy(bytes.byte, "\x88\x67\x01", 3); /* mov [rdi + 1], ah */
-	ck_assert(insn_decode(&insn, &bytes, INSN_64));
+	ck_assert(decode(&insn, bytes.byte, bytes.count, CODE_64));
 	ck_assert(insn.high == 1 && insn.reg == 0 && insn.size == 1);
 	memcpy(bytes.byte, "\x48\x0f\xbf\x07", 4); /* movsx rax, word [rdi] */
-	ck_assert(insn_decode(&insn, &bytes, INSN_64));
-	ck_assert(insn.op == INSN_LOAD_SIGN && insn.size == 2 && insn.reg_size == 8);
+	ck_assert(decode(&insn, bytes.byte, bytes.count, CODE_64));
+	ck_assert(insn.op == OP_LOAD_SIGN && insn.size == 2 && insn.reg_size == 8);
 	memcpy(bytes.byte, "\xf3\x64\xa4", 3); /* rep movsb from fs */
-	ck_assert(insn_decode(&insn, &bytes, INSN_32));
-	ck_assert(insn.op == INSN_STRING_MOVE && insn.repeat == 0xf3 && insn.segment == 4);
+	ck_assert(decode(&insn, bytes.byte, bytes.count, CODE_32));
+	ck_assert(insn.op == OP_STRING_MOVE && insn.repeat == 0xf3 && insn.address.segment == 4);
 	ck_assert(insn.address_size == 4);
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("vmx_decode");
+	Suite *suite = suite_create("monitor_decode");
 	TCase *tests = tcase_create("decode");
 	SRunner *runner = srunner_create(suite);
 	int failed;
