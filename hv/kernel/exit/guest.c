@@ -309,11 +309,10 @@ void guest_io(struct vcpu *vcpu)
 	message_access(vcpu, io.port, vcpu->vmx.gpr[RAX] & (0xffffffffull >> (32 - io.size * 8)));
 }
 
-void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
+void guest_note_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
 {
 	struct refusal *row = vcpu->counters->refusal, *end = row + REFUSALS;
 
-	count(vcpu, event);
 	while (row < end && row->count != 0 && (row->event != event || row->what != what))
 		row++;
 	if (row != end && row->count++ == 0)

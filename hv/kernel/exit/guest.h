@@ -97,9 +97,15 @@ void guest_finish_access(struct vcpu *vcpu, u64 value);
 void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len);
 
 /*
- * Counts what the guest asked for in vain, and keeps the first ones by name with the RIP at hand:
- * for who wonders why it hangs.
+ * What the guest asked for in vain: keeps the first ones by name, with the RIP at hand, for who
+ * wonders why it hangs; counts it too.
  */
-void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what);
+void guest_note_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what);
+
+static inline void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
+{
+	count(vcpu, event);
+	guest_note_refused(vcpu, event, what);
+}
 
 #endif

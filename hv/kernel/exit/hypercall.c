@@ -18,13 +18,17 @@ struct arguments {
 	u32 word_bits; /* of the caller's mode: 64 or 32 */
 };
 
-static s64 refuse(struct vcpu *vcpu, s64 error)
+static NOINLINE s64 refuse_by_name(struct vcpu *vcpu, s64 error)
 {
-	/* There are few numbers, and some benchmarks try one for ever: the first tell all. */
-	if (unlikely(vcpu->counters->event[EVENT_HYPERCALL_REFUSED] < 4 * REFUSALS))
-		guest_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
-	else
-		count(vcpu, EVENT_HYPERCALL_REFUSED);
+	guest_note_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
+	return error;
+}
+
+/* There are few numbers, and some benchmarks try one for ever: the first tell all. */
+static ALWAYS_INLINE s64 refuse(struct vcpu *vcpu, s64 error)
+{
+	if (unlikely(vcpu->counters->event[EVENT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
+		return refuse_by_name(vcpu, error);
 	return error;
 }
 

@@ -10,5 +10,5 @@ u32 pmtimer_read(struct monitor *m, u32 unit, u32 offset)
 	u64 hz = m->info->tsc_hz != 0 ? m->info->tsc_hz : 1;
 
 	(void)unit;
-	return ((u32)ticks_scale(m->now, PMTIMER_HZ, hz) & PMTIMER_MASK) >> (8 * offset);
+	return ((u32)ticks_scale(m->now, PMTIMER_HZ, hz) & PMTIMER_MASK) >> (8 * offset) & 0xff;
 }

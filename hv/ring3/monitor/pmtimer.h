@@ -10,7 +10,7 @@
 
 struct monitor;
 
-/* Port function, see ports.h. */
+/* Port function, see ports.h: byte by byte. */
 u32 pmtimer_read(struct monitor *m, u32 unit, u32 offset);
 
 #endif

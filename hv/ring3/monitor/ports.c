@@ -36,7 +36,7 @@ static const struct port_row rows[] = {
 	{ ACPI_PORT_SLEEP_STATUS, 1, 1, 0, read_zero, write_nothing },
 	{ 0x604, 2, 2, 0, read_zero, pm1_control_write },
 	{ 0x40, 4, 1, 0, pit_read, pit_write },
-	{ ACPI_PORT_PM_TIMER, 4, 4, 0, pmtimer_read, write_nothing },
+	{ ACPI_PORT_PM_TIMER, 4, 1, 0, pmtimer_read, write_nothing }, /* one time for all bytes */
 	{ CRT_PORT, 2, 1, 0, crt_read, crt_write },
 	{ 0x2000, IOAPIC_PINS, 4, 0, read_zero, testdev_line_write },
 };
@@ -125,7 +125,7 @@ bool port_read(struct monitor *m, u32 port, u32 size, u32 *value)
 
 	if (row == NULL || !whole(row, port, size))
 		return read_bytes(m, port, size, value);
-	*value = row->read(m, row->unit, port - row->first) & (UINT32_MAX >> (32 - 8 * size));
+	*value = row->read(m, row->unit, port - row->first);
 	return true;
 }
 
