@@ -29,14 +29,20 @@ static ALWAYS_INLINE void insist(struct vcpu *vcpu, bool plain, u64 where)
 	vcpu_run(vcpu);
 }
 
+/* The tree in use is one of both. */
+static bool make_executable(struct vm *vm, gpa_t gpa)
+{
+	bool done = ept_execute(&vm->ept, gpa);
+
+	return ept_execute(&vm->ept_apic, gpa) || done;
+}
+
 NORETURN void exit_ept_violation(struct vcpu *vcpu)
 {
 	struct ept_access access = ept_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 
-	/* From the start of a page of code: the tree in use is one of both. */
-	if (access.fetch &&
-	    (ept_execute(&vcpu->vm->ept, GPA(gpa)) | ept_execute(&vcpu->vm->ept_apic, GPA(gpa)))) {
+	if (access.fetch && make_executable(vcpu->vm, GPA(gpa))) {
 		vmx_take_revectored(&vcpu->vmx);
 		vcpu_resume_guest(vcpu);
 	}
