@@ -18,6 +18,7 @@
 
 static const u32 switched_msr[] = { IA32_STAR,  IA32_LSTAR,          IA32_CSTAR,
 	                            IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_TSC_AUX };
+#define TSC_AUX_ROW 5
 static_assert(ARRAY_SIZE(switched_msr) == ARRAY_SIZE(((struct vmx_guest_state *)0)->msr), "rows");
 
 /* Written by each core with the same value: cores that differ are refused at boot. */
@@ -108,6 +109,18 @@ void vmx_state_load(const struct vmx_guest_state *state)
 	write_dr6(state->dr6);
 	write_cr2(state->cr2);
 	fpu_load(state->xsave, state->xcr0);
+}
+
+void vmx_state_hide(struct vmx_guest_state *state)
+{
+	if (state != NULL)
+		state->msr[TSC_AUX_ROW] = rdmsr(IA32_TSC_AUX);
+	wrmsr(IA32_TSC_AUX, 0);
+}
+
+void vmx_state_show(const struct vmx_guest_state *state)
+{
+	wrmsr(IA32_TSC_AUX, state->msr[TSC_AUX_ROW]);
 }
 
 u64 vmx_xcr0(void)

@@ -27,6 +27,12 @@ struct vmx_guest_state {
 	void *xsave; /* XSAVE area, 64-byte aligned, whole pages */
 };
 
+/* How to empty the TLB of a vCPU: caps->invvpid_type. */
+struct vpid_flush {
+	u16 vpid;
+	u8 type;
+};
+
 /* struct vmx_vcpu.pending */
 #define PENDING_INTERRUPT  BIT32(0) /* the APIC may have something to deliver */
 #define PENDING_NMI        BIT32(1)
@@ -53,7 +59,7 @@ struct vmx_vcpu {
 	u32 apic;              /* enum vmx_apic */
 	u32 tpr_threshold;     /* copy of the VMCS's word; vmx/apicv.h */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
-	u16 flush_vpid;        /* its VPID; 0: the processor can but flush all of them */
+	struct vpid_flush flush_vpid;
 	hpa_t vmcs;
 	const struct vmx_caps *caps;
 	struct guest_memory memory; /* of the VM: one run from gpa 0 */

@@ -42,6 +42,7 @@ trampoline_end:
 
 section .text
 bits 64
+default abs
 ap_start64:
 	xor eax, eax                    ; APIC ID to EAX: leaf 0xb where it tells one, else leaf 1
 	cpuid

@@ -36,7 +36,7 @@ $(KVM_MODULES) &: $(LINUX)/linux-image-amd64.deb
 
 $(LINUX)/busybox: $(LINUX)/busybox-static.deb
 	$(call say,UNPACK,$@)
-	$(Q)$(call deb_member,./bin/busybox,$<)
+	$(Q)$(call deb_member,./*bin/busybox,$<)
 	$(Q)chmod +x $@
 
 $(LINUX)/vmlinux: $(LINUX)/vmlinuz $(LINUX_TOOLS)/unpack

@@ -85,6 +85,7 @@ struct vm_config {
 	u64 cores;  /* bit n: core n; vCPU i goes to the (i mod count)-th of them */
 	u64 memory; /* bytes, a multiple of 2 MiB */
 	u64 slice;  /* ticks; 0: the default */
+	u64 timer_floor; /* microseconds: the shortest period of a vCPU's APIC timer; 0: none */
 	char args[ARGS_LEN]; /* for the guest */
 };
 static_assert(sizeof(struct vm_config) <= THREAD_DATA_SIZE, "config in thread page");

@@ -71,4 +71,10 @@ enum power_action { POWER_OFF, POWER_REBOOT, POWER_ACTIONS };
 #define SYS_EMODULE (-7) /* the monitor's ELF is not acceptable */
 #define SYS_ENOTSUP (-8) /* the machine lacks a feature that the VM asks for */
 
+/*
+ * Never a result: a call that takes long does a piece of its work and has the program execute its
+ * INT again, so that interrupts come in between and others run.
+ */
+#define SYS_AGAIN (-64)
+
 #endif

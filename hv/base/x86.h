@@ -67,6 +67,9 @@
 #define IA32_KERNEL_GS_BASE  0xc0000102u
 #define IA32_TSC_AUX         0xc0000103u
 
+/* PAT entries 0 to 3: WB, WT, UC-, UC; 4 to 7 the same. */
+#define PAT_RESET 0x0007040600070406ull
+
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)

@@ -12,7 +12,6 @@ import fcntl
 import itertools
 import os
 import pty
-import re
 import shutil
 import signal
 import subprocess
@@ -22,55 +21,14 @@ import threading
 import time
 import tty
 
+import bochs
 from keyboard import RawTerminal, feed
 from kvm import nested_kvm
 
-BOCHS_MODEL = "corei7_skylake_x"
-BOCHS_CPUS_MAX = 14      # each takes some of Bochs's 64 timers
-BOCHS_HOST_MAX = 2048    # MB of memory that Bochs keeps in its own; the rest is in a file
-SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
 CRASHED = "Tapvisor wrote a crash report"
 HALTED = b"end of the crash report: the machine is halted"
-
-BOCHSRC = """\
-memory: guest={mem}, host={host}
-cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_fault=0
-romimage: file={share}/BIOS-bochs-latest
-vgaromimage: file={share}/VGABIOS-lgpl-latest
-{medium}
-com1: enabled=1, {com1}
-com2: enabled=1, mode=file, dev="{com2}"
-display_library: rfb, options="timeout=0"
-clock: sync=none, time0=946684800
-log: "{log}"
-panic: action=fatal
-error: action=report
-info: action=ignore
-"""
-
-CD = """\
-ata0-master: type=cdrom, path="{iso}", status=inserted
-boot: cdrom"""
-PRELOADED = """\
-ata0-master: type=disk, path="{iso}", mode=flat
-boot: disk
-optromimage1: file="{rom}", address=0xd0000"""
-
-# Debian's Bochs 2.7 has its debugger built in, whose commands set the turns, whatever quantum=
-# says: "continue" lets CPUs run 5 instructions each in turn, "step all" 1. A step's count has 32
-# bits, so there are many of them; together they outlast any time limit. One CPU alone takes no
-# turns, and "step all" does not survive it.
-STEPS = "s all 4000000000\n" * 2000
-TURNS = {1: STEPS, 5: "c\n"}
-
-
-def no_turns(quantum):
-    """Why CPUs cannot take turns of so many instructions in Bochs; "" where they can."""
-    if quantum in TURNS:
-        return ""
-    return f"quantum {quantum}: Debian's Bochs gives CPUs turns of 1 or of 5 instructions only"
 
 
 class Refused(Exception):
@@ -82,8 +40,8 @@ class Config:
     iso: str                 # a CD; with `rom`, a disk
     rom: str = ""            # Bochs only: the option ROM that loads that disk: preload.py
     cpus: int = 4
-    quantum: int = 1         # instructions a CPU runs in its turn: a key of TURNS
-    model: str = BOCHS_MODEL
+    quantum: int = 1         # instructions a CPU runs in its turn: a key of bochs.TURNS
+    model: str = bochs.MODEL
     mem: int = 1024          # MiB
     seconds: float = 60      # of wall time, then it is killed
     ips: int = 5000000
@@ -157,8 +115,8 @@ def choose(wanted):
 def check(kind, config):
     if not os.path.isfile(config.iso):
         raise Refused(f"{config.iso}: there is no such image to boot")
-    if no_turns(config.quantum):
-        raise Refused(no_turns(config.quantum))
+    if bochs.no_turns(config.quantum):
+        raise Refused(bochs.no_turns(config.quantum))
     check_size(kind, config)
 
 
@@ -167,8 +125,8 @@ def check_size(kind, config):
         raise Refused(f"{config.cpus} CPUs: 1 to 64 are possible")
     if not 32 <= config.mem <= 32768:
         raise Refused(f"{config.mem} MB of memory: 32 to 32768 are possible")
-    if kind == "bochs" and config.cpus > BOCHS_CPUS_MAX:
-        raise Refused(f"a machine of {config.cpus} CPUs: Bochs emulates {BOCHS_CPUS_MAX} at most;"
+    if kind == "bochs" and config.cpus > bochs.CPUS_MAX:
+        raise Refused(f"a machine of {config.cpus} CPUs: Bochs emulates {bochs.CPUS_MAX} at most;"
                       " vCPUs may share cores")
 
 
@@ -285,42 +243,18 @@ def result_of(console, com2, seconds, status, end):
 def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
     with serial_ports("bochs", config, sink, stdin) as (place, console, com1, com2):
-        mode = "file" if stdin is None else "term"
-        log = f"{place}/bochs.log"
-        with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
-            f.write(BOCHSRC.format(share=SHARE, com1=f'mode={mode}, dev="{com1}"', log=log,
-                                   com2=com2, mem=config.mem, host=min(config.mem, BOCHS_HOST_MAX),
-                                   model=config.model, cpus=config.cpus, ips=config.ips,
-                                   quantum=config.quantum,
-                                   medium=(PRELOADED if config.rom else CD).format(
-                                       iso=os.path.abspath(config.iso), rom=config.rom)))
-        with open(f"{place}/commands", "w", encoding="ascii") as f:
-            f.write(TURNS[config.quantum if config.cpus > 1 else 5])
-        command = ["bochs", "-q", "-f", f"{place}/bochsrc", "-rc", f"{place}/commands"]
+        com1 = f'mode={"file" if stdin is None else "term"}, dev="{com1}"'
+        command = bochs.configure(config, place, com1, com2)
         status, seconds = execute(command, config, console, f"{place}/bochs.out")
-        end = bochs_end(status, read(log), read(f"{place}/bochs.out"))
+        end = bochs.how_it_ended(status, read(f"{place}/bochs.log"), read(f"{place}/bochs.out"))
         return result_of(console, com2, seconds, status, end)
-
-
-def bochs_end(status, log, out):
-    """What Bochs's log says about how the run ended."""
-    if status is None:
-        return "timeout", ""
-    panics = re.findall(r">>PANIC<< (.*)", log)
-    if panics and re.search(r"shutdown requested|soft power off", panics[-1]):
-        return "shutdown", ""
-    if panics:
-        what = "triple fault: " if "3rd" in panics[-1] else ""
-        return "panic", what + panics[-1].strip()
-    errors = re.findall(r"^\d+[ep]\[.{6}\] (?:>>PANIC<< )?(.*bochsrc.*)", out, re.M)
-    return "panic", "; ".join(errors) or f"Bochs ended with status {status}"
 
 
 def qemu_command(config, com1, com2):
     command = ["qemu-system-x86_64", "-display", "none", "-no-reboot", "-nodefaults",
                "-m", str(config.mem), "-smp", str(config.cpus), "-cdrom", config.iso,
                "-boot", "d", "-serial", com1, "-serial", f"file:{com2}",
-               # the first byte of "Shutdown" ends it, as the word ends Bochs
+               # a byte of "Shutdown" ends it, as the word ends Bochs
                "-device", "isa-debug-exit,iobase=0x8900,iosize=1"]
     if config.kvm:
         command += ["-machine", "q35,accel=kvm", "-cpu", "host,+vmx"]
@@ -334,13 +268,15 @@ def qemu_command(config, com1, com2):
     return command
 
 
-QEMU_SHUTDOWN = (ord("S") << 1) | 1
+# The device asks for the end at its first byte, which the virtual CPU may outrun: QEMU 10 ends
+# with the status of any of them.
+QEMU_SHUTDOWN = {ord(letter) << 1 & 0xFF | 1 for letter in "Shutdown"}
 
 
 def qemu_end(status, out):
     if status is None:
         return "timeout", ""
-    if status in (0, QEMU_SHUTDOWN):
+    if status == 0 or status in QEMU_SHUTDOWN:
         return "shutdown", ""
     return "panic", out.strip() or f"QEMU status {status}"
 

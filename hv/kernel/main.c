@@ -52,7 +52,6 @@ static void start_core(void)
 	atomic_add(&cores_ready, 1u);
 	while (atomic_load(&cores_ready) != core_count())
 		cpu_pause();
-	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW); /* before that, nobody waits */
 }
 
 NORETURN void hv_core_main(void)
@@ -60,6 +59,7 @@ NORETURN void hv_core_main(void)
 	while (atomic_load(&machine_ready) == 0)
 		cpu_pause();
 	start_core();
+	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
 	sched_run();
 }
 
@@ -70,6 +70,7 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	atomic_store(&machine_ready, 1u);
 	start_core();
 	start_root(info);
+	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
 	sched_run();
 }
 

@@ -164,6 +164,19 @@ tap.unlike(out, "What one IPI|Exits by VM|Blame", "run: no tables where Tapvisor
            out)
 tap.like(out, "no figures were reported\n\nverdict: failed", "run: and says so", out)
 
+# run: a Bochs whose ticks are no instructions, here one that takes turns of five.
+os.makedirs(f"{PLACE}/bin")
+with open(f"{PLACE}/bin/bochs", "w", encoding="ascii") as f:
+    f.write(f"#!/bin/sh\nfor last; do :; done\n[ ! -f \"$last\" ] || echo c >\"$last\"\n"
+            f"exec {shutil.which('bochs')} \"$@\"\n")
+os.chmod(f"{PLACE}/bin/bochs", 0o755)
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg",
+                     PATH=f"{PLACE}/bin:{os.environ['PATH']}")
+tap.is_(got, 2, "run: no figures where a tick is no instruction", out, err)
+tap.like(err, r"^run: no figures can be had of this Bochs: a path of 28 instructions takes 25 to",
+         "run: and says what was measured", err)
+tap.unlike(out, "What one IPI|no figures were", "run: no table, not even an empty one", out)
+
 # run: an entry without Tapvisor; what other entries name need not be there
 got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="1")
 tap.is_(got, 0, "run: an image on the bare machine alone", out, err)
@@ -212,5 +225,5 @@ with open(f"{tree}/compile_commands.json", "w", encoding="ascii") as f:
 subprocess.run(["make", "-s", "-C", tree, "clean"], check=False)
 tap.none([name for name in ("build", "compile_commands.json") if os.path.exists(f"{tree}/{name}")],
          "clean: what is made is gone")
-tap.ok(os.path.exists(f"{tree}/hv/main.c"), "clean: and no more")
+tap.ok(os.path.exists(f"{tree}/hv/kernel/main.c"), "clean: and no more")
 tap.done()

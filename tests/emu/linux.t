@@ -352,8 +352,7 @@ PLACE = prepare()
 wanted = sys.argv[1:] or ["stock"]
 unknown = [row for row in wanted if row not in ROWS and row != "all"]
 if unknown:
-    print(f"Bail out! no rows {unknown}; there are all, {', '.join(ROWS)}")
-    sys.exit(1)
+    tap.give_up(f"no rows {unknown}; there are all, {', '.join(ROWS)}")
 for row in ROWS if "all" in wanted else wanted:
     ROWS[row]()
 tap.done()

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-from tapvisor_test import boot, machine as emulator, tap
+from tapvisor_test import bochs, boot, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENDS_OTHERWISE = {"init_boot_cpu", "task_switch", "triple_fault", "chatter"}  # faults.t, shell.t
@@ -29,7 +29,7 @@ def starts_cpus(name):
 # CPU 0's alone: the same in every row but for the way to its APIC.
 SINGLE = {name for name in QUICK if not starts_cpus(name)}
 # The same whatever a VM is offered; the same whichever way to the APIC is taken.
-ANY_VM = {"fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
+ANY_VM = {"cr4", "fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
 ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}
@@ -71,8 +71,8 @@ def groups(images, size, spare):
 
 def run_row(name, row, only):
     images, at_once, vcpus, cores, keys, machine = row
-    if emulator.no_turns(machine["quantum"]):
-        tap.skip(name, emulator.no_turns(machine["quantum"]))
+    if bochs.no_turns(machine["quantum"]):
+        tap.skip(name, bochs.no_turns(machine["quantum"]))
         return
     last = machine["cpus"] - 1
     spare = not any(cpus.endswith(str(last)) for cpus in cores)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from settings import outside_make
-from tapvisor_test import BUILD, TEST, skip_all
+from tapvisor_test import BUILD, TEST, skip_all, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(f"{HERE}/../..")
@@ -30,8 +30,7 @@ def need(names, *settings):
     if done.returncode and unfetched:
         skip_all(unfetched.group(1))
     if done.returncode:
-        print(f"Bail out! {(done.stdout + done.stderr)[-500:]!r}")
-        sys.exit(1)
+        tap.give_up((done.stdout + done.stderr)[-2000:])
 
 
 def sections(console, vm="linux"):

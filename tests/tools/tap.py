@@ -44,6 +44,11 @@ class Tap:
         for line in str(text).split("\n"):
             print(f"# {line}", file=sys.stderr, flush=True)
 
+    def give_up(self, why):
+        """The test cannot go on: fails. TAP's own word for it would end the other tests too."""
+        self.ok(False, "the test can go on", why)
+        self.done()
+
     def done(self):
         """Prints the plan and ends the test's process."""
         print(f"1..{self.count}")

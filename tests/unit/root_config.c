@@ -52,7 +52,7 @@ START_TEST(all_keys)
 {
 	const struct vm_config *c = one(
 		"vm name=a vcpus=3 cpus=0,2-3 mem=64M apic=xapic pv=kvm,tap apicv=on posted=on "
-		"ipiv=on counters=on apic-page=on weight=7 slice=5ms budget=50 console=raw "
+		"ipiv=on counters=on apic-page=on weight=7 slice=5ms budget=50 console=raw timer-floor=0 "
 		"restart=3 --  x=1  -- 'y z'");
 
 	ck_assert_str_eq(c->name, "a");
@@ -64,6 +64,7 @@ START_TEST(all_keys)
 	ck_assert_uint_eq(c->weight, 7);
 	ck_assert_uint_eq(c->slice, 10000000);
 	ck_assert_uint_eq(c->budget, 50);
+	ck_assert_uint_eq(c->timer_floor, 0);
 	ck_assert_uint_eq(c->monitor_module, 1);
 	ck_assert_uint_eq(c->image_module, 2);
 	ck_assert_uint_eq(c->initrd_module, MODULE_NONE);
@@ -84,6 +85,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c->features, 0);
 	ck_assert_uint_eq(c->weight, 100);
 	ck_assert_uint_eq(c->slice, 0);
+	ck_assert_uint_eq(c->timer_floor, 200);
 	ck_assert_str_eq(c->args, "");
 	ck_assert(config.console && !config.telemetry && !config.batch);
 }
@@ -171,6 +173,8 @@ static const struct {
 	{ "vm name=a slice=5s", "5s", "slice= wants" },
 	{ "vm name=a slice=ms", "ms", "slice= wants" },
 	{ "vm name=a budget=1001", "1001", "budget= wants" },
+	{ "vm name=a timer-floor=1000001", "1000001", "timer-floor= wants" },
+	{ "vm name=a timer-floor=5ms", "5ms", "timer-floor= wants" },
 	{ "vm name=a console=com1", "com1", "console= wants" },
 	{ "vm name=a restart=maybe", "maybe", "restart= wants" },
 	{ "vm name=a after=", "", "after= wants" },

@@ -82,14 +82,27 @@ static bool write_cr0_value(struct vcpu *vcpu, u64 value)
 	return true;
 }
 
+/* A change of these loads the PDPTEs in PAE paging, and empties the TLB (SDM 3A 4.4.1, 4.10.4.1).
+ */
+#define CR4_PDPTE (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP)
+
+/* MOV to CR4 that changes MCE, and whatever else it changes. */
 static bool write_cr4_value(struct vcpu *vcpu, u64 value)
 {
-	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
+	bool is_long = (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
+	u64 changed = vmx_read_cr4() ^ value;
 
-	if ((value & ~vcpu->vm->cpuid.cr4) != 0 ||
-	    ((efer & EFER_LMA) != 0 && (value & CR4_PAE) == 0))
+	if ((value & ~vcpu->vm->cpuid.cr4) != 0 || (is_long && (value & CR4_PAE) == 0))
+		return false;
+	if ((changed & value & CR4_PCIDE) != 0 &&
+	    (!is_long || (vmcs_read(VMCS_GUEST_CR3) & BITS(11, 0)) != 0))
+		return false;
+	if (!is_long && (vmx_read_cr0() & CR0_PG) != 0 && (value & CR4_PAE) != 0 &&
+	    (changed & CR4_PDPTE) != 0 && !load_pdptes(vcpu))
 		return false;
 	vmx_write_cr4(&vcpu->vmx, value);
+	if ((changed & (CR4_PDPTE | CR4_PCIDE)) != 0)
+		vmx_flush_vpid(vcpu->vmx.flush_vpid);
 	return true;
 }
 

@@ -124,6 +124,9 @@ NORETURN void exit_refused(struct vcpu *vcpu)
 {
 	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
 
+	if ((reason & EXIT_REASON_BASIC) == VMX_EXIT_MACHINE_CHECK)
+		panic("machine check on core %u, at the entry of VM %u vCPU %u",
+		      vcpu->rq->core->index, vcpu->vm->id, vcpu->index);
 	if (reason >= EXIT_REASONS) /* nobody's row: of the last exit, its entry was the end */
 		vcpu->exit = &vcpu->uncounted;
 	vm_end(vcpu,

@@ -34,6 +34,12 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 	struct ept_access access = ept_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 
+	/* From the start of a page of code: the tree in use is one of both. */
+	if (access.fetch &&
+	    (ept_execute(&vcpu->vm->ept, GPA(gpa)) | ept_execute(&vcpu->vm->ept_apic, GPA(gpa)))) {
+		vmx_take_revectored(&vcpu->vmx);
+		vcpu_resume_guest(vcpu);
+	}
 	/* Not a fetch from nowhere, nor a page table that is nowhere. */
 	insist(vcpu, !access.fetch && access.translated, gpa);
 	guest_mmio(vcpu, gpa);

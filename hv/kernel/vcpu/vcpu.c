@@ -367,6 +367,8 @@ static u64 sleep_until(const struct vcpu *vcpu)
 
 	if (vcpu->activity == ACTIVITY_HALT)
 		until = MIN(until, timer_due(vcpu));
+	if (vcpu->activity == ACTIVITY_FLUSH)
+		until = MIN(until, pv_flush_next_look());
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
 		until = MIN(until, vcpu->thread.resume_at);
 	return until;
@@ -400,6 +402,8 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 		if (vapic_pending(vcpu->apic))
 			vcpu_take_mail(vcpu);
 		end_halt(vcpu);
+		if (vcpu->activity == ACTIVITY_FLUSH)
+			pv_flush_look(vcpu);
 		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0)
 			sched_preempt(vcpu);
 		vcpu_set_deadline(vcpu);

@@ -57,10 +57,11 @@ enum run_state {
 
 enum activity {
 	ACTIVITY_RUN,
-	ACTIVITY_HALT, /* HLT, until an interrupt, NMI or kick */
-	ACTIVITY_SIPI, /* waits for its start-up interrupt: never entered */
-	ACTIVITY_NONE, /* no guest (root), or before MSG_START is answered */
-	ACTIVITY_OVER, /* stopped for good, or about to be */
+	ACTIVITY_HALT,  /* HLT, until an interrupt, NMI or kick */
+	ACTIVITY_SIPI,  /* waits for its start-up interrupt: never entered */
+	ACTIVITY_FLUSH, /* FLUSH_TLB waits for its targets: never entered */
+	ACTIVITY_NONE,  /* no guest (root), or before MSG_START is answered */
+	ACTIVITY_OVER,  /* stopped for good, or about to be */
 };
 
 /* The thread of the VM's monitor for this vCPU. */
@@ -127,6 +128,7 @@ struct vcpu {
 	u64 waited_from[MAX_VMS][BLAME_CAUSES]; /* rq->held then, of those VMs */
 
 	struct pv pv;
+	struct vapic_set flushing; /* ACTIVITY_FLUSH: the targets */
 	struct thread thread;
 	struct fetch_memory fetched;
 	struct exit_counter uncounted; /* for entries that follow no exit */
