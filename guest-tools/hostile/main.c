@@ -171,9 +171,10 @@ int guest_main(void)
 	const char *name = args_word(0, "cpuid");
 	u64 ops = args_number("ops", 100), ticks = args_number("for", ~0ull >> 1);
 	u32 step = (u32)args_number("step", 0);
+	bool lives = args_number("life", 0) != 0;
 
 	first_seed = args_number("seed", 1);
-	if (args_number("life", 0) != 0)
+	if (lives)
 		first_seed = (first_seed * 1000003 + rdtsc()) & 0xffffffffffff;
 	args_finish();
 	if (!choose(name)) {
@@ -191,5 +192,8 @@ int guest_main(void)
 	go_wild(ops, ticks, step != 0 ? step : kind->step);
 	tap_ok(done > 0, "%s: %lu operations, %lu faults, %lu interrupts: still here", name, done,
 	       faults, interrupts);
+	interrupts_off();
+	while (lives) /* whoever ended would be made anew */
+		halt();
 	return tap_done();
 }
