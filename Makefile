@@ -215,9 +215,10 @@ help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile guest-tools/linux/*.mk | \
 		expand -t 24
 	@echo
-	@echo 'boot takes IMAGE=path [INITRD=path] [VCPUS=n] [MEM=64M] [APIC=xapic|x2apic]'
+	@echo 'boot takes IMAGE=path [VCPUS=n] [MEM=64M] [APIC=xapic|x2apic]'
 	@echo '     [PV=none|kvm|tap|kvm,tap] [CPUS=0-3] [ARGS="..."] [MACHINE=auto|bochs|kvm|qemu]'
-	@echo '     [TIME=seconds]'
+	@echo '     [TIME=seconds] [INITRD=path] [MODULES="path args, path"] [IPS=5000000] [SKIP=value]'
+	@echo '     [COUNTERS= APICV= POSTED= APICPAGE=off|on] [RESTART=off|on|reset|n] [WEIGHT=100]'
 	@echo 'linux takes [VCPUS=4] [CPUS=0-1] [MEM=128M] [APIC=...] [PV=kvm] [KERNEL=path]'
 	@echo '     [INITRD=path] [APPEND="..."] [COUNTERS=off|on] [MACHINE=...] [IPS=20000000]'
 	@echo '     [TIME=seconds]'

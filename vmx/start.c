@@ -24,8 +24,8 @@ static const struct mode real_mode = {
 	{ 0, 0xffff, 0x9b }, { 0, 0xffff, 0x93 }, CR0_ET | CR0_NE, 0, 0
 };
 static const struct mode image_modes[START_MODES] = {
-	[START_PROTECTED] = { { 0x10, 0xffffffff, 0xc09b },
-	                      { 0x18, 0xffffffff, 0xc093 },
+	[START_PROTECTED] = { { 0x08, 0xffffffff, 0xc09b },
+	                      { 0x10, 0xffffffff, 0xc093 },
 	                      CR0_ET | CR0_NE | CR0_PE,
 	                      0,
 	                      0 },
@@ -34,6 +34,11 @@ static const struct mode image_modes[START_MODES] = {
 	                 CR0_ET | CR0_NE | CR0_PE | CR0_PG,
 	                 CR4_PAE,
 	                 EFER_LME | EFER_LMA },
+	[START_LINUX_32] = { { 0x10, 0xffffffff, 0xc09b },
+	                     { 0x18, 0xffffffff, 0xc093 },
+	                     CR0_ET | CR0_NE | CR0_PE,
+	                     0,
+	                     0 },
 };
 
 static void write_segments(const struct mode *mode)

@@ -40,6 +40,8 @@ enum syscall_number {
 	SYS_VM_PAUSE,
 	/* Root: (vm): MSG_SIGNAL to its monitor: there is console input. */
 	SYS_VM_SIGNAL,
+	/* Root: (vm, vCPU): EVENT_SAMPLE follows if it runs, however it goes on. */
+	SYS_VM_SAMPLE,
 	/* Root: (value: enum machine_query, argument). */
 	SYS_QUERY,
 	/* Root: (enum power_action): does not return when it works. */

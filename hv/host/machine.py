@@ -22,11 +22,13 @@ import time
 import tty
 
 import bochs
-from keyboard import RawTerminal, feed
+from keyboard import RawTerminal, feed, pass_on
 from kvm import nested_kvm
 
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
+PARTING_SECONDS = 15     # at most; less when nothing comes any more
+PARTING_SILENCE = 3
 CRASHED = "Tapvisor wrote a crash report"
 HALTED = b"end of the crash report: the machine is halted"
 
@@ -51,6 +53,7 @@ class Config:
     kvm: bool = False        # QEMU only
     ready: bytes = b""       # input waits until this, or anything, has come out of COM1
     farewell: bytes = b""    # a line that is typed when the input has ended
+    parting: bytes = b""     # typed when the time is over; then PARTING_SECONDS for the answer
 
 
 @dataclasses.dataclass
@@ -143,10 +146,12 @@ class Console:
 
     def __init__(self, sink):
         self.sink, self.text, self.stop = sink, bytearray(), threading.Event()
-        self.thread, self.halted = None, False
+        self.thread, self.halted, self.keyboard = None, False, None
+        self.last, self.parting = 0, 0
 
     def take(self, piece):
         self.text += piece
+        self.last = time.monotonic()
         self.halted = self.halted or HALTED in self.text[-len(piece) - len(HALTED):]
         if self.sink:
             self.sink(piece)
@@ -190,6 +195,20 @@ class Console:
         return bytes(self.text).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
+def has_time(config, console, begin):
+    """Whether the machine may go on; when its time is over it is asked for its last words."""
+    now = time.monotonic()
+    if now - begin < config.seconds:
+        return True
+    if not config.parting or console.keyboard is None:
+        return False
+    if not console.parting:
+        console.parting = console.last = now
+        threading.Thread(target=pass_on, args=(config.parting, console.keyboard, console),
+                         daemon=True).start()
+    return now - console.parting < PARTING_SECONDS and now - console.last < PARTING_SILENCE
+
+
 def execute(command, config, console, log):
     """Run the emulator to its end, to a crash report or to the time limit. Returns (status or None,
     seconds)."""
@@ -199,7 +218,7 @@ def execute(command, config, console, log):
                                    stderr=subprocess.STDOUT, start_new_session=True,
                                    preexec_fn=die_with_parent)
     try:
-        while process.poll() is None and time.monotonic() - begin < config.seconds \
+        while process.poll() is None and has_time(config, console, begin) \
                 and not console.halted:
             time.sleep(0.02)
         status = process.poll()
@@ -221,15 +240,17 @@ def serial_ports(kind, config, sink, stdin):
         com1, com2 = f"{place}/com1.txt", config.com2 or f"{place}/com2.txt"
         open(com2, "wb").close()
         console = Console(sink)
-        if stdin is None:
+        if stdin is None and not config.parting:
             open(com1, "wb").close()
             console.follow_file(com1)
         else:
             master, slave = pty.openpty()
             tty.setraw(slave)
             com1 = os.ttyname(slave)
+            console.keyboard = master
             console.follow_tty(master)
-            feed(stdin, master, console, config.ready, config.farewell)
+            if stdin is not None:
+                feed(stdin, master, console, config.ready, config.farewell)
         with RawTerminal(stdin):
             yield place, console, com1, com2
 
@@ -243,8 +264,8 @@ def result_of(console, com2, seconds, status, end):
 def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
     with serial_ports("bochs", config, sink, stdin) as (place, console, com1, com2):
-        com1 = f'mode={"file" if stdin is None else "term"}, dev="{com1}"'
-        command = bochs.configure(config, place, com1, com2)
+        mode = "file" if stdin is None and not config.parting else "term"
+        command = bochs.configure(config, place, f'mode={mode}, dev="{com1}"', com2)
         status, seconds = execute(command, config, console, f"{place}/bochs.out")
         end = bochs.how_it_ended(status, read(f"{place}/bochs.log"), read(f"{place}/bochs.out"))
         return result_of(console, com2, seconds, status, end)
@@ -288,7 +309,7 @@ def run_qemu(config, sink=None, stdin=None):
         if not works:
             raise Refused(f"no nested VT-x by KVM: {why}")
     with serial_ports("qemu", config, sink, stdin) as (place, console, com1, com2):
-        com1 = f"file:{com1}" if stdin is None else com1
+        com1 = f"file:{com1}" if stdin is None and not config.parting else com1
         status, seconds = execute(qemu_command(config, com1, com2), config, console,
                                   f"{place}/qemu.out")
         return result_of(console, com2, seconds, status,

@@ -97,13 +97,13 @@ static void create(unsigned int largest, u64 small_code)
 }
 
 /* One table at a time. */
-static void destroy(struct ept *ept)
+static void destroy(struct ept *tree)
 {
 	unsigned int budget;
 
 	do {
 		budget = 1;
-	} while (!ept_destroy(ept, &budget));
+	} while (!ept_destroy(tree, &budget));
 }
 
 START_TEST(large_pages_are_executable)

@@ -273,3 +273,14 @@ void guest_io(struct vcpu *vcpu)
 	};
 	message_access(vcpu, io.port, low_bytes(vcpu->vmx.gpr[RAX], io.size));
 }
+
+void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
+{
+	struct refusal *row = vcpu->counters->refusal, *end = row + REFUSALS;
+
+	count(vcpu, event);
+	while (row < end && row->count != 0 && (row->event != event || row->what != what))
+		row++;
+	if (row != end && row->count++ == 0)
+		*row = (struct refusal){ event, 1, what, vmcs_read(VMCS_GUEST_RIP), rdtsc() };
+}

@@ -85,4 +85,10 @@ void guest_finish_access(struct vcpu *vcpu, u64 value);
  */
 void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len);
 
+/*
+ * Counts what the guest asked for in vain, and keeps the first ones by name with the RIP at hand:
+ * for who wonders why it hangs.
+ */
+void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what);
+
 #endif

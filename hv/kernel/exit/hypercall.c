@@ -20,7 +20,7 @@ struct arguments {
 
 static s64 refuse(struct vcpu *vcpu, s64 error)
 {
-	count(vcpu, EVENT_HYPERCALL_REFUSED);
+	guest_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
 	return error;
 }
 

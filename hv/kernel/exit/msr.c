@@ -22,7 +22,7 @@ static u64 guest_now(const struct vcpu *vcpu)
 
 static NORETURN void refuse(struct vcpu *vcpu)
 {
-	count(vcpu, EVENT_MSR_REFUSED);
+	guest_refused(vcpu, EVENT_MSR_REFUSED, (u32)vcpu->vmx.gpr[RCX]);
 	exit_protected(vcpu);
 }
 

@@ -141,6 +141,8 @@ static s64 sys_vm(struct vcpu *caller, u64 id, u64 argument)
 		return vm_destroy(vm);
 	case SYS_VM_PAUSE:
 		return argument > 1 ? SYS_EINVAL : vm_pause(vm, argument != 0);
+	case SYS_VM_SAMPLE:
+		return vm_sample(vm, argument);
 	default:
 		return vm_signal(vm);
 	}
@@ -202,6 +204,7 @@ static const struct call calls[SYSCALLS] = {
 	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm },
 	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm },
 	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm },
+	[SYS_VM_SAMPLE] = { FOR_ROOT, sys_vm },
 	[SYS_QUERY] = { FOR_ROOT, sys_query },
 	[SYS_POWER] = { FOR_ROOT, sys_power },
 	[SYS_EXIT] = { FOR_MONITOR | FOR_ROOT, sys_exit },

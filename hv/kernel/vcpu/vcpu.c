@@ -11,6 +11,7 @@
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/syscall.h"
+#include "hv/kernel/vm/dump.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/apicv.h"
 #include "vmx/caps.h"
@@ -97,6 +98,8 @@ static void take_requests(struct vcpu *vcpu)
 		vcpu->kicked = true;
 	if ((requests & REQUEST_UNPOST) != 0)
 		apicv_post(vcpu, false);
+	if ((requests & REQUEST_SAMPLE) != 0)
+		dump_sample(vcpu);
 	pv_take_requests(vcpu, requests);
 }
 

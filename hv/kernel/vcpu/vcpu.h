@@ -38,6 +38,7 @@ enum run_state {
 #define REQUEST_UNPOST BIT32(16) /* the processor shall no longer take the mailbox */
 #define REQUEST_FLUSH  BIT32(4)  /* drop this vCPU's TLB entries before the next entry */
 #define REQUEST_CLOCK  BIT32(5)  /* write the clock page: another vCPU's TSC was changed */
+#define REQUEST_SAMPLE BIT32(7)  /* tell root what this vCPU is at */
 #define REQUEST_STEAL  BIT32(6)  /* by the owner itself: write the steal page, having been away */
 
 /* Those that guests send, as often as they like. */

@@ -66,9 +66,11 @@ static s64 config_check(const struct vm_config *c)
 	if (!name_valid(c->name) || !numbers_valid(c))
 		return SYS_EINVAL;
 	if (!machine_module(c->monitor_module, &module) ||
-	    !machine_module(c->image_module, &module) ||
-	    (c->initrd_module != MODULE_NONE && !machine_module(c->initrd_module, &module)))
+	    !machine_module(c->image_module, &module))
 		return SYS_ENOENT;
+	for (u32 i = 0; i < VM_MODULES; i++)
+		if (c->module[i] != MODULE_NONE && !machine_module(c->module[i], &module))
+			return SYS_ENOENT;
 	return features_offered(c) ? 0 : SYS_ENOTSUP;
 }
 
@@ -260,5 +262,13 @@ s64 vm_signal(struct vm *vm)
 	if (atomic_load(&vm->state) != VM_RUNNING)
 		return SYS_ENOENT;
 	sched_request(vm->vcpu[0], REQUEST_SIGNAL);
+	return 0;
+}
+
+s64 vm_sample(struct vm *vm, u64 vcpu)
+{
+	if (atomic_load(&vm->state) != VM_RUNNING || vcpu >= vm->config.vcpus)
+		return SYS_ENOENT;
+	sched_request(vm->vcpu[vcpu], REQUEST_SAMPLE);
 	return 0;
 }

@@ -79,6 +79,7 @@ MUST_USE s64 vm_stop(struct vm *vm);
 MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
 MUST_USE s64 vm_signal(struct vm *vm);
+MUST_USE s64 vm_sample(struct vm *vm, u64 vcpu); /* EVENT_SAMPLE follows */
 
 /*
  * Whether each vCPU halted with interrupts off or was never started: only an NMI, an INIT or a kick

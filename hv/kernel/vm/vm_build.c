@@ -227,7 +227,8 @@ static s64 make_console(struct vm *vm, u64 i)
 	vm->console = ptr_to_hpa(console);
 	root_fill_info(info, vm);
 	info->image_size = module_of(vm->config.image_module).size;
-	info->initrd_size = module_of(vm->config.initrd_module).size;
+	for (u32 m = 0; m < VM_MODULES; m++)
+		info->module_size[m] = module_of(vm->config.module[m]).size;
 	return result_of(
 		process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
 		process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
@@ -254,14 +255,28 @@ static u64 image_pieces(const struct vm *vm)
 	return pieces_of(module_of(vm->config.image_module).size, IMAGE_PIECE);
 }
 
-static s64 show_initrd(struct vm *vm, u64 i)
+static u64 pieces_of_module(const struct vm *vm, u32 m)
 {
-	return show_module(vm, vm->config.initrd_module, USER_INITRD, i);
+	return pieces_of(module_of(vm->config.module[m]).size, IMAGE_PIECE);
 }
 
-static u64 initrd_pieces(const struct vm *vm)
+/* One module after the other. */
+static s64 show_modules(struct vm *vm, u64 i)
 {
-	return pieces_of(module_of(vm->config.initrd_module).size, IMAGE_PIECE);
+	u32 m = 0;
+
+	for (; i >= pieces_of_module(vm, m); m++)
+		i -= pieces_of_module(vm, m);
+	return show_module(vm, vm->config.module[m], USER_MODULES + m * USER_MODULE_STRIDE, i);
+}
+
+static u64 module_pieces(const struct vm *vm)
+{
+	u64 sum = 0;
+
+	for (u32 m = 0; m < VM_MODULES; m++)
+		sum += pieces_of_module(vm, m);
+	return sum;
 }
 
 /* ---- all of it ---- */
@@ -311,7 +326,7 @@ s64 vm_build(struct vm *vm)
 		{ make_thread, each_vcpu },
 		{ make_console, once },
 		{ show_image, image_pieces },
-		{ show_initrd, initrd_pieces },
+		{ show_modules, module_pieces },
 		{ show_counters, each_vcpu },
 	};
 

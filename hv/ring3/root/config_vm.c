@@ -28,7 +28,8 @@ static void defaults(struct config_parser *p, struct vm_plan *plan)
 	plan->config.timer_floor = TIMER_FLOOR_DEFAULT;
 	plan->config.cores = cores == 64 ? ~0ull : BIT(cores) - 1;
 	plan->config.image_module = p->line;
-	plan->config.initrd_module = MODULE_NONE;
+	for (u32 i = 0; i < VM_MODULES; i++)
+		plan->config.module[i] = MODULE_NONE;
 }
 
 static void parse_word(struct config_parser *p, struct vm_plan *plan, struct word word,
@@ -48,13 +49,11 @@ static void parse_word(struct config_parser *p, struct vm_plan *plan, struct wor
 	seen->value[index] = value;
 }
 
-/* The rest of the line, its leading blanks aside; it fits, for a line is no longer. */
+/* It fits, for a line is no longer. */
 static void take_args(struct vm_plan *plan, const struct words *words)
 {
-	const char *rest = words->line + words->at;
+	const char *rest = words_rest(words);
 
-	while (*rest == ' ' || *rest == '\t')
-		rest++;
 	memcpy(plan->config.args, rest, strlen(rest) + 1);
 }
 

@@ -8,7 +8,7 @@
 
 #define FAILURES_TEXT 2048u
 
-static void view_vm(const struct root *r, const struct slot *s, struct report_vm *vm)
+void final_view_vm(const struct root *r, const struct slot *s, struct report_vm *vm)
 {
 	*vm = (struct report_vm){
 		.id = s->id,
@@ -37,7 +37,7 @@ void final_view(const struct root *r, struct report *report)
 	memcpy(report->culprit, r->culprit, sizeof(report->culprit));
 	for (u32 i = 0; i < r->slots; i++)
 		if (slot_is_mapped(&r->slot[i]))
-			view_vm(r, &r->slot[i], &report->vm[report->vms++]);
+			final_view_vm(r, &r->slot[i], &report->vm[report->vms++]);
 }
 
 /* Text of one failure a line: to people as it is, to programs as an array of strings. */
@@ -67,7 +67,7 @@ void final_retire(struct root *r, struct slot *s)
 	u32 failed;
 
 	final_view(r, &report);
-	view_vm(r, s, &vm);
+	final_view_vm(r, s, &vm);
 	report_vm_lines(&report, &vm, &r->lines_queue.out);
 	vm.end = END_POWER_OFF; /* it is made anew: how it ended is no failure */
 	console_begin(&r->console);

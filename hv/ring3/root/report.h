@@ -69,6 +69,12 @@ void report_cores(const struct report *r, struct out *out);
 void report_stretches(const struct report *r, struct out *out);
 void report_trace(const struct report *r, struct out *out);
 
+/* --- what a VM asked for in vain: at most REFUSALS, in the order of time (refused.c) --- */
+
+u32 report_refusals(const struct report_vm *vm, struct refusal list[REFUSALS]);
+void report_refused(const struct report_vm *vm, struct out *out);
+void report_refused_lines(const struct report_vm *vm, struct out *out);
+
 /* --- lines for programs (report_json.c): all rows of one VM; of the machine --- */
 
 void report_vm_lines(const struct report *r, const struct report_vm *vm, struct out *out);

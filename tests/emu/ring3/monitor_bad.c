@@ -354,7 +354,7 @@ static void flood(const struct sys *sys)
 static void do_tail(const struct sys *sys)
 {
 	u64 used = used_behind(USER_IMAGE, info->image_size) +
-	           used_behind(USER_INITRD, info->initrd_size);
+	           used_behind(USER_MODULES, info->module_size[0]);
 
 	reply_with(sys,
 	           (struct reply){ .action = REPLY_STOP, .stop = END_DEBUG_EXIT, .value = used });
@@ -418,11 +418,12 @@ u64 rt_main(u64 index)
 	const struct sys sys = { sys_call, tsc_read, sys_thread_page(index) };
 	const struct guest_memory memory = { (u8 *)USER_GUEST, info->config.memory };
 
+	const struct view modules[VM_MODULES] = { { NULL, 0 } };
+
 	if (index == 0)
 		monitor_init(&monitor, info, (const u8 *)USER_COUNTERS,
 		             (struct vm_console *)USER_CONSOLE, memory,
-		             (struct view){ (const u8 *)USER_IMAGE, info->image_size },
-		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
+		             (struct view){ (const u8 *)USER_IMAGE, info->image_size }, modules);
 	else if (strcmp(info->config.args, "reply-race") == 0)
 		spoil_reply();
 	if (strcmp(info->config.args, "flood") == 0)
