@@ -23,8 +23,8 @@ KEYS = "apic=x2apic pv=kvm,tap"
 PATIENCE = 120
 
 # Ends that no operation of a guest may lead to.
-OURS = re.compile(r"^tapvisor: vm (\S+) (could not be entered.*|ended because its monitor .*"
-                  r"|made an exit for which.*)", re.M)
+OURS = re.compile(r"tapvisor: vm (\S+) (could not be entered.*|ended because its monitor .*"
+                  r"|made an exit for which.*)")
 # What the verdict says of a VM that ended as it liked, or was stopped in the end.
 ENDED = re.compile(r"^\S+ (was stopped|still runs|was never started|ended|asked for|used an|executes"
                    r"|made an|switched|could not be)")
