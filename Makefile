@@ -162,7 +162,8 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := guests.t apicv.t ring3.t linux.t boot.t compare.t shell.t pv.t # longest first
+# longest first
+LONG  := guests.t apicv.t ring3.t hostile_time.t linux.t boot.t hostile.t compare.t shell.t pv.t
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are parts of their own:
 # check-linux, check-linux-patched, check-nested, soak-linux.
@@ -224,6 +225,7 @@ help: ## this list
 	@echo '     [TIME=seconds]'
 	@echo 'bench-linux takes [WORKLOADS=all] [PV="none x2apic kvm tap"] and most of that'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
+	@echo 'hostile takes [OPS=1000000] [SECONDS=n] [SEED=1] [KIND=name,...] [STEP=n]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
 # --- rules -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Random hostile guests, for a short while: each kind of operation by seeds that are kept, then in as
-many lives as there is time for. The machine, its cores, two neighbours and the console bear it.
+"""Random hostile guests, for a short while: each kind of operation by seeds that are kept, then in
+as many lives as there is time for. The machine, its cores, two neighbours and the console bear it.
 `make hostile` is the same for long."""
 import os
 import sys

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Nobody takes a core: VMs that attack by timers, kicks, interrupts, flushes, starts, and by number,
-each beside a victim on the same core that measures how late it wakes and what it loses. The
+"""Nobody takes a core: VMs that attack by timers, kicks, interrupts, flushes, starts, and by
+number, each beside a victim on the same core that measures how late it wakes and what it loses. The
 console answers, monitors are not ended for what their neighbours take, and ring 0 keeps interrupts
 off for at most its bound on every core (the verdict). Arguments choose parts.
 
-Numbers are ticks; in Bochs, instructions. A slice is 100,000. Whoever sleeps comes back with half a
-slice of credit and preempts one who has run for a thirty-second part of its slice, so that a wake is
-late by that, a switch and a stretch of ring 0. It is later by two things: others who woke before it
-(MEMBER for each), and, in Bochs, a neighbour that spins with interrupts off, which shuts the host's
-out until the preemption timer's watch, a fiftieth of a second, 100,000 ticks.
+Numbers are ticks; in Bochs, instructions. A slice is 100,000. Whoever sleeps comes back with half
+a slice of credit and preempts one who has run for a thirty-second part of its slice, so that a wake
+is late by that, a switch and a stretch of ring 0. Two things make it later: others who woke before
+it (MEMBER for each), and, in Bochs, a neighbour that spins with interrupts off, which shuts the
+host's out until the preemption timer's watch, a fiftieth of a second, 100,000 ticks.
 """
 import os
 import re
@@ -22,7 +22,7 @@ sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 from tapvisor_test import BUILD, Silence, boot, guest_passes, talk, tap  # noqa: E402
 
 SLICE, BOUND = 100000, 25000
-PROMPTLY = SLICE // 2        # half a slice: a thirty-second part, a switch, a stretch, another's turn
+PROMPTLY = SLICE // 2        # a thirty-second part, a switch, a stretch, another's turn
 LATE = 2 * SLICE             # behind one who is deaf
 MEMBER = 4000                # a switch, a handler, a switch; at its start also a VMCS is made
 UNFAIR = 0.05                # of the time: what a loss may be above the fair share
@@ -30,7 +30,8 @@ KEYS = "mem=8M apic=x2apic pv=kvm,tap"
 
 DEAF = {"deaf", "timer-masked-deaf", "ipi-deaf", "flush-deaf"}
 # What one CPU does to its core; what five others do to a CPU of that core, a sixth beside them.
-ALONE = "timer timer-masked timer-halt timer-masked-deaf timer-rearm spin deaf exits ports self yield"
+ALONE = ("timer timer-masked timer-halt timer-masked-deaf timer-rearm spin deaf exits ports self"
+         " yield")
 ALONE_XAPIC = "timer timer-masked timer-halt timer-masked-deaf"
 TOGETHER = ("kick kick-spin ipi ipi-spin ipi-deaf vectors vectors-halt broadcast tsc flush"
             " flush-deaf nmi nmi-halt init init-sipi")
@@ -158,8 +159,8 @@ def part_broadcast():
 
 
 def part_crowd():
-    """A core's 257th part is what each gets, a quarter of a slice at a time: 6.4 M ticks a round. The
-    victim asks for less than that, and has its wakes on time from the second one on."""
+    """A core's 257th part is what each gets, a quarter of a slice at a time: 6.4 M ticks a round.
+    The victim asks for less than that, and has its wakes on time from the second one on."""
     run = boot([sleeper("modest", 1, 30000000, "nap=3m window=100k"),
                 f"crowd.elf vm name=crowd cpus=1 vcpus=256 {KEYS} -- spin members=255 for=14m"],
                cpus=2, quantum=5, seconds=300)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Rounds of hostile guests: VMs that carry out random operations, a kind each, beside two neighbours
-that measure what becomes of them, and a console that must answer. For `make hostile` and hostile.t.
+"""Rounds of hostile guests: VMs that carry out random operations, a kind each, beside two
+neighbours that measure what becomes of them, and a console that must answer. For `make hostile` and
+hostile.t.
 
 A VM that ends by what it did is made anew with another seed. What counts as a failure is in
 Round.failures: the machine, a core, a neighbour, the console, or something that is ours to answer
@@ -26,8 +27,8 @@ PATIENCE = 120
 OURS = re.compile(r"tapvisor: vm (\S+) (could not be entered.*|ended because its monitor .*"
                   r"|made an exit for which.*)")
 # What the verdict says of a VM that ended as it liked, or was stopped in the end.
-ENDED = re.compile(r"^\S+ (was stopped|still runs|was never started|ended|asked for|used an|executes"
-                   r"|made an|switched|could not be)")
+ENDED = re.compile(r"^\S+ (was stopped|still runs|was never started|ended|asked for|used an"
+                   r"|executes|made an|switched|could not be)")
 
 
 def progress(line):
