@@ -272,6 +272,7 @@ static ALWAYS_INLINE bool vapic_pending(const struct vapic *a)
  * caller drops it). For INIT the caller resets the vCPU and calls vapic_init().
  */
 struct vapic_mailed vapic_pull(struct vapic *a) MUST_USE;
+struct vapic_mailed vapic_pull_vectors(struct vapic *a) MUST_USE; /* leaves events where they are */
 
 /* Owner. The vector to inject next under TPR and ISR, or -1. Does not look into the mailbox. */
 int vapic_next(const struct vapic *a) MUST_USE;

@@ -134,6 +134,7 @@ bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
 	for (unsigned int i = 0; i < ARRAY_SIZE(zero_fields); i++)
 		vmcs_write_raw(zero_fields[i], 0);
 	vmcs_write64(VMCS_GUEST_PAT, PAT_RESET);
+	vmx_write_cr0(vcpu, CR0_ET); /* firmware has set caches up: CD and NW are clear */
 	vmx_state_reset(&vcpu->state);
 	return true;
 }

@@ -53,12 +53,22 @@ void vmx_state_reset(struct vmx_guest_state *state)
 	u8 *area = state->xsave;
 
 	*state = (struct vmx_guest_state){
-		.dr6 = 0xffff0ff0,
+		.dr6 = DR6_RESET,
 		.xcr0 = XCR0_X87,
 		.xsave = area,
 	};
 	*(u16 *)(void *)(area + FXSAVE_FCW) = 0x40;
 	*(u32 *)(void *)(area + FXSAVE_MXCSR) = 0x1f80;
+}
+
+void vmx_state_init(void)
+{
+	write_dr0(0);
+	write_dr1(0);
+	write_dr2(0);
+	write_dr3(0);
+	write_dr6(DR6_RESET);
+	write_cr2(0);
 }
 
 /* With XCR0 at all that is allowed, so that nothing of the guest's is left behind. */

@@ -19,6 +19,9 @@ u32 vmx_xsave_size(void);
 /* The state after reset; `xsave` is zeroed and large enough. */
 void vmx_state_reset(struct vmx_guest_state *state);
 
+/* INIT: the debug registers and CR2 of the guest whose state the core holds. */
+void vmx_state_init(void);
+
 /* Copies the core's state out; loads another. Interrupts off. */
 void vmx_state_save(struct vmx_guest_state *state);
 void vmx_state_load(const struct vmx_guest_state *state);

@@ -39,6 +39,7 @@ struct vpid_flush {
 #define PENDING_EXCEPTION  BIT32(2) /* in `exception` */
 #define PENDING_REVECTORED BIT32(3) /* in `revectored` */
 #define PENDING_VIRTUAL    BIT32(4) /* the APIC may have something to hand to the processor */
+#define PENDING_RETIRE     BIT32(5) /* an instruction that exited is over: vmx_retire */
 #define PENDING_EVENTS     0xffffu  /* all of the above; the upper half is the caller's */
 
 struct vmx_vcpu {

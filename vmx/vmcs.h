@@ -29,6 +29,21 @@ failed:
 	vmcs_access_failed(field);
 }
 
+/*
+ * Without the check: for fields that every VMCS has, where a checked access follows at once. Such a
+ * read fails for want of a current VMCS alone, and then so does what follows.
+ */
+static ALWAYS_INLINE u64 vmcs_peek(u64 field)
+{
+	u64 value;
+
+	__asm__ volatile("vmread %[field], %[value]"
+	                 : [value] "=r"(value)
+	                 : [field] "r"(field)
+	                 : "cc");
+	return value;
+}
+
 static ALWAYS_INLINE void vmcs_write_raw(u64 field, u64 value)
 {
 	__asm__ goto("vmwrite %[value], %[field]\n\tjbe %l[failed]"

@@ -7,7 +7,7 @@
 %define TRAMPOLINE      0x8000
 %define AT(label)       (TRAMPOLINE + (label) - trampoline_start)
 
-global trampoline_start, trampoline_end
+global trampoline_start, trampoline_end, ap_start64
 extern enter_long_mode, boot_gdt, cpu_ids, cpu_ids_count, cpu_stacks, ap_main
 
 KIT_STACK_SIZE  equ 8192

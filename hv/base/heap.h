@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A binary heap: the smallest key first. Its nodes are embedded in what they order; each knows its
- * place, so that any of them can be removed. No operation takes more than 2 log2(count) steps.
+ * place, so that any of them can be removed. An operation moves at most log2(count) + 1 nodes.
  *
  * The owner provides the array and locks nothing: one core at a time.
  */

@@ -42,8 +42,20 @@
 #define CR4_SMAP       BIT(21)
 
 #define RFLAGS_ONE BIT(1) /* always set */
+#define RFLAGS_TF  BIT(8)
 #define RFLAGS_IF  BIT(9)
+#define RFLAGS_RF  BIT(16)
 #define RFLAGS_AC  BIT(18)
+
+/* SDM 3B 18.2.3, 18.2.4. RTM and bus lock are active low in DR6, and only there. */
+#define DR6_HIT      BITS(3, 0)
+#define DR6_BUS_LOCK BIT(11)
+#define DR6_BD       BIT(13)
+#define DR6_BS       BIT(14)
+#define DR6_RTM      BIT(16)
+#define DR6_RESET    0xffff0ff0ull
+#define DR7_GD       BIT(13)
+#define DR7_RESET    0x400ull
 
 #define IA32_TSC             0x10u
 #define IA32_APIC_BASE       0x1bu

@@ -18,7 +18,7 @@ from tapvisor_test import boot, guest_passes, tap  # noqa: E402
 # To a guest that is entered with IF clear, Bochs 2.7 hands a waiting virtual interrupt all the same
 # (docs/quirks.md). Who looks closely at that has cores of its own, and not core 0, which root's
 # interrupts visit.
-CLOSELY = ["self_ipi", "shadow", "tpr"]
+CLOSELY = ["debug", "self_ipi", "shadow", "tpr"]
 # What the APIC has to do with.
 APIC = ["apic_base", "apic_regs", "hlt", "ioapic", "physical", "smp_start"]
 ROUTES = ["broadcast", "cluster", "flat", "pv_eoi", "timer"]

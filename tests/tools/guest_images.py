@@ -29,7 +29,8 @@ def starts_cpus(name):
 # CPU 0's alone: the same in every row but for the way to its APIC.
 SINGLE = {name for name in QUICK if not starts_cpus(name)}
 # The same whatever a VM is offered; the same whichever way to the APIC is taken.
-ANY_VM = {"cr4", "fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
+ANY_VM = {"cr4", "debug", "fpu", "init_state", "leak", "litmus", "modes", "pmu", "shadow",
+          "wild_memory"}
 ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}
@@ -39,7 +40,7 @@ UNDISTURBED = {"pv_eoi"}
 # Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core,
 # and others on that core catch it and bring it back. So who counts NMIs has its cores alone: these
 # images run in boots of their own, and not where vCPUs of one VM share cores.
-NMIS = {"nmi", "hypercall", "shadow", "pmu"}
+NMIS = {"debug", "nmi", "hypercall", "shadow", "pmu"}
 NO_NMIS = [name for name in QUICK if name not in NMIS]
 
 

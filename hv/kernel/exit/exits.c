@@ -31,6 +31,7 @@ static NORETURN void exit_window(struct vcpu *vcpu)
 /* TPR has fallen below the class of an interrupt that it held back: time to look again. */
 static NORETURN void exit_tpr_threshold(struct vcpu *vcpu)
 {
+	vmx_take_traps(&vcpu->vmx);
 	vcpu->vmx.pending |= PENDING_INTERRUPT;
 	vcpu_resume_guest(vcpu);
 }
@@ -52,7 +53,7 @@ NORETURN void exit_protected(struct vcpu *vcpu)
 static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 

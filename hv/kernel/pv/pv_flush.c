@@ -89,7 +89,7 @@ NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 			lapic_send(all[i]->rq->core->apic_id, VECTOR_KICK);
 	}
 	vcpu->vmx.gpr[RAX] = vapic_set_count(targets);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	while (!all_done(vcpu, targets)) {
 		if (rdtsc() > until) {
 			vcpu->activity = ACTIVITY_FLUSH;

@@ -53,7 +53,6 @@ void account_wait(struct run_queue *rq, struct vcpu *vcpu)
 {
 	fold(rq);
 	vcpu->since = rq->stamp;
-	vcpu->waited_vms = rq->vms;
 	for (u32 left = rq->vms; left != 0; left &= left - 1) {
 		u32 vm = bit_lowest(left);
 
@@ -62,7 +61,7 @@ void account_wait(struct run_queue *rq, struct vcpu *vcpu)
 	}
 }
 
-/* A VM that was not there when the wait began had taken nothing yet. */
+/* A VM that was not there when the wait began had taken nothing yet: waited_from is still 0. */
 void account_wait_over(struct run_queue *rq, struct vcpu *vcpu)
 {
 	struct vcpu_counters *c = vcpu->counters;
@@ -70,11 +69,9 @@ void account_wait_over(struct run_queue *rq, struct vcpu *vcpu)
 	fold(rq);
 	for (u32 left = rq->vms; left != 0; left &= left - 1) {
 		u32 vm = bit_lowest(left);
-		bool known = (vcpu->waited_vms & BIT32(vm)) != 0;
 
 		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
-			c->blame[vm][cause] += rq->held[vm][cause] -
-			                       (known ? vcpu->waited_from[vm][cause] : 0);
+			c->blame[vm][cause] += rq->held[vm][cause] - vcpu->waited_from[vm][cause];
 	}
 	c->time[TIME_READY] += rq->stamp - vcpu->since;
 	c->now = rq->stamp;

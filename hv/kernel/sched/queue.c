@@ -25,12 +25,15 @@ void queue_run(struct sched_queue *q, struct sched_entity *next, u64 now)
 {
 	heap_remove(&q->ready, &next->ready);
 	next->began = now;
+	next->charged = now;
 }
 
 void queue_charge(struct sched_queue *q, struct sched_entity *current, u64 now)
 {
-	current->ready.key += (now - current->began) * USUAL_WEIGHT / current->weight;
-	current->began = now;
+	if (now > current->charged) {
+		current->ready.key += (now - current->charged) * USUAL_WEIGHT / current->weight;
+		current->charged = now;
+	}
 	advance(q, current->ready.key);
 }
 
@@ -41,7 +44,7 @@ void queue_requeue(struct sched_queue *q, struct sched_entity *current)
 
 void queue_wake(struct sched_queue *q, struct sched_entity *e)
 {
-	u64 credit = e->slice / 2;
+	u64 credit = e->ready.key != 0 ? e->slice / 2 : 0; /* the first time it has none */
 	u64 floor = q->runtime > credit ? q->runtime - credit : 0;
 
 	queue_stay(q, e);
@@ -84,16 +87,15 @@ struct sched_entity *queue_choose(struct sched_queue *q)
 	struct sched_entity *favoured = q->favoured;
 
 	q->favoured = NULL;
-	if (favoured != NULL && queue_is_ready(favoured) &&
-	    favoured->ready.key <= first->ready.key + favoured->slice)
-		return favoured;
-	return first;
+	q->passed = !q->passed && favoured != NULL && queue_is_ready(favoured) &&
+	            favoured->ready.key <= first->ready.key + favoured->slice;
+	return q->passed ? favoured : first;
 }
 
 u64 queue_yield_at(const struct sched_queue *q, const struct sched_entity *current)
 {
 	const struct heap_node *first = heap_first(&q->ready);
-	u64 limit, run;
+	u64 limit, run, at;
 
 	if (first == NULL)
 		return QUEUE_NEVER;
@@ -101,7 +103,8 @@ u64 queue_yield_at(const struct sched_queue *q, const struct sched_entity *curre
 	run = limit > current->ready.key
 	              ? (limit - current->ready.key) * current->weight / USUAL_WEIGHT + 1
 	              : 0;
-	return current->began + MIN(MAX(run, current->slice / 32), current->slice);
+	at = MAX(current->charged + run, current->began + current->slice / 32);
+	return MIN(at, current->began + current->slice);
 }
 
 bool queue_slice_over(struct sched_queue *q, struct sched_entity *current, u64 now)
@@ -109,6 +112,7 @@ bool queue_slice_over(struct sched_queue *q, struct sched_entity *current, u64 n
 	const struct heap_node *first;
 
 	queue_charge(q, current, now);
+	current->began = now;
 	first = heap_first(&q->ready);
 	return first != NULL && first->key <= current->ready.key;
 }

@@ -5,7 +5,18 @@
  *
  * Virtual run time is run time times 100 over weight, so that equal virtual times are fair shares.
  * The queue's own virtual time is the least of all who run or wait, and never goes back; a sleeper
- * returns at most half a slice behind it. Each operation takes O(log n) steps for n in the queue.
+ * returns at most half a slice behind it, a newcomer with it. Each operation takes O(log n) steps
+ * for n in the queue.
+ *
+ * What follows (tests/unit/sched_queue.c), however many there are and whatever they weigh:
+ *
+ * - Over a second of 1,000 slices each that is always ready gets its weight's part, within 2 %.
+ * - A sleeper whose credit is a quarter of a slice or more, as one that uses half of its share soon
+ *   has, waits for whoever runs, a thirty-second part of a slice at most, and as long for one who
+ * is favoured; one with less credit for at most a slice. Those who were woken with as much credit
+ *   wait for one another.
+ * - Whoever waits gets its turn when the others have caught up with its last one, give or take a
+ *   slice and a half of virtual time and a turn of each.
  *
  * Owner: the core. Times are in ticks of the TSC.
  */
@@ -21,7 +32,8 @@
 struct sched_entity {
 	struct heap_node ready; /* key: virtual run time */
 	struct heap_node sleep; /* key: TSC at which it wants to be woken */
-	u64 began;              /* TSC from which its run is not yet charged; while it runs */
+	u64 began;              /* TSC at which its slice began; while it runs */
+	u64 charged;            /* TSC up to which its run is charged; while it runs */
 	u64 slice;              /* constant */
 	u32 weight;             /* constant: 1..1000, 100 is usual */
 };
@@ -29,6 +41,7 @@ struct sched_entity {
 struct sched_queue {
 	struct heap ready, sleepers;
 	struct sched_entity *favoured; /* for the next choice; NULL: nobody */
+	bool passed;                   /* the last choice was the favoured one, not the first */
 	u64 runtime;                   /* the queue's virtual time */
 };
 
@@ -40,7 +53,10 @@ static ALWAYS_INLINE bool queue_is_ready(const struct sched_entity *e)
 /* `next`, chosen or not, leaves the ready queue and runs from `now` on. */
 void queue_run(struct sched_queue *q, struct sched_entity *next, u64 now);
 
-/* Charges the run of `current` up to `now`. */
+/*
+ * Charges the run of `current` up to `now`; a time that was charged already changes nothing. Before
+ * each queue_wake: who ran alone owes nothing to those who were not there.
+ */
 void queue_charge(struct sched_queue *q, struct sched_entity *current, u64 now);
 
 /* `current`, charged, waits for its next turn. */
@@ -61,8 +77,11 @@ struct sched_entity *queue_due(const struct sched_queue *q, u64 now);
 /* When the next sleeper's time comes; QUEUE_NEVER: none has one. */
 u64 queue_next_due(const struct sched_queue *q);
 
-/* Who should run next: the least virtual run time, or the favoured one within a slice of it. NULL:
- * nobody is ready. Forgets the favoured one. */
+/*
+ * Who should run next: the least virtual run time, or the favoured one within a slice of it, but
+ * not twice in a row: those who favour one another would keep others waiting, the longer the more
+ * they are. NULL: nobody is ready. Forgets the favoured one.
+ */
 struct sched_entity *queue_choose(struct sched_queue *q);
 
 /*

@@ -75,6 +75,8 @@ static void wake_one(struct run_queue *rq, struct vcpu *vcpu)
 	c->time[TIME_BLOCKED] += rq->stamp - vcpu->since;
 	c->now = rq->stamp;
 	count(vcpu, EVENT_WAKE);
+	if (rq->current != NULL)
+		queue_charge(&rq->queue, &rq->current->sched, rq->stamp);
 	queue_wake(&rq->queue, &vcpu->sched);
 	account_wait(rq, vcpu);
 }

@@ -143,7 +143,7 @@ static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 	}
 	if (!vcpu->access.write)
 		guest_set_edx_eax(vcpu, reply->value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 }
 
 /* The ends that a monitor may declare: those of its devices and of its loader. */

@@ -125,8 +125,7 @@ struct vcpu {
 	/* Scheduler and accounting, all times in TSC ticks. */
 	struct sched_entity sched;
 	u64 since;                              /* begin of the wait or sleep not yet accounted */
-	u32 waited_vms;                         /* rq->vms when its wait began */
-	u64 waited_from[MAX_VMS][BLAME_CAUSES]; /* rq->held then, of those VMs */
+	u64 waited_from[MAX_VMS][BLAME_CAUSES]; /* rq->held then */
 
 	struct pv pv;
 	struct vapic_set flushing; /* ACTIVITY_FLUSH: the targets */
