@@ -117,7 +117,7 @@ static void port_operate(u64 *seed)
 	window_for_interrupts();
 }
 
-const struct kind kind_port = { .name = "port", .step = 1024, .operate = port_operate };
+const struct kind kind_port = { .name = "port", .step = 256, .operate = port_operate };
 
 /* ---- memory ---- */
 
@@ -241,7 +241,7 @@ static void mmio_operate(u64 *seed)
 	window_for_interrupts();
 }
 
-const struct kind kind_mmio = { .name = "mmio", .step = 512, .operate = mmio_operate };
+const struct kind kind_mmio = { .name = "mmio", .step = 128, .operate = mmio_operate };
 
 /* ---- the IOAPIC, its pins and what follows from them ---- */
 
@@ -281,4 +281,4 @@ static void ioapic_operate(u64 *seed)
 	window_for_interrupts();
 }
 
-const struct kind kind_ioapic = { .name = "ioapic", .step = 1024, .operate = ioapic_operate };
+const struct kind kind_ioapic = { .name = "ioapic", .step = 256, .operate = ioapic_operate };

@@ -78,7 +78,7 @@ static void msr_operate(u64 *seed)
 	wrmsr(msr, old);
 }
 
-const struct kind kind_msr = { .name = "msr", .step = 1024, .operate = msr_operate };
+const struct kind kind_msr = { .name = "msr", .step = 512, .operate = msr_operate };
 
 /* ---- CPUID ---- */
 
