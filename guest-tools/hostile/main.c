@@ -70,18 +70,20 @@ void window_for_interrupts(void)
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }
 
-/* It may come while the APIC is in any mode, or is none. */
-static void write_eoi(void *unused)
+/* It may come while the APIC is in any mode, or is none: a store to nowhere then. */
+static ALWAYS_INLINE void end_interrupt(void)
 {
-	(void)unused;
-	apic_current()->write(APIC_EOI, 0);
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC)
+		wrmsr(x2apic_msr(APIC_EOI), 0);
+	else
+		xapic_write(APIC_EOI, 0);
 }
 
 static void on_interrupt(struct interrupt_frame *frame)
 {
 	(void)frame;
 	atomic_store(&interrupts, interrupts + 1);
-	trap_call(write_eoi, NULL);
+	end_interrupt();
 }
 
 /*
@@ -93,7 +95,7 @@ static const u8 raw_vectors[] = { 17, 21, 29, 30 };
 __attribute__((interrupt)) static void on_raw(struct raw_frame *frame)
 {
 	(void)frame;
-	trap_call(write_eoi, NULL);
+	end_interrupt();
 }
 
 static void on_nmi(struct interrupt_frame *frame)
