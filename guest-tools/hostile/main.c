@@ -71,7 +71,7 @@ void window_for_interrupts(void)
 }
 
 /* It may come while the APIC is in any mode, or is none: a store to nowhere then. */
-static ALWAYS_INLINE void end_interrupt(void)
+static FROM_INTERRUPT void end_interrupt(void)
 {
 	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC)
 		wrmsr(x2apic_msr(APIC_EOI), 0);
