@@ -62,6 +62,7 @@ MONITOR_SRCS := $(call in,hv/ring3/monitor) vmx/walk.c
 ROOT_SRCS    := $(call in,hv/ring3/root)
 KIT_SRCS     := $(call in,guest-tools/lib)
 IMAGE_SRCS   := $(call in,guest-tools/bench guest-tools/tests)
+HOSTILE_SRCS := $(call in,guest-tools/hostile)
 TAPSTAT_SRCS := $(call in,guest-tools/linux/tapstat)
 WORKLOAD_SRCS := $(call in,guest-tools/linux/workloads)
 
@@ -113,17 +114,18 @@ MONITOR_OBJS := $(call object,ring3,$(MONITOR_SRCS))
 ROOT_OBJS    := $(call object,ring3,$(ROOT_SRCS))
 KIT_OBJS     := $(call object,guest,$(KIT_SRCS))
 IMAGE_OBJS   := $(call object,guest,$(IMAGE_SRCS))
+HOSTILE_OBJS := $(call object,guest,$(HOSTILE_SRCS))
 HVAPIC_OBJS  := $(call object,host,$(VAPIC_SRCS))
 LIBVAPIC_OBJS := $(call object,library,$(VAPIC_SRCS))
 HPURE_OBJS   := $(call object,host,$(PURE_SRCS))
 UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
 EMU_OBJS     := $(call object,guest,$(EMU_SRCS))
 ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
-		$(KIT_OBJS) $(IMAGE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS) \
+		$(KIT_OBJS) $(IMAGE_OBJS) $(HOSTILE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS) \
 		$(LIBVAPIC_OBJS) \
 		$(call object,linux,$(TAPSTAT_SRCS) $(WORKLOAD_SRCS))
 
-GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS)))))
+GUESTS := $(sort $(patsubst %,$(B)/guest/%.elf,$(basename $(notdir $(IMAGE_SRCS))) hostile))
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%.t,$(UNIT_SRCS)) $(wildcard tests/unit/*.t)
 BINS   := $(B)/tapvisor $(B)/libvapic.a \
 	  $(if $(MONITOR_SRCS),$(B)/monitor.elf) $(if $(ROOT_SRCS),$(B)/root.elf) $(GUESTS) \
@@ -132,8 +134,8 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run shell boot linux libvapic check check-unit check-fresh check-guests \
-	check-threads check-models check-emu lint fuzz coverage mutants loc disasm clean help \
-	objects units emus
+	check-threads check-models check-emu lint fuzz hostile coverage mutants loc disasm clean \
+	help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -161,7 +163,8 @@ PROVE := CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent TAPVISOR_BUILD=$(B) prove --
 LINTS  := $(wildcard tests/lint/*.t)
 PROOFS := $(wildcard tests/proof/*.t)
 EMUS  := $(wildcard tests/emu/*.t)
-LONG  := guests.t apicv.t ring3.t linux.t boot.t compare.t shell.t pv.t # longest first
+# longest first
+LONG  := guests.t apicv.t ring3.t hostile_time.t linux.t boot.t hostile.t compare.t shell.t pv.t
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are parts of their own:
 # check-linux, check-linux-patched, check-nested, soak-linux.
@@ -204,6 +207,9 @@ coverage: covs ## branches of vapic/ that its unit tests take; fails below 95 %
 mutants: ## plants faults in vapic/ one by one; fails if fewer than 95 % are caught (minutes)
 	$(Q)tests/proof/mutants
 
+hostile: all ## random hostile guests beside neighbours (SECONDS= OPS=1000000 SEED= KIND= STEP=)
+	$(Q)tests/tools/hostile --build $(B) $(GIVEN)
+
 lint: all units ## layers, headers, formatting, sizes, both compilers
 	$(Q)$(PROVE) -j$(JOBS) $(LINTS)
 
@@ -230,6 +236,7 @@ help: ## this list
 	@echo '     [COUNTERS=off|on] [MACHINE=...] [IPS=20000000] [TIME=seconds]'
 	@echo 'bench-linux takes [WORKLOADS=all] [PV="none x2apic kvm tap"] and most of that'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
+	@echo 'hostile takes [OPS=1000000] [SECONDS=n] [SEED=1] [KIND=name,...] [STEP=n]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
 # --- rules -----------------------------------------------------------------------------------
@@ -305,6 +312,9 @@ $(B)/guest/$(basename $(notdir $(1))).elf: $(call object,guest,$(1)) $(KIT_OBJS)
 	$$(call link,$(KIT_LD),$(KIT_OBJS) $(call object,guest,$(1)),--no-warn-rwx-segments)
 endef
 $(foreach src,$(IMAGE_SRCS),$(eval $(call image_rule,$(src))))
+
+$(B)/guest/hostile.elf: $(HOSTILE_OBJS) $(KIT_OBJS) $(KIT_LD)
+	$(call link,$(KIT_LD),$(KIT_OBJS) $(HOSTILE_OBJS),--no-warn-rwx-segments)
 
 HOST_LINK = $(call object,unit,$(UNIT_LIB)) $(B)/host/libpure.a $(B)/host/libvapic.a
 $(B)/unit/%.t: $(B)/obj/unit/tests/unit/%.c.o $(HOST_LINK)

@@ -38,6 +38,7 @@ MAY = {
     "guest-tools/lib": ["guest-tools/lib", "hv/abi", *BITS],
     "guest-tools/bench": ["guest-tools/bench", "guest-tools/lib", "hv/abi", *BITS],
     "guest-tools/tests": ["guest-tools/tests", "guest-tools/lib", "hv/abi", *BITS],
+    "guest-tools/hostile": ["guest-tools/hostile", "guest-tools/lib", "hv/abi", *BITS],
     "guest-tools/linux/tapstat": ["guest-tools/linux/tapstat", "hv/abi", *BITS,
                                   "guest-tools/linux/module/tapvisor_ioctl.h"],
     "guest-tools/linux/workloads": [],

@@ -7,6 +7,8 @@
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 
+#define NOTIFY_BATCH 32u
+
 static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
 {
 	unsigned int fanout = sent->requested == 0 ? 0 : bit_highest(sent->requested) + 1;
@@ -20,12 +22,16 @@ static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_ta
 	c->fanout[MIN(fanout, FANOUT_BUCKETS - 1)]++;
 }
 
-/* Looks at each target. */
+/* Looks at each target. There may be so many that interrupts must be let in meanwhile: sched.h. */
 static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
 {
-	u32 i;
+	u32 i, n = 0;
 
 	set_for_each (i, wake) {
+		if (n++ % NOTIFY_BATCH == NOTIFY_BATCH - 1) {
+			sched_poll(vcpu->rq, rdtsc());
+			vcpu->vmx.pending |= ATTEND_RUN; /* who has come may go first */
+		}
 		if (sched_notify(vcpu->vm->vcpu[i]))
 			c->kicks++;
 		else

@@ -350,7 +350,7 @@ s64 vm_build_host(struct vm *vm, const struct module *program)
 
 /* ---- and back ---- */
 
-#define TABLES_PIECE 32u
+#define TABLES_PIECE 6u /* some 3,100 ticks each, for 512 entries */
 
 static s64 hide_console(struct vm *vm, u64 i)
 {
