@@ -142,7 +142,7 @@ static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew
  */
 struct stretch_counters {
 	u64 max, at; /* the longest, and the TSC at which it ended */
-	u64 who;     /* TRACE_WHO of the vCPU at its end | what began it: STRETCH_*, an exit reason */
+	u64 who; /* TRACE_WHO of the vCPU at its end | what began it: STRETCH_*, an exit reason */
 	u64 hist[HIST_BUCKETS];
 };
 

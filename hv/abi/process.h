@@ -83,10 +83,10 @@ struct vm_config {
 	u32 monitor_module, image_module; /* indexes of the boot loader's modules */
 	u32 module[VM_MODULES];           /* likewise, or MODULE_NONE; the first is the initrd */
 	u32 weight;                       /* 1..1000, 100 is usual */
-	u32 budget; /* per mille of a core that its IPIs may take from others; 0: no bound */
-	u64 cores;  /* bit n: core n; vCPU i goes to the (i mod count)-th of them */
-	u64 memory; /* bytes, a multiple of 2 MiB */
-	u64 slice;  /* ticks; 0: the default */
+	u32 budget;      /* per mille of a core that its IPIs may take from others; 0: no bound */
+	u64 cores;       /* bit n: core n; vCPU i goes to the (i mod count)-th of them */
+	u64 memory;      /* bytes, a multiple of 2 MiB */
+	u64 slice;       /* ticks; 0: the default */
 	u64 timer_floor; /* microseconds: the shortest period of a vCPU's APIC timer; 0: none */
 	char args[ARGS_LEN]; /* for the guest */
 	char module_args[VM_MODULES][MODULE_ARGS_LEN];

@@ -20,68 +20,6 @@
 #include "vmx/start.h"
 #include "vmx/vmcs.h"
 
-/* How often a running guest is looked at, at least. */
-#define WATCHES_PER_SECOND 50u
-
-static bool has_preemption_timer(const struct vcpu *vcpu)
-{
-	return (vcpu->vmx.pin_controls & PIN_PREEMPTION_TIMER) != 0;
-}
-
-/*
- * The longest that a guest runs without an exit. Kicks end its running at any time, but not all
- * that implements VT-x lets an interrupt in while the guest's IF is 0 (docs/caveats.md), and then
- * this is the one way to a guest that spins so. Each entry loads the timer anyway.
- */
-static u32 longest_run(const struct vcpu *vcpu)
-{
-	u64 counts = clock_get()->tsc_hz / WATCHES_PER_SECOND >> vcpu->vmx.caps->timer_shift;
-
-	return (u32)MIN(counts + 1, ~0u);
-}
-
-void vcpu_stop_timer(struct vcpu *vcpu)
-{
-	vcpu->look_at = VAPIC_NEVER;
-	if (has_preemption_timer(vcpu))
-		vmcs_write32(VMCS_PREEMPTION_TIMER, longest_run(vcpu));
-}
-
-/* When the APIC's timer is due, in host time: the guest may have set its TSC anywhere. */
-static u64 timer_due(const struct vcpu *vcpu)
-{
-	u64 due = vapic_timer_deadline(vcpu->apic);
-	u64 now = rdtsc();
-	u64 guest = vcpu_guest_tsc(vcpu, now);
-
-	if (due == VAPIC_NEVER)
-		return VAPIC_NEVER;
-	if (due <= guest)
-		return 0;
-	return due - guest < VAPIC_NEVER - now ? now + (due - guest) : VAPIC_NEVER;
-}
-
-/* When the monitor's thread is to be signalled. */
-static u64 alarm_due(const struct vcpu *vcpu)
-{
-	bool set = vcpu->thread.alarm_at != 0 && vcpu->thread.waiting;
-
-	return set ? vcpu->thread.alarm_at : VAPIC_NEVER;
-}
-
-void vcpu_set_deadline(struct vcpu *vcpu)
-{
-	vcpu->yield_at = sched_slice_end(vcpu);
-	vcpu->deadline = MIN(timer_due(vcpu), vcpu->yield_at);
-	vcpu->deadline = MIN(vcpu->deadline, alarm_due(vcpu));
-	if (vcpu->deadline != VAPIC_NEVER) {
-		vcpu->vmx.pending |= ATTEND_DEADLINE;
-	} else if (vcpu->look_at != VAPIC_NEVER) {
-		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
-		vcpu_stop_timer(vcpu);
-	}
-}
-
 /* ---- what others asked of us ---- */
 
 static void take_requests(struct vcpu *vcpu)
@@ -112,7 +50,7 @@ static void take_time(struct vcpu *vcpu, u64 now)
 		count(vcpu, EVENT_TIMER);
 		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
 	}
-	if (now >= alarm_due(vcpu)) {
+	if (now >= vcpu_alarm_due(vcpu)) {
 		vcpu->thread.alarm_at = 0;
 		if (vcpu->vm->id == HOST_VM)
 			syscall_end_wait(vcpu);
@@ -181,34 +119,6 @@ static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 	atomic_store_fence(&vcpu->state, vcpu->guest_state);
 }
 
-/*
- * How far the preemption timer may lag: it counts while the guest runs, so that each exit delays
- * it. From this many ticks on after it was set, an exit sets it anew. Short enough for a guest's
- * clock, long enough to cost nothing on the average.
- */
-#define TIMER_LAG 4096u
-
-/*
- * The VMX preemption timer counts TSC >> timer_shift, rounded so that it never fires early. Where
- * it starts afresh at each entry it must be set at each; the host's timer once.
- */
-static NOINLINE void set_timer(struct vcpu *vcpu, u64 now)
-{
-	u64 left = vcpu->deadline > now ? vcpu->deadline - now : 0;
-	u64 counts = (left >> vcpu->vmx.caps->timer_shift) + 1;
-
-	vcpu->look_at = vcpu->deadline;
-	if (!has_preemption_timer(vcpu)) {
-		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
-	} else {
-		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, longest_run(vcpu)));
-		if (vcpu->vmx.timer_goes_on)
-			vcpu->look_at = now + MIN(left, TIMER_LAG);
-	}
-	if (!has_preemption_timer(vcpu) || vcpu->vmx.timer_goes_on)
-		vcpu->vmx.pending &= ~ATTEND_DEADLINE;
-}
-
 static void run_anew(void *vcpu)
 {
 	vcpu_run(vcpu);
@@ -237,7 +147,7 @@ static void take_deadline(struct vcpu *vcpu)
 
 	if (now >= vcpu->deadline && may_turn(vcpu))
 		turn_back(vcpu);
-	set_timer(vcpu, now);
+	vcpu_set_timer(vcpu, now);
 }
 
 static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
@@ -366,10 +276,10 @@ static void end_halt(struct vcpu *vcpu)
 /* The earliest moment at which a vCPU with nothing to do has something to do. */
 static u64 sleep_until(const struct vcpu *vcpu)
 {
-	u64 until = alarm_due(vcpu);
+	u64 until = vcpu_alarm_due(vcpu);
 
 	if (vcpu->activity == ACTIVITY_HALT)
-		until = MIN(until, timer_due(vcpu));
+		until = MIN(until, vcpu_timer_due(vcpu));
 	if (vcpu->activity == ACTIVITY_FLUSH)
 		until = MIN(until, pv_flush_next_look());
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)

@@ -169,6 +169,16 @@ void vcpu_stop_timer(struct vcpu *vcpu);
 /* Recomputes when this vCPU must next be looked at: its APIC timer, its slice. */
 void vcpu_set_deadline(struct vcpu *vcpu);
 
+/* Sets the timer for vcpu->deadline; `now` is recent. The VMCS is current. */
+void vcpu_set_timer(struct vcpu *vcpu, u64 now);
+
+/*
+ * Host TSC at which its APIC's timer is due (0: the past), and at which its monitor's thread is to
+ * be signalled; VAPIC_NEVER: not.
+ */
+u64 vcpu_timer_due(const struct vcpu *vcpu);
+u64 vcpu_alarm_due(const struct vcpu *vcpu);
+
 static ALWAYS_INLINE void count(struct vcpu *vcpu, enum vcpu_event event)
 {
 	vcpu->counters->event[event]++;
