@@ -121,7 +121,8 @@ HPURE_OBJS   := $(call object,host,$(PURE_SRCS))
 UNIT_OBJS    := $(call object,unit,$(UNIT_SRCS) $(UNIT_LIB))
 EMU_OBJS     := $(call object,guest,$(EMU_SRCS))
 ALL_OBJS     := $(RING0_OBJS) $(VAPIC_OBJS) $(RT_OBJS) $(RTBASE_OBJS) $(MONITOR_OBJS) $(ROOT_OBJS) \
-		$(KIT_OBJS) $(IMAGE_OBJS) $(HOSTILE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) $(UNIT_OBJS) $(EMU_OBJS) \
+		$(KIT_OBJS) $(IMAGE_OBJS) $(HOSTILE_OBJS) $(HVAPIC_OBJS) $(HPURE_OBJS) \
+		$(UNIT_OBJS) $(EMU_OBJS) \
 		$(LIBVAPIC_OBJS) \
 		$(call object,linux,$(TAPSTAT_SRCS) $(WORKLOAD_SRCS))
 

@@ -112,8 +112,7 @@ def run(name):
 
 unknown = [name for name in sys.argv[1:] if name not in ROWS]
 if unknown:
-    print(f"Bail out! no such guest: {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    sys.exit(1)
+    tap.give_up(f"no such guest: {', '.join(unknown)}; there are {', '.join(ROWS)}")
 for row in sys.argv[1:] or ROWS:
     run(row)
 tap.done()
