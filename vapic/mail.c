@@ -74,12 +74,10 @@ static NOINLINE u32 take_events(struct vapic *a)
 	return events & ~(u32)VAPIC_EV_ILLEGAL;
 }
 
-struct vapic_mailed vapic_pull(struct vapic *a)
+static ALWAYS_INLINE struct vapic_mailed pull_vectors(struct vapic *a, u32 events)
 {
-	u32 events = 0, folded = 0, lost = 0;
+	u32 folded = 0, lost = 0;
 
-	if (unlikely(atomic_load_relaxed(&a->mail.events) != 0))
-		events = take_events(a);
 	if (likely(atomic_load_relaxed(&a->mail.on) & 1)) {
 		/*
 		 * Barrier: `on` is clear before pir is looked at. Partner: mail_post_vector(). The
@@ -98,4 +96,18 @@ struct vapic_mailed vapic_pull(struct vapic *a)
 		.folded = (u16)folded,
 		.lost = (u16)lost,
 	};
+}
+
+struct vapic_mailed vapic_pull(struct vapic *a)
+{
+	u32 events = 0;
+
+	if (unlikely(atomic_load_relaxed(&a->mail.events) != 0))
+		events = take_events(a);
+	return pull_vectors(a, events);
+}
+
+struct vapic_mailed vapic_pull_vectors(struct vapic *a)
+{
+	return pull_vectors(a, 0);
 }

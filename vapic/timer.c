@@ -6,6 +6,10 @@
  * A count that runs is never stored: current count = ticks left until due, divided, rounded up. In
  * deadline mode `timer_period` only says whether the deadline is armed, so that any value of the
  * MSR can be read back.
+ *
+ * A period below the VM's floor is carried out as the floor: a guest that asks for an interrupt at
+ * every tick costs its core no more than one that asks for five thousand a second. The first
+ * expiry, one-shot and deadline mode are exact, for each of them costs the guest a write.
  */
 #include "vapic/regs.h"
 
@@ -126,9 +130,10 @@ u32 vapic_timer_expire(struct vapic *a, u64 now)
 	if (now < due || a->timer_period == 0)
 		return VAPIC_OK;
 	if (timer_mode(a) == APIC_TIMER_PERIODIC) {
-		u64 missed = (now - due) / a->timer_period;
+		u64 period = MAX(a->timer_period, a->vm->timer_floor);
+		u64 missed = (now - due) / period;
 
-		a->timer_due = add_capped(due + missed * a->timer_period, a->timer_period);
+		a->timer_due = add_capped(due + missed * period, period);
 	} else {
 		timer_stop(a);
 	}

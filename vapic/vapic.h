@@ -137,11 +137,12 @@ enum vapic_feature {
 
 /* The APICs that can reach one another. The caller fills the first part, then calls setup. */
 struct vapic_vm {
-	u32 count;           /* vCPUs, 1..VAPIC_MAX_VCPUS */
-	u32 ids;             /* size of index[]; higher APIC IDs are searched for */
-	u32 features;        /* enum vapic_feature */
-	u32 phys_bits;       /* MAXPHYADDR, for the reserved bits of IA32_APIC_BASE */
-	u64 *route;          /* [count], written by each owner, read by anyone */
+	u32 count;       /* vCPUs, 1..VAPIC_MAX_VCPUS */
+	u32 ids;         /* size of index[]; higher APIC IDs are searched for */
+	u32 features;    /* enum vapic_feature */
+	u32 phys_bits;   /* MAXPHYADDR, for the reserved bits of IA32_APIC_BASE */
+	u64 timer_floor; /* in TSC ticks: no periodic timer expires more often; 0: as it is set */
+	u64 *route;      /* [count], written by each owner, read by anyone */
 	struct vapic **apic; /* [count], constant once all are set up */
 	u16 *index;          /* [ids]: APIC ID to vCPU index or VAPIC_NONE, constant likewise */
 
@@ -271,6 +272,7 @@ static ALWAYS_INLINE bool vapic_pending(const struct vapic *a)
  * caller drops it). For INIT the caller resets the vCPU and calls vapic_init().
  */
 struct vapic_mailed vapic_pull(struct vapic *a) MUST_USE;
+struct vapic_mailed vapic_pull_vectors(struct vapic *a) MUST_USE; /* leaves events where they are */
 
 /* Owner. The vector to inject next under TPR and ISR, or -1. Does not look into the mailbox. */
 int vapic_next(const struct vapic *a) MUST_USE;

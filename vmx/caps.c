@@ -180,6 +180,16 @@ static void build_controls(struct vmx_caps *caps, const struct vmx_raw *raw)
 	caps->tertiary_allowed = raw->word[WORD_TERTIARY];
 }
 
+/* INVVPID is there with a bit of its own; so is each of its types (SDM 3D A.10). */
+static u8 invvpid_type(u64 ept)
+{
+	if (!(ept & BIT(32)))
+		return 0;
+	return (ept & BIT(41))   ? INVVPID_SINGLE_CONTEXT
+	       : (ept & BIT(42)) ? INVVPID_ALL_CONTEXTS
+	                         : 0;
+}
+
 void vmx_caps_build(struct vmx_caps *caps, const struct vmx_raw *raw)
 {
 	u64 basic = raw->word[WORD_BASIC], misc = raw->word[WORD_MISC];
@@ -194,12 +204,14 @@ void vmx_caps_build(struct vmx_caps *caps, const struct vmx_raw *raw)
 	caps->revision = (u32)bits_get(basic, 30, 0);
 	caps->timer_shift = (u32)bits_get(misc, 4, 0);
 	caps->activity_hlt = misc & BIT(6);
-	caps->set_feature_control = !(raw->word[WORD_FEATURE_CONTROL] & FEATURE_CONTROL_LOCKED);
-	caps->ept_2m = ept & BIT(16);
-	caps->ept_1g = ept & BIT(17);
+	caps->ept_largest = (ept & BIT(17)) ? 2 : (ept & BIT(16)) ? 1 : 0;
+	caps->itlb_multihit = !(raw->word[WORD_ARCH_CAPABILITIES] & PSCHANGE_MC_NO);
 	caps->ept_accessed_dirty = ept & BIT(21);
-	caps->invept_single = ept & BIT(25);
-	caps->invvpid_single = (ept & BIT(32)) && (ept & BIT(41));
+	caps->invvpid_type = invvpid_type(ept);
+	if (caps->invvpid_type == 0)
+		caps->control[CONTROL_SECONDARY] &= ~SECONDARY_VPID;
+	if (!(caps->control[CONTROL_SECONDARY] & SECONDARY_VPID))
+		caps->invvpid_type = 0;
 	caps->eptp_flags = EPTP_WRITE_BACK | EPTP_LEVELS_4 |
 	                   (caps->ept_accessed_dirty ? EPTP_ACCESSED_DIRTY : 0);
 }

@@ -20,8 +20,10 @@ enum vmx_word {
 	WORD_CPUID_1_ECX,
 	WORD_CPUID_1_EDX,
 	WORD_CPUID_7_EBX,
+	WORD_CPUID_7_EDX,
 	WORD_CPUID_EXTENDED_EDX, /* 0x80000001 */
 	/* MSRs, each behind those that say whether it is there */
+	WORD_ARCH_CAPABILITIES,
 	WORD_FEATURE_CONTROL,
 	WORD_BASIC,
 	WORD_PIN,
@@ -64,6 +66,8 @@ enum vmx_control {
 	VMX_CONTROLS
 };
 
+#define PSCHANGE_MC_NO BIT(6) /* of ARCH_CAPABILITIES (SDM 4, MSR 10AH) */
+
 #define FEATURE_CONTROL_LOCKED          BIT(0)
 #define FEATURE_CONTROL_VMX_OUTSIDE_SMX BIT(2)
 
@@ -84,10 +88,10 @@ struct vmx_caps {
 	u32 revision;    /* first word of VMXON region and VMCS */
 	u32 timer_shift; /* preemption timer counts TSC bit `timer_shift`'s changes */
 	u64 eptp_flags;  /* write-back, 4 levels, A/D if there: or with the table's address */
-	bool set_feature_control; /* unlocked: write LOCKED | VMX_OUTSIDE_SMX before VMXON */
-	bool ept_2m, ept_1g, ept_accessed_dirty;
-	bool invept_single;
-	bool invvpid_single; /* only when VPIDs are in use */
+	unsigned int ept_largest; /* level of the largest pages: 0 (4 KiB) to 2 (1 GiB) */
+	bool ept_accessed_dirty;
+	bool itlb_multihit; /* not known to be free of that defect: vmx/ept.h */
+	u8 invvpid_type; /* INVVPID_*, single context if there; 0: no VPID is in use, none wanted */
 	bool activity_hlt;
 };
 
@@ -100,7 +104,10 @@ static inline bool vmx_caps_offers(const struct vmx_caps *caps, enum vmx_control
 	return (caps->allowed[control] & bits) == bits;
 }
 
-/* The guest's CR0 or CR4 as the processor wants it in the VMCS; the shadow keeps the guest's. */
+/*
+ * The guest's CR0 or CR4 as the processor wants it in the VMCS; the shadow keeps the guest's. MCE
+ * is the host's: a machine check while the guest has it clear would shut the processor down.
+ */
 static inline u64 vmx_caps_guest_cr0(const struct vmx_caps *caps, u64 value)
 {
 	return (value | caps->guest_cr0_set) & caps->cr0_may;
@@ -108,7 +115,7 @@ static inline u64 vmx_caps_guest_cr0(const struct vmx_caps *caps, u64 value)
 
 static inline u64 vmx_caps_guest_cr4(const struct vmx_caps *caps, u64 value)
 {
-	return (value | caps->cr4_set) & caps->cr4_may;
+	return (value | caps->cr4_set | CR4_MCE) & caps->cr4_may;
 }
 
 /*

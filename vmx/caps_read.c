@@ -17,6 +17,7 @@ struct word_row {
 
 #define IF_VMX  WORD_CPUID_1_ECX, BIT(5)
 #define IF_TRUE WORD_BASIC, BIT(55)
+#define IF_ARCH WORD_CPUID_7_EDX, BIT(29)
 
 /* CPUID bits that mirror the state of a core (OSXSAVE, APIC enabled) are not compared. */
 static const struct word_row rows[VMX_WORDS] = {
@@ -24,6 +25,8 @@ static const struct word_row rows[VMX_WORDS] = {
 	[WORD_CPUID_1_EDX] = { "CPUID.1:EDX", 0, 0, 0, ~BIT(9) },
 	[WORD_CPUID_7_EBX] = { "CPUID.7:EBX", 0, 0, 0, ~0ull },
 	[WORD_CPUID_EXTENDED_EDX] = { "CPUID.80000001H:EDX", 0, 0, 0, ~BIT(11) },
+	[WORD_CPUID_7_EDX] = { "CPUID.7:EDX", 0, 0, 0, BIT(29) },
+	[WORD_ARCH_CAPABILITIES] = { "IA32_ARCH_CAPABILITIES", 0x10a, IF_ARCH, PSCHANGE_MC_NO },
 	[WORD_FEATURE_CONTROL] = { "IA32_FEATURE_CONTROL", 0x3a, IF_VMX, 0 },
 	[WORD_BASIC] = { "IA32_VMX_BASIC", 0x480, IF_VMX, ~0ull },
 	[WORD_PIN] = { "IA32_VMX_PINBASED_CTLS", 0x481, IF_VMX, ~0ull },
@@ -53,9 +56,11 @@ void vmx_caps_read(struct vmx_raw *raw, const struct vmx_source *from)
 
 	raw->word[WORD_CPUID_1_ECX] = c.ecx;
 	raw->word[WORD_CPUID_1_EDX] = c.edx;
-	raw->word[WORD_CPUID_7_EBX] = from->cpuid(0, 0).eax >= 7 ? from->cpuid(7, 0).ebx : 0;
 	raw->word[WORD_CPUID_EXTENDED_EDX] = from->cpuid(0x80000001, 0).edx;
-	for (unsigned int i = WORD_FEATURE_CONTROL; i < VMX_WORDS; i++) {
+	c = from->cpuid(0, 0).eax >= 7 ? from->cpuid(7, 0) : (struct cpuid){ 0 };
+	raw->word[WORD_CPUID_7_EBX] = c.ebx;
+	raw->word[WORD_CPUID_7_EDX] = c.edx;
+	for (unsigned int i = WORD_ARCH_CAPABILITIES; i < VMX_WORDS; i++) {
 		bool there = raw->word[rows[i].condition] & rows[i].any;
 
 		raw->word[i] = there ? from->rdmsr(rows[i].msr) : 0;

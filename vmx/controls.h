@@ -144,6 +144,9 @@
 #define INTERRUPTIBILITY_ENCLAVE BIT32(4)
 #define INTERRUPTIBILITY_SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
+/* Pending debug exceptions (table 25-4); exit qualifications of #DB have no bit 12. */
+#define PENDING_DEBUG_ENABLED BIT(12) /* one of the breakpoints hit is enabled in DR7 */
+
 /* Activity state: values (25.4.2). */
 #define ACTIVITY_ACTIVE        0u
 #define ACTIVITY_HLT           1u

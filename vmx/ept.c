@@ -2,16 +2,39 @@
 /* pure: also compiled on the host */
 #include "vmx/ept.h"
 
+#include "hv/base/atomic.h"
 #include "hv/base/frames.h"
+#include "hv/base/memory.h"
 #include "hv/base/table.h"
 
-#define EPT_TYPE_WB (6ull << EPT_TYPE_SHIFT)
+#define EPT_MEMORY (6ull << EPT_TYPE_SHIFT | EPT_IGNORE_PAT)
+#define SPLIT_SIZE (PAGE_SIZE << 9)
 
-bool ept_create(struct ept *ept, bool has_2m, bool has_1g)
+/* A table for each large page that may be split, not cleared: ept_execute writes all of it. */
+static bool reserve_splits(struct ept *ept, u64 count)
 {
-	ept->largest = has_1g ? 2 : has_2m ? 1 : 0;
+	struct frames_take take = { 0 };
+	enum frames_taken taken;
+
+	do {
+		taken = frames_take(&take, count, 1);
+	} while (taken == FRAMES_MORE);
+	if (taken == FRAMES_NONE)
+		return false;
+	ept->split = HPA(take.start << PAGE_SHIFT);
+	ept->splits = count;
+	return true;
+}
+
+bool ept_create(struct ept *ept, unsigned int largest, u64 small_code)
+{
+	bool split = small_code != 0 && largest > 0;
+
+	*ept = (struct ept){ .largest = split ? 1 : largest };
 	ept->root = frame_alloc();
-	return ept->root.raw != 0;
+	if (ept->root.raw == 0 || !split)
+		return ept->root.raw != 0;
+	return reserve_splits(ept, align_up(small_code, SPLIT_SIZE) / SPLIT_SIZE);
 }
 
 bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
@@ -22,7 +45,9 @@ bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
 
 		if (entry == NULL || *entry != 0)
 			return false;
-		*entry = hpa.raw | rights | EPT_TYPE_WB | (level > 0 ? EPT_LARGE : 0);
+		*entry = hpa.raw | rights | EPT_MEMORY | (level > 0 ? EPT_LARGE : 0);
+		if (level > 0 && ept->splits != 0)
+			*entry &= ~EPT_EXECUTE;
 		gpa.raw += table_size(level);
 		hpa.raw += table_size(level);
 		len -= table_size(level);
@@ -30,11 +55,39 @@ bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
 	return true;
 }
 
-void ept_destroy(struct ept *ept)
+/* Who does it at the same time writes the same, but for accessed and dirty bits, which nobody
+ * reads. */
+bool ept_execute(struct ept *ept, gpa_t gpa)
+{
+	u64 n = gpa.raw / SPLIT_SIZE;
+	hpa_t table = HPA(ept->split.raw + n * PAGE_SIZE);
+	u64 *entry, *pages, page;
+
+	if (n >= ept->splits)
+		return false;
+	entry = table_reach(ept->root, gpa.raw, 1, EPT_RIGHTS);
+	if (entry == NULL)
+		return false;
+	page = atomic_load(entry);
+	if ((page & EPT_LARGE) == 0)
+		return page != 0; /* done meanwhile */
+	page = (page & ~EPT_LARGE) | EPT_EXECUTE;
+	pages = hpa_to_ptr(table);
+	for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*pages); i++, page += PAGE_SIZE)
+		pages[i] = page;
+	atomic_store(entry, table.raw | EPT_RIGHTS | TABLE_KEPT);
+	return true;
+}
+
+bool ept_destroy(struct ept *ept, unsigned int *budget)
 {
 	if (ept->root.raw == 0)
-		return;
-	table_free_below(ept->root, TABLE_TOP, 512);
+		return true;
+	if (!table_free_below(ept->root, TABLE_TOP, 512, budget))
+		return false;
 	frame_free(ept->root);
-	ept->root = HPA(0);
+	if (ept->splits != 0)
+		frames_free(ept->split, ept->splits);
+	*ept = (struct ept){ .root = HPA(0) };
+	return true;
 }

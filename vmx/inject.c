@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmx/inject.h"
 
+#include "hv/base/x86.h"
+#include "vmx/mode.h"
 #include "vmx/vcpu.h"
 
 /* Classes of exceptions (SDM 3A 7.15, table 7-4); the others are benign. */
@@ -8,6 +10,14 @@
 #define PAGE_FAULTS  (BIT32(14) | BIT32(20))
 #define WITH_ERROR                                                                                 \
 	(BIT32(8) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(13) | BIT32(14) | BIT32(17))
+
+#define PENDING_RARE (PENDING_RETIRE | PENDING_REVECTORED | PENDING_EXCEPTION | PENDING_NMI)
+
+static void end_shadows(u32 which)
+{
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+	             vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~which);
+}
 
 static u32 exception_info(u32 vector)
 {
@@ -57,6 +67,49 @@ void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 e
 	vcpu->pending |= PENDING_EXCEPTION;
 	vcpu->exception = exception_info(vector);
 	vcpu->exception_error = error;
+	/* So that the handler's IRET leads past instruction breakpoints (SDM 3B 18.3.1.1). */
+	if (vector != EXCEPTION_DB)
+		vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+}
+
+/*
+ * Neither the exit nor the injection changes DR6 and DR7 (SDM 3C 28.1, 27.6.1.1). Hits are
+ * replaced; all else the processor never takes back (3B 18.2.3).
+ */
+void vmx_inject_debug(struct vmx_vcpu *vcpu, u64 causes)
+{
+	u64 dr6 = (read_dr6() & ~DR6_HIT) | (causes & (DR6_HIT | DR6_BD | DR6_BS));
+
+	write_dr6(dr6 & ~(causes & (DR6_BUS_LOCK | DR6_RTM)));
+	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
+	vmx_inject_fault(vcpu, EXCEPTION_DB, 0);
+}
+
+/* Not twice: injecting #DB drops what is pending in the VMCS. */
+static void inject_traps(struct vmx_vcpu *vcpu, u64 traps)
+{
+	if ((traps & (DR6_BS | PENDING_DEBUG_ENABLED)) != 0)
+		vmx_inject_debug(vcpu, traps & (DR6_BS | DR6_HIT));
+}
+
+void vmx_take_traps(struct vmx_vcpu *vcpu)
+{
+	inject_traps(vcpu, vmcs_read(VMCS_GUEST_PENDING_DEBUG));
+}
+
+void vmx_retire(struct vmx_vcpu *vcpu)
+{
+	u64 rip = vmcs_read(VMCS_GUEST_RIP);
+	u64 rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+	u64 traps = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
+
+	vcpu->pending &= ~PENDING_RETIRE;
+	end_shadows(INTERRUPTIBILITY_SHADOWS);
+	if (rip >> 32 != 0 && !vmx_is_64_bit())
+		vmcs_write(VMCS_GUEST_RIP, (u32)rip);
+	if ((rflags & RFLAGS_RF) != 0)
+		vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	inject_traps(vcpu, (rflags & RFLAGS_TF) != 0 ? traps | DR6_BS : traps);
 }
 
 void vmx_take_revectored(struct vmx_vcpu *vcpu)
@@ -72,21 +125,38 @@ void vmx_take_revectored(struct vmx_vcpu *vcpu)
 		vcpu->revectored_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR_CODE);
 }
 
+/*
+ * What the event ends anyway, and what the entry therefore wants clear (SDM 3C 27.3.1.5). Of an
+ * NMI: the blocking that the processor set when it began to deliver. Of an exception, or INT1:
+ * shadows, beside which a guest that steps would need a trap pending, one that a #DB's exit does
+ * not leave. INT n and INT3 keep what MOV SS holds back for the handler's first instruction.
+ */
+static u32 ended_by(u32 type)
+{
+	if (type == INTERRUPTION_NMI)
+		return INTERRUPTIBILITY_NMI;
+	return type == INTERRUPTION_EXCEPTION || type == INTERRUPTION_PRIVILEGED_EXCEPTION
+	               ? INTERRUPTIBILITY_SHADOWS
+	               : 0;
+}
+
+/* In real mode exceptions have no error code (SDM 3C 27.2.1.3). */
 static void inject_now(u32 info, u32 error, u32 length)
 {
+	u32 type = info & INTERRUPTION_TYPE;
+
+	if ((info & INTERRUPTION_ERROR_CODE) != 0 && (vmcs_read(VMCS_GUEST_CR0) & CR0_PE) == 0)
+		info &= ~INTERRUPTION_ERROR_CODE;
 	if ((info & INTERRUPTION_ERROR_CODE) != 0)
 		vmcs_write32(VMCS_ENTRY_ERROR_CODE, error);
-	if ((info & INTERRUPTION_TYPE) >= INTERRUPTION_SOFTWARE)
+	if (type >= INTERRUPTION_SOFTWARE)
 		vmcs_write32(VMCS_ENTRY_INSTRUCTION_LENGTH, length);
+	end_shadows(ended_by(type));
 	vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO, info);
 }
 
 static void inject_again(struct vmx_vcpu *vcpu)
 {
-	/* The processor set NMI blocking when it began to deliver; the entry wants it clear. */
-	if ((vcpu->revectored & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-		             vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
 	inject_now(vcpu->revectored, vcpu->revectored_error, vcpu->revectored_length);
 	vcpu->pending &= ~PENDING_REVECTORED;
 }
@@ -112,9 +182,11 @@ static bool nmi_blocked(void)
 	        (INTERRUPTIBILITY_SHADOWS | INTERRUPTIBILITY_NMI)) != 0;
 }
 
-/* The first of what is pending that can go in now. */
-static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
+/* What comes before interrupts, as far as it can go in now. */
+static enum vmx_injection inject_rare(struct vmx_vcpu *vcpu)
 {
+	if ((vcpu->pending & PENDING_RETIRE) != 0)
+		vmx_retire(vcpu);
 	if ((vcpu->pending & PENDING_REVECTORED) != 0) {
 		inject_again(vcpu);
 		return INJECTED_FAULT;
@@ -125,9 +197,22 @@ static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
 		return INJECTED_FAULT;
 	}
 	if ((vcpu->pending & PENDING_NMI) != 0 && !nmi_blocked()) {
-		inject_now(2 | INTERRUPTION_NMI | INTERRUPTION_VALID, 0, 0);
+		vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO,
+		             EXCEPTION_NMI | INTERRUPTION_NMI | INTERRUPTION_VALID);
 		vcpu->pending &= ~PENDING_NMI;
 		return INJECTED_NMI;
+	}
+	return INJECTED_NOTHING;
+}
+
+/* The first of what is pending that can go in now. */
+static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
+{
+	if (unlikely((vcpu->pending & PENDING_RARE) != 0)) {
+		enum vmx_injection done = inject_rare(vcpu);
+
+		if (done != INJECTED_NOTHING)
+			return done;
 	}
 	if (vector < 0 || vmx_interrupt_blocked())
 		return INJECTED_NOTHING;

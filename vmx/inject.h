@@ -16,6 +16,7 @@ struct vmx_vcpu;
 
 enum exception_vector {
 	EXCEPTION_DB = 1,
+	EXCEPTION_NMI = 2,
 	EXCEPTION_UD = 6,
 	EXCEPTION_DF = 8,
 	EXCEPTION_GP = 13,
@@ -26,6 +27,24 @@ enum exception_vector {
 
 /* A fault at the instruction that exited: RIP stays. error is ignored for those without one. */
 void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 error);
+
+/* The same for #DB: DR6 and DR7 first. `causes` as exit qualifications have them. */
+void vmx_inject_debug(struct vmx_vcpu *vcpu, u64 causes);
+
+/*
+ * PENDING_RETIRE: RIP has been moved behind an instruction that exited. Does what its end does
+ * besides: cuts RIP to 32 bits outside 64-bit mode, ends shadows, clears RF, and takes up debug
+ * traps: that of a single step, and what MOV SS has held back. vmx_inject begins with it; whoever
+ * needs to know earlier whether there is a trap (PENDING_EXCEPTION then) calls it.
+ */
+void vmx_retire(struct vmx_vcpu *vcpu);
+
+/*
+ * After an exit that comes behind an instruction, which leaves debug traps pending in the VMCS (SDM
+ * 3C 28.3.4). They come before NMIs and interrupts, and an entry that injects one of those would
+ * drop them (27.7.3).
+ */
+void vmx_take_traps(struct vmx_vcpu *vcpu);
 
 /* After an exit that may have interrupted the delivery of an event: take it up for re-injection. */
 void vmx_take_revectored(struct vmx_vcpu *vcpu);

@@ -82,8 +82,7 @@ void msr_bitmap_pass(u8 bitmap[PAGE_SIZE], u32 msr, bool read, bool write)
 
 void msr_bitmap_build(u8 bitmap[PAGE_SIZE])
 {
-	for (u32 i = 0; i < PAGE_SIZE; i++)
-		bitmap[i] = 0xff;
+	__builtin_memset(bitmap, 0xff, PAGE_SIZE);
 	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rows); i++) {
 		if (msr_rows[i].class == MSR_GUEST)
 			msr_bitmap_pass(bitmap, msr_rows[i].number, true, true);

@@ -12,8 +12,7 @@
 bool vmx_core_start(const struct vmx_caps *caps, hpa_t region)
 {
 	*(u32 *)hpa_to_ptr(region) = caps->revision;
-	if (caps->set_feature_control &&
-	    (rdmsr(IA32_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED) == 0)
+	if ((rdmsr(IA32_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED) == 0)
 		wrmsr(IA32_FEATURE_CONTROL,
 		      FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
 	write_cr0((read_cr0() | caps->cr0_set) & caps->cr0_may);
@@ -87,7 +86,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write64(VMCS_EPTP, config->ept.raw | caps->eptp_flags);
 	if ((secondary & SECONDARY_VPID) != 0)
 		vmcs_write16(VMCS_VPID, config->vpid);
-	vcpu->flush_vpid = caps->invvpid_single ? config->vpid : 0;
+	vcpu->flush_vpid = (struct vpid_flush){ config->vpid, caps->invvpid_type };
 	if (vmx_has_tpr_shadow(caps)) {
 		vmcs_write64(VMCS_VIRTUAL_APIC_ADDRESS, config->virtual_apic.raw);
 		vmcs_write32(VMCS_TPR_THRESHOLD, 0);
@@ -95,7 +94,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	if ((secondary & SECONDARY_XSAVES) != 0)
 		vmcs_write64(VMCS_XSS_EXITING_BITMAP, 0);
 	vmcs_write(VMCS_CR0_MASK, GUEST_CR0_OWNED | caps->guest_cr0_set);
-	vmcs_write(VMCS_CR4_MASK, ~config->cr4_guest);
+	vmcs_write(VMCS_CR4_MASK, ~config->cr4_guest | CR4_MCE);
 	vmcs_write64(VMCS_LINK_POINTER, ~0ull);
 	vmcs_write32(VMCS_PREEMPTION_TIMER, ~0u);
 }
@@ -134,7 +133,8 @@ bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
 	write_host(vcpu, host);
 	for (unsigned int i = 0; i < ARRAY_SIZE(zero_fields); i++)
 		vmcs_write_raw(zero_fields[i], 0);
-	vmcs_write64(VMCS_GUEST_PAT, 0x0007040600070406ull);
+	vmcs_write64(VMCS_GUEST_PAT, PAT_RESET);
+	vmx_write_cr0(vcpu, CR0_ET); /* firmware has set caches up: CD and NW are clear */
 	vmx_state_reset(&vcpu->state);
 	return true;
 }

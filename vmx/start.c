@@ -5,6 +5,7 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/setup.h"
+#include "vmx/state.h"
 #include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 
@@ -14,33 +15,45 @@ struct segment {
 };
 
 struct mode {
-	struct segment code, data;
+	struct segment code, data, ldt;
 	u64 cr0, cr4, efer;
 };
 
 /* Access rights: present, S, type (0xb code, 0x3 data, both accessed), L, D/B, G. */
-static const struct segment no_ldt = { 0, 0, ACCESS_UNUSABLE }, busy_tss = { 0, 0xffff, 0x8b };
+static const struct segment busy_tss = { 0, 0xffff, 0x8b };
+#define NO_LDT                                                                                     \
+	{                                                                                          \
+		0, 0, ACCESS_UNUSABLE                                                              \
+	}
 static const struct mode real_mode = {
-	{ 0, 0xffff, 0x9b }, { 0, 0xffff, 0x93 }, CR0_ET | CR0_NE, 0, 0
+	{ 0, 0xffff, 0x9b }, { 0, 0xffff, 0x93 }, { 0, 0xffff, 0x82 }, CR0_ET, 0, 0
 };
 static const struct mode image_modes[START_MODES] = {
-	[START_PROTECTED] = { { 0x10, 0xffffffff, 0xc09b },
-	                      { 0x18, 0xffffffff, 0xc093 },
+	[START_PROTECTED] = { { 0x08, 0xffffffff, 0xc09b },
+	                      { 0x10, 0xffffffff, 0xc093 },
+	                      NO_LDT,
 	                      CR0_ET | CR0_NE | CR0_PE,
 	                      0,
 	                      0 },
 	[START_LONG] = { { 0x10, 0xffffffff, 0xa09b },
 	                 { 0x18, 0xffffffff, 0xc093 },
+	                 NO_LDT,
 	                 CR0_ET | CR0_NE | CR0_PE | CR0_PG,
 	                 CR4_PAE,
 	                 EFER_LME | EFER_LMA },
+	[START_LINUX_32] = { { 0x10, 0xffffffff, 0xc09b },
+	                     { 0x18, 0xffffffff, 0xc093 },
+	                     NO_LDT,
+	                     CR0_ET | CR0_NE | CR0_PE,
+	                     0,
+	                     0 },
 };
 
 static void write_segments(const struct mode *mode)
 {
 	for (unsigned int i = 0; i < SEGMENTS; i++) {
 		const struct segment *s = i == SEG_CS     ? &mode->code
-		                          : i == SEG_LDTR ? &no_ldt
+		                          : i == SEG_LDTR ? &mode->ldt
 		                          : i == SEG_TR   ? &busy_tss
 		                                          : &mode->data;
 
@@ -70,19 +83,23 @@ static void write_common(struct vmx_vcpu *vcpu, const struct mode *mode)
 	vmx_write_cr4(vcpu, mode->cr4);
 	vmx_write_efer(mode->efer);
 	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_ONE);
-	vmcs_write(VMCS_GUEST_DR7, 0x400);
+	vmcs_write(VMCS_GUEST_DR7, DR7_RESET);
 	vmcs_write32(VMCS_GUEST_GDTR_LIMIT, 0xffff);
 	vmcs_write32(VMCS_GUEST_IDTR_LIMIT, 0xffff);
 }
 
-void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip)
+void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip, u32 signature)
 {
+	u64 kept = vmx_read_cr0() & (CR0_CD | CR0_NW);
+
 	write_common(vcpu, &real_mode);
+	vmx_write_cr0(vcpu, CR0_ET | kept);
+	vmx_state_init();
 	vmx_flush_vpid(vcpu->flush_vpid); /* INIT empties the TLB */
 	vmcs_write16(VMCS_GUEST_CS, cs);
 	vmcs_write(VMCS_GUEST_CS_BASE, (u64)cs << 4);
 	vmcs_write(VMCS_GUEST_RIP, ip);
-	vcpu->gpr[RDX] = 0x600; /* family 6: what EDX tells after INIT */
+	vcpu->gpr[RDX] = signature;
 }
 
 static bool canonical(u64 address)

@@ -11,8 +11,12 @@
 
 struct vmx_vcpu;
 
-/* After INIT, SDM 3A table 10-1: real mode, at cs:ip. Keeps FPU, MSRs and what is pending. */
-void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip);
+/*
+ * After INIT, SDM 3A table 10-1: real mode, at cs:ip, EDX telling family, model and stepping. Keeps
+ * FPU, XCR0, MSRs, CR0.CD and NW, and what is pending. The core holds this vCPU's state, and all of
+ * the guest's registers are in gpr[].
+ */
+void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip, u32 signature);
 
 /* As the monitor wants its first vCPU. False: a mode or an address that no processor could hold. */
 MUST_USE bool vmx_start_image(struct vmx_vcpu *vcpu, const struct vcpu_start *start);

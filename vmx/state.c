@@ -18,6 +18,7 @@
 
 static const u32 switched_msr[] = { IA32_STAR,  IA32_LSTAR,          IA32_CSTAR,
 	                            IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_TSC_AUX };
+#define TSC_AUX_ROW 5
 static_assert(ARRAY_SIZE(switched_msr) == ARRAY_SIZE(((struct vmx_guest_state *)0)->msr), "rows");
 
 /* Written by each core with the same value: cores that differ are refused at boot. */
@@ -52,12 +53,22 @@ void vmx_state_reset(struct vmx_guest_state *state)
 	u8 *area = state->xsave;
 
 	*state = (struct vmx_guest_state){
-		.dr6 = 0xffff0ff0,
+		.dr6 = DR6_RESET,
 		.xcr0 = XCR0_X87,
 		.xsave = area,
 	};
 	*(u16 *)(void *)(area + FXSAVE_FCW) = 0x40;
 	*(u32 *)(void *)(area + FXSAVE_MXCSR) = 0x1f80;
+}
+
+void vmx_state_init(void)
+{
+	write_dr0(0);
+	write_dr1(0);
+	write_dr2(0);
+	write_dr3(0);
+	write_dr6(DR6_RESET);
+	write_cr2(0);
 }
 
 /* With XCR0 at all that is allowed, so that nothing of the guest's is left behind. */
@@ -108,6 +119,18 @@ void vmx_state_load(const struct vmx_guest_state *state)
 	write_dr6(state->dr6);
 	write_cr2(state->cr2);
 	fpu_load(state->xsave, state->xcr0);
+}
+
+void vmx_state_hide(struct vmx_guest_state *state)
+{
+	if (state != NULL)
+		state->msr[TSC_AUX_ROW] = rdmsr(IA32_TSC_AUX);
+	wrmsr(IA32_TSC_AUX, 0);
+}
+
+void vmx_state_show(const struct vmx_guest_state *state)
+{
+	wrmsr(IA32_TSC_AUX, state->msr[TSC_AUX_ROW]);
 }
 
 u64 vmx_xcr0(void)

@@ -19,9 +19,16 @@ u32 vmx_xsave_size(void);
 /* The state after reset; `xsave` is zeroed and large enough. */
 void vmx_state_reset(struct vmx_guest_state *state);
 
+/* INIT: the debug registers and CR2 of the guest whose state the core holds. */
+void vmx_state_init(void);
+
 /* Copies the core's state out; loads another. Interrupts off. */
 void vmx_state_save(struct vmx_guest_state *state);
 void vmx_state_load(const struct vmx_guest_state *state);
+
+/* Of what ring 3 can read, TSC_AUX: out of the core, into `state` unless NULL; and back. */
+void vmx_state_hide(struct vmx_guest_state *state);
+void vmx_state_show(const struct vmx_guest_state *state);
 
 /* The guest's XCR0, which the core holds; 0 without XSAVE. */
 u64 vmx_xcr0(void);

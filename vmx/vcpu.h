@@ -27,12 +27,19 @@ struct vmx_guest_state {
 	void *xsave; /* XSAVE area, 64-byte aligned, whole pages */
 };
 
+/* How to empty the TLB of a vCPU: caps->invvpid_type. */
+struct vpid_flush {
+	u16 vpid;
+	u8 type;
+};
+
 /* struct vmx_vcpu.pending */
 #define PENDING_INTERRUPT  BIT32(0) /* the APIC may have something to deliver */
 #define PENDING_NMI        BIT32(1)
 #define PENDING_EXCEPTION  BIT32(2) /* in `exception` */
 #define PENDING_REVECTORED BIT32(3) /* in `revectored` */
 #define PENDING_VIRTUAL    BIT32(4) /* the APIC may have something to hand to the processor */
+#define PENDING_RETIRE     BIT32(5) /* an instruction that exited is over: vmx_retire */
 #define PENDING_EVENTS     0xffffu  /* all of the above; the upper half is the caller's */
 
 struct vmx_vcpu {
@@ -53,7 +60,7 @@ struct vmx_vcpu {
 	u32 apic;              /* enum vmx_apic */
 	u32 tpr_threshold;     /* copy of the VMCS's word; vmx/apicv.h */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
-	u16 flush_vpid;        /* its VPID; 0: the processor can but flush all of them */
+	struct vpid_flush flush_vpid;
 	hpa_t vmcs;
 	const struct vmx_caps *caps;
 	struct guest_memory memory; /* of the VM: one run from gpa 0 */

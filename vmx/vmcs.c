@@ -26,7 +26,7 @@ VMX_INSTRUCTION(vmcs_load, "vmptrld")
 VMX_INSTRUCTION(vmcs_clear, "vmclear")
 VMX_INSTRUCTION(vmx_on, "vmxon")
 
-/* Type 2, all contexts, exists wherever INVEPT and INVVPID do (vmx/caps.c requires it). */
+/* Type 2, all contexts: vmx/caps.c requires it. */
 void vmx_flush_ept(void)
 {
 	const struct {
@@ -36,12 +36,15 @@ void vmx_flush_ept(void)
 	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(2ul) : "cc", "memory");
 }
 
-void vmx_flush_vpid(u16 vpid)
+void vmx_flush_vpid(struct vpid_flush how)
 {
 	const struct {
 		u64 vpid, address;
-	} descriptor = { vpid, 0 };
-	u64 type = vpid != 0 ? 1 : 2; /* single context; all contexts */
+	} descriptor = { how.vpid, 0 };
 
-	__asm__ volatile("invvpid %0, %1" : : "m"(descriptor), "r"(type) : "cc", "memory");
+	if (how.type != 0)
+		__asm__ volatile("invvpid %0, %1"
+		                 :
+		                 : "m"(descriptor), "r"((u64)how.type)
+		                 : "cc", "memory");
 }

@@ -11,6 +11,7 @@
 #include "vmx/fields.h"
 
 struct vmx_vcpu;
+struct vpid_flush;
 
 NOINLINE NORETURN void vmcs_access_failed(u64 field);
 
@@ -26,6 +27,21 @@ static ALWAYS_INLINE u64 vmcs_read_raw(u64 field)
 	return value;
 failed:
 	vmcs_access_failed(field);
+}
+
+/*
+ * Without the check: for fields that every VMCS has, where a checked access follows at once. Such a
+ * read fails for want of a current VMCS alone, and then so does what follows.
+ */
+static ALWAYS_INLINE u64 vmcs_peek(u64 field)
+{
+	u64 value;
+
+	__asm__ volatile("vmread %[field], %[value]"
+	                 : [value] "=r"(value)
+	                 : [field] "r"(field)
+	                 : "cc");
+	return value;
 }
 
 static ALWAYS_INLINE void vmcs_write_raw(u64 field, u64 value)
@@ -59,7 +75,8 @@ MUST_USE bool vmx_on(hpa_t region);
 /* INVEPT, all contexts of this core: after EPT entries were narrowed or reused. */
 void vmx_flush_ept(void);
 
-/* INVVPID on this core: what was cached of one VPID (struct vmx_vcpu.flush_vpid); 0: of all. */
-void vmx_flush_vpid(u16 vpid);
+/* INVVPID on this core: what was cached of a vCPU, or of all where the processor can do no less.
+ * Nothing where VPIDs are not in use, as each entry empties the TLB then. */
+void vmx_flush_vpid(struct vpid_flush how);
 
 #endif

@@ -70,6 +70,7 @@ extern interrupt_dispatch
 
 section .text
 bits 64
+default abs
 %assign vector 0
 %rep 256
 entry_ %+ vector:

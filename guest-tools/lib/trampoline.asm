@@ -7,7 +7,7 @@
 %define TRAMPOLINE      0x8000
 %define AT(label)       (TRAMPOLINE + (label) - trampoline_start)
 
-global trampoline_start, trampoline_end
+global trampoline_start, trampoline_end, ap_start64
 extern enter_long_mode, boot_gdt, cpu_ids, cpu_ids_count, cpu_stacks, ap_main
 
 KIT_STACK_SIZE  equ 8192
@@ -42,6 +42,7 @@ trampoline_end:
 
 section .text
 bits 64
+default abs
 ap_start64:
 	xor eax, eax                    ; APIC ID to EAX: leaf 0xb where it tells one, else leaf 1
 	cpuid

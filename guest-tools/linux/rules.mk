@@ -1,42 +1,51 @@
 # SPDX-License-Identifier: MIT
 #
 # Debian's kernel and busybox for Linux guests: packages are fetched and unpacked under build/linux,
-# nothing is installed. `make linux-files` makes them all; KERNEL= and INITRD= do without.
+# nothing is installed. `make linux-files` makes them all; KERNEL= and INITRD= do without. DEBIAN=
+# names another release than this machine's; each release has a directory of its own, so that going
+# from one to the other and back fetches nothing.
 
-LINUX       := build/linux
-LINUX_FILES := $(addprefix $(LINUX)/,vmlinux initrd)
-LINUX_TOOLS := guest-tools/linux
+RELEASE_HERE := $(shell . /etc/os-release 2>/dev/null; echo $$VERSION_CODENAME)
+RELEASE      := $(or $(firstword $(DEBIAN)),$(RELEASE_HERE),debian)
+LINUX        := build/linux/$(RELEASE)
+LINUX_FILES  := $(addprefix $(LINUX)/,vmlinux initrd)
+LINUX_TOOLS  := guest-tools/linux
 
 .PHONY: linux linux-boot linux-files check-linux check-nested
 linux-files: $(LINUX_FILES)
 
-$(LINUX)/linux-image-amd64.deb $(LINUX)/busybox-static.deb: | $(LINUX_TOOLS)/fetch
+# What tells apt of another release. This machine's own needs nothing.
+APT_CONF     := $(if $(filter-out $(RELEASE_HERE) debian,$(RELEASE)),$(LINUX)/apt/apt.conf)
+AS_RELEASED  := $(if $(APT_CONF),APT_CONFIG=$(CURDIR)/$(APT_CONF))
+
+$(LINUX)/apt/apt.conf:
+	$(call say,FETCH,$(@D))
+	$(Q)$(LINUX_TOOLS)/release $(RELEASE) $(@D)
+
+$(LINUX)/linux-image-amd64.deb $(LINUX)/busybox-static.deb: | $(LINUX_TOOLS)/fetch $(APT_CONF)
 	$(call say,FETCH,$@)
-	$(Q)$(LINUX_TOOLS)/fetch $(basename $(@F)) $@
+	$(Q)$(AS_RELEASED) $(LINUX_TOOLS)/fetch $(basename $(@F)) $@
 
 # member of a package: pattern, package
 deb_member = dpkg-deb --fsys-tarfile $(2) | tar -xOf - --wildcards '$(1)' >$@
 
 $(LINUX)/vmlinuz: $(LINUX)/linux-image-amd64.deb
 	$(call say,UNPACK,$@)
-	$(Q)$(call deb_member,./boot/vmlinuz-*,$<)
+	$(Q)$(call deb_member,./*/vmlinuz*,$<)
 
-$(LINUX)/config: $(LINUX)/linux-image-amd64.deb
-	$(call say,UNPACK,$@)
-	$(Q)$(call deb_member,./boot/config-*,$<)
-
-# What KVM wants, for nested.t.
+# What KVM wants, for nested.t. Packed where modules are.
 KVM_MODULES := $(addprefix $(LINUX)/modules/,irqbypass.ko kvm.ko kvm-intel.ko)
 $(KVM_MODULES) &: $(LINUX)/linux-image-amd64.deb
 	$(call say,UNPACK,$(LINUX)/modules)
 	@mkdir -p $(LINUX)/modules
 	$(Q)dpkg-deb --fsys-tarfile $< | tar -xf - -C $(LINUX)/modules --wildcards \
-		--transform='s,.*/,,' $(patsubst %,'./lib/modules/*/%',$(notdir $(KVM_MODULES)))
+		--transform='s,.*/,,' $(patsubst %,'./*lib/modules/*/%*',$(notdir $(KVM_MODULES)))
+	$(Q)! ls $(LINUX)/modules/*.xz >/dev/null 2>&1 || unxz -f $(LINUX)/modules/*.xz
 	@touch $(KVM_MODULES)
 
 $(LINUX)/busybox: $(LINUX)/busybox-static.deb
 	$(call say,UNPACK,$@)
-	$(Q)$(call deb_member,./bin/busybox,$<)
+	$(Q)$(call deb_member,./*bin/busybox,$<)
 	$(Q)chmod +x $@
 
 $(LINUX)/vmlinux: $(LINUX)/vmlinuz $(LINUX_TOOLS)/unpack

@@ -29,18 +29,19 @@ tests/unit/shootdown.t: $(B)/shootdown
 MODULE_SRCS := $(wildcard $(addprefix $(LINUX_TOOLS)/module/,Kbuild *.[ch] shim/hv/base/*.h)) \
 	       $(wildcard hv/abi/*.h)
 
-$(LINUX)/headers/kernel: $(LINUX_TOOLS)/headers
+$(LINUX)/headers/kernel: $(LINUX_TOOLS)/headers | $(APT_CONF)
 	$(call say,FETCH,$(@D))
-	$(Q)$(LINUX_TOOLS)/headers $(@D)
+	$(Q)$(AS_RELEASED) $(LINUX_TOOLS)/headers $(@D)
 	@touch -h $@
 
-# Kernel, where it is built: modules are built among their sources, so these are copied.
+# Kernel, where it is built: modules are built among their sources, so these are copied. They go
+# without BTF, which pahole would make.
 define build_module
 $(call say,KBUILD,$(2)/tapvisor.ko)
 @mkdir -p $(2)
 @cp -r $(LINUX_TOOLS)/module/* $(2)
 +$(Q)$(MAKE) --no-print-directory -s -C $(1) M=$(CURDIR)/$(2) TAPVISOR=$(CURDIR) KCFLAGS=-Werror \
-	modules
+	CONFIG_DEBUG_INFO_BTF_MODULES= modules
 endef
 
 linux-module: $(LINUX)/module/tapvisor.ko ## build tapvisor.ko for Debian's kernel
@@ -55,11 +56,11 @@ PATCHED := $(LINUX)/patched
 KBUILD_PATCHED = +$(Q)$(MAKE) --no-print-directory -s -C $(PATCHED)/source \
 		 O=$(CURDIR)/$(PATCHED)/obj
 
-$(LINUX)/linux-source-6.1.deb: | $(LINUX_TOOLS)/fetch
+$(LINUX)/linux-source.deb: | $(LINUX_TOOLS)/fetch $(APT_CONF)
 	$(call say,FETCH,$@)
-	$(Q)$(LINUX_TOOLS)/fetch linux-source-6.1 $@
+	$(Q)$(AS_RELEASED) $(LINUX_TOOLS)/fetch linux-source $@
 
-$(PATCHED)/source/.done: $(LINUX)/linux-source-6.1.deb $(PATCHES) $(LINUX_TOOLS)/source
+$(PATCHED)/source/.done: $(LINUX)/linux-source.deb $(PATCHES) $(LINUX_TOOLS)/source
 	$(call say,UNPACK,$(@D))
 	$(Q)$(LINUX_TOOLS)/source $< $(@D) $(PATCHES)
 	@touch $@
@@ -97,9 +98,9 @@ TOOLS_FILES := $(LINUX)/busybox $(LINUX_TOOLS)/init $(LINUX_TOOLS)/initramfs $(R
 
 # Fetched anew when the list of packages changes, or how they are fetched; which of their files are
 # taken is looked at by itself.
-$(LINUX)/programs/.fetched: $(addprefix $(LINUX_TOOLS)/,packages programs)
+$(LINUX)/programs/.fetched: $(addprefix $(LINUX_TOOLS)/,packages programs) | $(APT_CONF)
 	$(call say,FETCH,$(@D))
-	$(Q)$(LINUX_TOOLS)/programs $(@D) $(LINUX_TOOLS)/packages
+	$(Q)$(AS_RELEASED) $(LINUX_TOOLS)/programs $(@D) $(LINUX_TOOLS)/packages
 	@touch $@
 
 $(LINUX)/programs/.items: $(LINUX)/programs/.fetched $(LINUX_TOOLS)/needed

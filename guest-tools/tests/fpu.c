@@ -62,6 +62,7 @@ static const struct {
 	{ MSR_FMASK, 0x00000000ffffffff },
 	{ MSR_KERNEL_GS_BASE, 0x00007fffffffffff },
 	{ MSR_FS_BASE, 0x00007fffffffffff },
+	{ MSR_TSC_AUX, 0x00000000ffffffff },
 	{ 0x174, 0xffff },             /* IA32_SYSENTER_CS */
 	{ 0x175, 0x00007fffffffffff }, /* IA32_SYSENTER_ESP */
 	{ 0x176, 0x00007fffffffffff }, /* IA32_SYSENTER_EIP */

@@ -126,11 +126,8 @@ static void test_order(void)
 	smp_wait_online(cpu_ids_count, PATIENCE);
 }
 
-/*
- * An NMI that still waits when INIT comes is gone. If it were not, the CPU would take it where the
- * SIPI leads, in real mode, by the table at 0: there is code that notes it.
- */
-static void test_nmi_before(void)
+/* Where a SIPI leads, an NMI is taken in real mode, by the table at 0: code there notes it. */
+static volatile u8 *note_nmis(void)
 {
 	static const u8 note[] = { 0x2e, 0xfe, 0x06, REAL_NOTE & 0xff, REAL_NOTE >> 8, 0xcf };
 	u8 *low = window_at(0); /* inc byte [cs:REAL_NOTE]; iret */
@@ -139,12 +136,29 @@ static void test_nmi_before(void)
 	low[REAL_NOTE] = 0;
 	*(volatile u32 *)(low + 4 * VECTOR_NMI) = REAL_CODE;
 	begin();
+	return low + REAL_NOTE;
+}
+
+/* An NMI that still waits when INIT comes is gone. One that comes later waits for the start. */
+static void test_nmi_and_init(void)
+{
+	const volatile u8 *noted = note_nmis();
+
 	apic_send(cpu_ids[1], ICR_NMI | ICR_ASSERT);
 	apic_send(cpu_ids[1], ICR_INIT | ICR_ASSERT);
 	apic_send(cpu_ids[1], SIPI);
 	expect_starts(2, 1, "NMI, INIT, SIPI are a start");
-	tap_is(*(volatile u8 *)(low + REAL_NOTE), 0, "%s: INIT leaves nothing of the NMI",
-	       apic->name);
+	tap_is(*noted, 0, "%s: INIT leaves nothing of the NMI", apic->name);
+
+	noted = note_nmis();
+	send_later(cpu_ids[1], ICR_INIT | ICR_ASSERT);
+	send_later(cpu_ids[1], ICR_NMI | ICR_ASSERT);
+	send_later(cpu_ids[1], ICR_NMI | ICR_ASSERT);
+	expect_starts(2, 0, "NMIs do not start a CPU that waits for a SIPI");
+	tap_is(*noted, 0, "%s: and it does not take them", apic->name);
+	send_later(cpu_ids[1], SIPI);
+	expect_starts(2, 1, "INIT, NMIs, SIPI are a start");
+	tap_is(*noted, 1, "%s: where one of them comes at once", apic->name);
 }
 
 static void sleep_for_good(void *arg)
@@ -226,7 +240,7 @@ static void test_mode(void)
 {
 	test_ways();
 	test_order();
-	test_nmi_before();
+	test_nmi_and_init();
 	start_out_of(sleep_for_good, "INIT wakes a CPU in HLT without interrupts");
 	test_held();
 	test_result();

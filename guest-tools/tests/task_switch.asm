@@ -17,6 +17,7 @@ global guest_main
 
 section .text
 bits 64
+default abs
 guest_main:
 	cli
 	mov eax, tss_old                ; descriptor bases, in three pieces each

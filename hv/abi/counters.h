@@ -101,6 +101,16 @@ enum vcpu_event {
 
 #define COUNTERS_MAGIC 0x3176756f63706174ull /* "tapcouv1" */
 
+/* What a vCPU asked for in vain: the first ones, each once. */
+#define REFUSALS 16u
+struct refusal {
+	u32 event; /* enum vcpu_event: EVENT_*_REFUSED, EVENT_PORT_*_UNCLAIMED */
+	u32 count; /* how often; 0: an empty row, and no row behind it is filled */
+	u64 what;  /* hypercall, port, MSR, guest-physical address */
+	u64 rip;   /* of the first time */
+	u64 when;  /* TSC of it */
+};
+
 struct vcpu_counters {
 	u64 magic;
 	u32 vm, vcpu, core, size; /* size of this structure in bytes */
@@ -111,6 +121,7 @@ struct vcpu_counters {
 	u64 blame[MAX_VMS][BLAME_CAUSES];
 	struct ipi_counter ipi[IPI_PATHS];
 	struct exit_counter exit[EXIT_REASONS];
+	struct refusal refusal[REFUSALS];
 };
 
 /* Where one vCPU's counters lie after the other's: whole pages. */

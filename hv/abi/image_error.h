@@ -21,6 +21,7 @@ enum image_error {
 	IMAGE_BZIMAGE,
 	IMAGE_OVERLAP,
 	IMAGE_TOO_HIGH,
+	IMAGE_MODULES,
 	IMAGE_ERRORS
 };
 
@@ -39,10 +40,13 @@ static inline const char *image_error_text(u64 error)
 		[IMAGE_ADDRESS_FIELDS] = "the Multiboot address fields contradict each other",
 		[IMAGE_FEATURE] = "the Multiboot header requires something that is not offered",
 		[IMAGE_NO_ROOM] = "the image covers the places where boot information goes",
-		[IMAGE_INITRD] = "the initrd does not fit into the VM's memory: raise mem=",
-		[IMAGE_BZIMAGE] = "the bzImage's header is malformed, or it has no 64-bit entry",
+		[IMAGE_INITRD] =
+			"the initrd or a module does not fit into the VM's memory: raise mem=",
+		[IMAGE_BZIMAGE] =
+			"the bzImage's header is malformed, or older than boot protocol 2.12",
 		[IMAGE_OVERLAP] = "two segments lie in the same place",
 		[IMAGE_TOO_HIGH] = "a segment ends above 3 GiB, more than any mem= can give",
+		[IMAGE_MODULES] = "a bzImage takes an initrd alone, no module",
 	};
 	return error < IMAGE_ERRORS ? texts[error] : "unknown";
 }

@@ -62,8 +62,9 @@ enum vm_end {
 
 /* The state a first vCPU starts in. Flat segments; IF = 0; all else as after reset. */
 enum start_mode {
-	START_PROTECTED, /* 32-bit, paging off: Multiboot, PVH */
+	START_PROTECTED, /* 32-bit, paging off: Multiboot, PVH (CS 8, DS 0x10 as QEMU has) */
 	START_LONG,      /* 64-bit, CR3 as given: Linux boot protocol (CS 0x10, DS 0x18) */
+	START_LINUX_32,  /* 32-bit, paging off, GDT as given: the same protocol, same selectors */
 	START_MODES
 };
 
@@ -72,7 +73,8 @@ struct vcpu_start {
 	u32 reserved;
 	u64 rip, rsp, rax, rbx, rcx, rdx, rsi, rdi;
 	u64 cr3;      /* START_LONG */
-	u64 gdt_base; /* START_LONG: guest-physical; the GDT itself is the monitor's to write */
+	u64 gdt_base; /* not START_PROTECTED: guest-physical; the GDT itself is the monitor's to
+	                 write */
 	u64 gdt_limit;
 };
 
@@ -87,7 +89,17 @@ struct reply {
 	struct vcpu_start start;
 };
 
-/* Everything about a vCPU at the moment it was stopped: root makes text of it. */
+/* What a vCPU was at when it was looked at. */
+enum vcpu_doing {
+	DOING_GUEST,     /* executes */
+	DOING_HALT,      /* HLT, until an interrupt */
+	DOING_HALT_DEAF, /* HLT with IF = 0, until an NMI */
+	DOING_SIPI,      /* waits for its start-up interrupt */
+	DOING_MESSAGE,   /* an access of its own is at the monitor */
+	DOING_KINDS
+};
+
+/* Everything about a vCPU at the moment it was stopped or looked at: root makes text of it. */
 struct vcpu_dump {
 	u64 gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15: as instructions number them */
 	u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
@@ -97,6 +109,9 @@ struct vcpu_dump {
 	u64 interruptibility, activity, instruction_error;
 	u8 code[16];                      /* bytes at rip, zero where they could not be read */
 	u64 user_rip, user_rsp, user_cr2; /* where the monitor was, for END_MONITOR_* */
+	u32 doing;                        /* enum vcpu_doing */
+	u32 message;                      /* enum message_kind: of DOING_MESSAGE */
+	u64 timer; /* TSC ticks until the APIC's timer is due; all ones: it is not set */
 };
 
 /* What ring 0 tells root, by SYS_WAIT. */
@@ -105,6 +120,7 @@ enum event_kind {
 	EVENT_VM_END,         /* a vCPU ended its VM: stop, value, dump */
 	EVENT_VM_GONE,        /* the VM's memory is free again */
 	EVENT_OUTPUT,         /* some VM has console output (may be spurious) */
+	EVENT_SAMPLE,         /* SYS_VM_SAMPLE is carried out: dump */
 	EVENT_SYSCALL_DENIED, /* a program asked for more than its rights: value = number */
 };
 

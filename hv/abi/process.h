@@ -24,8 +24,9 @@
 #define USER_CORES         0x4f000000ul /* root: struct core_counters, one page a core. Read-only */
 #define USER_COUNTERS      0x50000000ul /* + vcpu * COUNTERS_STRIDE; root: + vm * VM_COUNTERS_STRIDE */
 #define VM_COUNTERS_STRIDE (MAX_VCPUS * COUNTERS_STRIDE)
-#define USER_IMAGE         0x100000000ul  /* the guest's image module, read-only */
-#define USER_INITRD        0x800000000ul  /* its initrd module, read-only */
+#define USER_IMAGE         0x100000000ul /* the guest's image module, read-only */
+#define USER_MODULES       0x800000000ul /* + i * USER_MODULE_STRIDE: its modules, read-only */
+#define USER_MODULE_STRIDE 0x200000000ul
 #define USER_GUEST         0x1000000000ul /* the guest's memory from gpa 0, read-write */
 
 /* A single-writer, single-reader ring of bytes between a monitor and root, who trust neither. */
@@ -78,14 +79,17 @@ struct vm_config {
 	char name[VM_NAME_LEN];
 	u32 vcpus; /* 1..MAX_VCPUS */
 	u32 features;
-	u32 apic; /* enum apic_kind: the mode the guest may be in at most */
-	u32 monitor_module, image_module, initrd_module; /* indexes; initrd may be MODULE_NONE */
-	u32 weight;                                      /* 1..1000, 100 is usual */
+	u32 apic;                         /* enum apic_kind: the mode the guest may be in at most */
+	u32 monitor_module, image_module; /* indexes of the boot loader's modules */
+	u32 module[VM_MODULES];           /* likewise, or MODULE_NONE; the first is the initrd */
+	u32 weight;                       /* 1..1000, 100 is usual */
 	u32 budget; /* per mille of a core that its IPIs may take from others; 0: no bound */
 	u64 cores;  /* bit n: core n; vCPU i goes to the (i mod count)-th of them */
 	u64 memory; /* bytes, a multiple of 2 MiB */
 	u64 slice;  /* ticks; 0: the default */
+	u64 timer_floor; /* microseconds: the shortest period of a vCPU's APIC timer; 0: none */
 	char args[ARGS_LEN]; /* for the guest */
+	char module_args[VM_MODULES][MODULE_ARGS_LEN];
 };
 static_assert(sizeof(struct vm_config) <= THREAD_DATA_SIZE, "config in thread page");
 
@@ -93,8 +97,8 @@ struct process_info {
 	u32 vm;       /* HOST_VM in root */
 	u32 hz_known; /* TSC rate is from CPUID, not calibrated */
 	u64 tsc_hz;
-	u64 image_size, initrd_size; /* bytes; 0: none */
-	struct vm_config config;     /* monitor only */
+	u64 image_size, module_size[VM_MODULES]; /* bytes; 0: none */
+	struct vm_config config;                 /* monitor only */
 };
 static_assert(sizeof(struct process_info) <= PAGE_SIZE, "info page");
 

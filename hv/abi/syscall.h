@@ -40,6 +40,8 @@ enum syscall_number {
 	SYS_VM_PAUSE,
 	/* Root: (vm): MSG_SIGNAL to its monitor: there is console input. */
 	SYS_VM_SIGNAL,
+	/* Root: (vm, vCPU): EVENT_SAMPLE follows if it runs, however it goes on. */
+	SYS_VM_SAMPLE,
 	/* Root: (value: enum machine_query, argument). */
 	SYS_QUERY,
 	/* Root: (enum power_action): does not return when it works. */
@@ -70,5 +72,11 @@ enum power_action { POWER_OFF, POWER_REBOOT, POWER_ACTIONS };
 #define SYS_ENOENT  (-6) /* no such VM or module */
 #define SYS_EMODULE (-7) /* the monitor's ELF is not acceptable */
 #define SYS_ENOTSUP (-8) /* the machine lacks a feature that the VM asks for */
+
+/*
+ * Never a result: a call that takes long does a piece of its work and has the program execute its
+ * INT again, so that interrupts come in between and others run.
+ */
+#define SYS_AGAIN (-64)
 
 #endif

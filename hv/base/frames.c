@@ -33,6 +33,19 @@ static void set_taken(u64 from, u64 to, bool taken)
 	}
 }
 
+/* The first word from `index` on that is not `same`, or `end`. One instruction, for gigabytes. */
+static u64 skip_words(u64 index, u64 end, u64 same)
+{
+	const u64 *at = &bitmap[index];
+	u64 left = end - index;
+	bool found;
+
+	if (left == 0)
+		return end;
+	__asm__("repe scasq" : "+D"(at), "+c"(left), "=@ccne"(found) : "a"(same) : "memory");
+	return found ? (u64)(at - bitmap) - 1 : end;
+}
+
 /* The first frame in [from, to) whose state is `taken`, or `to`. */
 static u64 find(u64 from, u64 to, bool taken)
 {
@@ -41,7 +54,7 @@ static u64 find(u64 from, u64 to, bool taken)
 
 		if (word != 0)
 			return MIN(from + bit_lowest(word), to);
-		from = align_down(from, 64) + 64;
+		from = 64 * skip_words(from / 64 + 1, (to + 63) / 64, taken ? 0 : ~0ull);
 	}
 	return to;
 }
@@ -81,6 +94,46 @@ hpa_t frames_alloc(u64 count, u64 align_frames)
 	if (run.raw != 0)
 		memset(hpa_to_ptr(run), 0, count << PAGE_SHIFT);
 	return run;
+}
+
+static enum frames_taken take_piece(struct frames_take *t, u64 count, u64 align)
+{
+	u64 from, to, end;
+
+	if (t->retreat) {
+		u64 n = MIN(t->have, FRAMES_PIECE);
+
+		set_taken(t->start + t->have - n, t->start + t->have, false);
+		t->have -= n;
+		t->retreat = t->have != 0;
+		return FRAMES_MORE;
+	}
+	if (t->have == 0) {
+		t->start = align_up(find(t->next, frame_count, false), align);
+		if (t->start >= frame_count || count > frame_count - t->start)
+			return FRAMES_NONE;
+	}
+	from = t->start + t->have;
+	to = from + MIN(FRAMES_PIECE, count - t->have);
+	end = find(from, to, true);
+	if (end < to) {
+		t->next = end + 1;
+		t->retreat = t->have != 0;
+		return FRAMES_MORE;
+	}
+	set_taken(from, to, true);
+	t->have += to - from;
+	return t->have == count ? FRAMES_ALL : FRAMES_MORE;
+}
+
+enum frames_taken frames_take(struct frames_take *t, u64 count, u64 align_frames)
+{
+	enum frames_taken taken;
+
+	spin_lock(&frames_lock);
+	taken = take_piece(t, count, align_frames);
+	spin_unlock(&frames_lock);
+	return taken;
 }
 
 hpa_t frame_alloc(void)

@@ -21,6 +21,23 @@ void frame_free(hpa_t frame);
  */
 MUST_USE hpa_t frames_alloc(u64 count, u64 align_frames);
 
+/*
+ * A run of any length, taken a piece at a time, so that no call takes long; not zeroed. The state
+ * starts as all zero. FRAMES_MORE: call again. FRAMES_ALL: the run begins at frame `start`.
+ * FRAMES_NONE: there is none, and nothing is taken.
+ */
+#define FRAMES_PIECE 8192u /* 32 MiB */
+
+enum frames_taken { FRAMES_MORE, FRAMES_ALL, FRAMES_NONE };
+
+struct frames_take {
+	u64 start, have; /* taken so far */
+	u64 next;        /* where the search goes on */
+	bool retreat;    /* a frame in the way: what was taken is given back first */
+};
+
+MUST_USE enum frames_taken frames_take(struct frames_take *t, u64 count, u64 align_frames);
+
 /* Gives back a run, or any part of one. Freeing what is free is a bug and stops the machine. */
 void frames_free(hpa_t first, u64 count);
 

@@ -188,8 +188,10 @@ hpa_t pt_create(hpa_t kernel_root)
 	return root;
 }
 
-void pt_destroy(hpa_t root)
+bool pt_destroy(hpa_t root, unsigned int *budget)
 {
-	table_free_below(root, TABLE_TOP, 256);
+	if (!table_free_below(root, TABLE_TOP, 256, budget))
+		return false;
 	frame_free(root);
+	return true;
 }

@@ -52,8 +52,9 @@ MUST_USE bool pt_share(hpa_t root, u64 va);
 /* A root with an empty low half, sharing the upper half of `kernel_root`; raw 0: out of frames. */
 MUST_USE hpa_t pt_create(hpa_t kernel_root);
 
-/* Frees a root made by pt_create and the tables of its low half; not what they mapped. */
-void pt_destroy(hpa_t root);
+/* Frees a root made by pt_create and the tables of its low half, not what they mapped: as many as
+ * `budget` says, counted down. False: the root and some tables are left. */
+MUST_USE bool pt_destroy(hpa_t root, unsigned int *budget);
 
 /* Whether 1 GiB pages may be used; false until boot has looked at CPUID 0x80000001. */
 void pt_allow_1g(bool allowed);

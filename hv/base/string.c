@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* String instructions, eight bytes at a time: short to read, and quick enough off the hot paths. */
+/*
+ * String instructions, eight bytes at a time: short to read, and quick enough off the hot paths.
+ * The compiler calls those that are USED where the source does not: link-time optimisation would
+ * have dropped them before it knows.
+ */
 #include "hv/base/string.h"
 
-void *memcpy(void *dst, const void *src, size_t n)
+USED void *memcpy(void *dst, const void *src, size_t n)
 {
 	void *d = dst;
 	size_t words = n / 8;
@@ -13,7 +17,7 @@ void *memcpy(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memset(void *dst, int value, size_t n)
+USED void *memset(void *dst, int value, size_t n)
 {
 	void *d = dst;
 	size_t words = n / 8;
@@ -25,7 +29,7 @@ void *memset(void *dst, int value, size_t n)
 	return dst;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+USED int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a;
 	const u8 *y = b;

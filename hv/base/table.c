@@ -45,14 +45,22 @@ u64 *table_reach(hpa_t root, u64 va, unsigned int level, u64 link)
 	return entry;
 }
 
-void table_free_below(hpa_t table, unsigned int level, unsigned int count)
+bool table_free_below(hpa_t table, unsigned int level, unsigned int count, unsigned int *budget)
 {
-	const u64 *entries = hpa_to_ptr(table);
+	u64 *entries = hpa_to_ptr(table);
 
 	for (unsigned int i = 0; i < count; i++) {
-		if ((entries[i] & TABLE_PRESENT) == 0 || table_is_leaf(entries[i], level))
+		if ((entries[i] & (TABLE_PRESENT | TABLE_KEPT)) != TABLE_PRESENT ||
+		    table_is_leaf(entries[i], level))
 			continue;
-		table_free_below(table_below(entries[i]), level - 1, ENTRIES);
+		if (level > 1 &&
+		    !table_free_below(table_below(entries[i]), level - 1, ENTRIES, budget))
+			return false;
+		if (*budget == 0)
+			return false;
+		--*budget;
 		frame_free(table_below(entries[i]));
+		entries[i] = 0;
 	}
+	return true;
 }

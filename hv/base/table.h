@@ -11,8 +11,9 @@
 #include "hv/base/types.h"
 
 #define TABLE_TOP     3u
-#define TABLE_PRESENT BIT(0) /* EPT: readable, as everything in our trees is */
-#define TABLE_LARGE   BIT(7) /* a page, in a table above level 0 */
+#define TABLE_PRESENT BIT(0)  /* EPT: readable, as everything in our trees is */
+#define TABLE_LARGE   BIT(7)  /* a page, in a table above level 0 */
+#define TABLE_KEPT    BIT(52) /* a table whose frame table_free_below leaves to its owner */
 #define TABLE_ADDRESS BITS(51, 12)
 
 /* What one entry of that level maps, in bytes. */
@@ -30,8 +31,13 @@ unsigned int table_level(u64 va, hpa_t hpa, u64 len, unsigned int highest);
  */
 u64 *table_reach(hpa_t root, u64 va, unsigned int level, u64 link);
 
-/* Frees the tables below the first `count` entries of a table, not itself. Three levels deep. */
-void table_free_below(hpa_t table, unsigned int level, unsigned int count);
+/*
+ * Frees the tables below the first `count` entries of a table, not itself, as many as `budget`
+ * says, which it counts down. False: there are more. Nobody translates by them any more. Three
+ * levels deep.
+ */
+MUST_USE bool table_free_below(hpa_t table, unsigned int level, unsigned int count,
+                               unsigned int *budget);
 
 static ALWAYS_INLINE hpa_t table_below(u64 entry)
 {

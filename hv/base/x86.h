@@ -42,8 +42,20 @@
 #define CR4_SMAP       BIT(21)
 
 #define RFLAGS_ONE BIT(1) /* always set */
+#define RFLAGS_TF  BIT(8)
 #define RFLAGS_IF  BIT(9)
+#define RFLAGS_RF  BIT(16)
 #define RFLAGS_AC  BIT(18)
+
+/* SDM 3B 18.2.3, 18.2.4. RTM and bus lock are active low in DR6, and only there. */
+#define DR6_HIT      BITS(3, 0)
+#define DR6_BUS_LOCK BIT(11)
+#define DR6_BD       BIT(13)
+#define DR6_BS       BIT(14)
+#define DR6_RTM      BIT(16)
+#define DR6_RESET    0xffff0ff0ull
+#define DR7_GD       BIT(13)
+#define DR7_RESET    0x400ull
 
 #define IA32_TSC             0x10u
 #define IA32_APIC_BASE       0x1bu
@@ -66,6 +78,9 @@
 #define IA32_GS_BASE         0xc0000101u
 #define IA32_KERNEL_GS_BASE  0xc0000102u
 #define IA32_TSC_AUX         0xc0000103u
+
+/* PAT entries 0 to 3: WB, WT, UC-, UC; 4 to 7 the same. */
+#define PAT_RESET 0x0007040600070406ull
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a person, a pipe or a test types, on its way to a machine's COM1."""
 import os
+import re
 import signal
 import termios
 import threading
@@ -31,7 +32,7 @@ def feed(source, master, console, ready, farewell):
     the source ends, `farewell` is typed as a line of its own."""
     def loop():
         last = b"\n"
-        while not (console.text and ready in console.text) and not console.stop.is_set():
+        while not (console.text and re.search(ready, console.text)) and not console.stop.is_set():
             time.sleep(0.02)
         while not console.stop.is_set():
             piece = os.read(source, 256)

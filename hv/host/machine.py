@@ -12,7 +12,6 @@ import fcntl
 import itertools
 import os
 import pty
-import re
 import shutil
 import signal
 import subprocess
@@ -22,55 +21,15 @@ import threading
 import time
 import tty
 
-from keyboard import RawTerminal, feed
+import bochs
+from keyboard import RawTerminal, feed, pass_on
 from kvm import nested_kvm
 
-BOCHS_MODEL = "corei7_skylake_x"
-BOCHS_CPUS_MAX = 14      # each takes some of Bochs's 64 timers
-BOCHS_HOST_MAX = 2048    # MB of memory that Bochs keeps in its own; the rest is in a file
-SHARE = "/usr/share/bochs"
 OVMF = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 TIMEOUT_STATUS = 124
+PARTING_SECONDS, PARTING_SILENCE = 15, 3  # at most; less when nothing comes any more
 CRASHED = "Tapvisor wrote a crash report"
 HALTED = b"end of the crash report: the machine is halted"
-
-BOCHSRC = """\
-memory: guest={mem}, host={host}
-cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_fault=0
-romimage: file={share}/BIOS-bochs-latest
-vgaromimage: file={share}/VGABIOS-lgpl-latest
-{medium}
-com1: enabled=1, {com1}
-com2: enabled=1, mode=file, dev="{com2}"
-display_library: rfb, options="timeout=0"
-clock: sync=none, time0=946684800
-log: "{log}"
-panic: action=fatal
-error: action=report
-info: action=ignore
-"""
-
-CD = """\
-ata0-master: type=cdrom, path="{iso}", status=inserted
-boot: cdrom"""
-PRELOADED = """\
-ata0-master: type=disk, path="{iso}", mode=flat
-boot: disk
-optromimage1: file="{rom}", address=0xd0000"""
-
-# Debian's Bochs 2.7 has its debugger built in, whose commands set the turns, whatever quantum=
-# says: "continue" lets CPUs run 5 instructions each in turn, "step all" 1. A step's count has 32
-# bits, so there are many of them; together they outlast any time limit. One CPU alone takes no
-# turns, and "step all" does not survive it.
-STEPS = "s all 4000000000\n" * 2000
-TURNS = {1: STEPS, 5: "c\n"}
-
-
-def no_turns(quantum):
-    """Why CPUs cannot take turns of so many instructions in Bochs; "" where they can."""
-    if quantum in TURNS:
-        return ""
-    return f"quantum {quantum}: Debian's Bochs gives CPUs turns of 1 or of 5 instructions only"
 
 
 class Refused(Exception):
@@ -82,8 +41,8 @@ class Config:
     iso: str                 # a CD; with `rom`, a disk
     rom: str = ""            # Bochs only: the option ROM that loads that disk: preload.py
     cpus: int = 4
-    quantum: int = 1         # instructions a CPU runs in its turn: a key of TURNS
-    model: str = BOCHS_MODEL
+    quantum: int = 1         # instructions a CPU runs in its turn: a key of bochs.TURNS
+    model: str = bochs.MODEL
     mem: int = 1024          # MiB
     seconds: float = 60      # of wall time, then it is killed
     ips: int = 5000000
@@ -91,8 +50,9 @@ class Config:
     keep: str = ""           # directory that keeps configuration and logs
     uefi: bool = False       # QEMU only
     kvm: bool = False        # QEMU only
-    ready: bytes = b""       # input waits until this, or anything, has come out of COM1
+    ready: bytes = b""       # input waits until this pattern, or anything, has come out of COM1
     farewell: bytes = b""    # a line that is typed when the input has ended
+    parting: bytes = b""     # typed when the time is over; then PARTING_SECONDS for the answer
 
 
 @dataclasses.dataclass
@@ -157,8 +117,8 @@ def choose(wanted):
 def check(kind, config):
     if not os.path.isfile(config.iso):
         raise Refused(f"{config.iso}: there is no such image to boot")
-    if no_turns(config.quantum):
-        raise Refused(no_turns(config.quantum))
+    if bochs.no_turns(config.quantum):
+        raise Refused(bochs.no_turns(config.quantum))
     check_size(kind, config)
 
 
@@ -167,8 +127,8 @@ def check_size(kind, config):
         raise Refused(f"{config.cpus} CPUs: 1 to 64 are possible")
     if not 32 <= config.mem <= 32768:
         raise Refused(f"{config.mem} MB of memory: 32 to 32768 are possible")
-    if kind == "bochs" and config.cpus > BOCHS_CPUS_MAX:
-        raise Refused(f"a machine of {config.cpus} CPUs: Bochs emulates {BOCHS_CPUS_MAX} at most;"
+    if kind == "bochs" and config.cpus > bochs.CPUS_MAX:
+        raise Refused(f"a machine of {config.cpus} CPUs: Bochs emulates {bochs.CPUS_MAX} at most;"
                       " vCPUs may share cores")
 
 
@@ -185,10 +145,12 @@ class Console:
 
     def __init__(self, sink):
         self.sink, self.text, self.stop = sink, bytearray(), threading.Event()
-        self.thread, self.halted = None, False
+        self.thread, self.halted, self.keyboard = None, False, None
+        self.last = self.parting = 0
 
     def take(self, piece):
         self.text += piece
+        self.last = time.monotonic()
         self.halted = self.halted or HALTED in self.text[-len(piece) - len(HALTED):]
         if self.sink:
             self.sink(piece)
@@ -232,6 +194,18 @@ class Console:
         return bytes(self.text).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
+def has_time(config, console, begin):
+    """Whether the machine may go on; when its time is over it is asked for its last words."""
+    now = time.monotonic()
+    if now - begin < config.seconds or not config.parting:
+        return now - begin < config.seconds
+    if not console.parting:
+        console.parting = console.last = now
+        threading.Thread(target=pass_on, args=(config.parting, console.keyboard, console),
+                         daemon=True).start()
+    return now - console.parting < PARTING_SECONDS and now - console.last < PARTING_SILENCE
+
+
 def execute(command, config, console, log):
     """Run the emulator to its end, to a crash report or to the time limit. Returns (status or None,
     seconds)."""
@@ -241,7 +215,7 @@ def execute(command, config, console, log):
                                    stderr=subprocess.STDOUT, start_new_session=True,
                                    preexec_fn=die_with_parent)
     try:
-        while process.poll() is None and time.monotonic() - begin < config.seconds \
+        while process.poll() is None and has_time(config, console, begin) \
                 and not console.halted:
             time.sleep(0.02)
         status = process.poll()
@@ -263,15 +237,17 @@ def serial_ports(kind, config, sink, stdin):
         com1, com2 = f"{place}/com1.txt", config.com2 or f"{place}/com2.txt"
         open(com2, "wb").close()
         console = Console(sink)
-        if stdin is None:
+        if stdin is None and not config.parting:
             open(com1, "wb").close()
             console.follow_file(com1)
         else:
             master, slave = pty.openpty()
             tty.setraw(slave)
             com1 = os.ttyname(slave)
+            console.keyboard = master
             console.follow_tty(master)
-            feed(stdin, master, console, config.ready, config.farewell)
+            if stdin is not None:
+                feed(stdin, master, console, config.ready, config.farewell)
         with RawTerminal(stdin):
             yield place, console, com1, com2
 
@@ -285,42 +261,18 @@ def result_of(console, com2, seconds, status, end):
 def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
     with serial_ports("bochs", config, sink, stdin) as (place, console, com1, com2):
-        mode = "file" if stdin is None else "term"
-        log = f"{place}/bochs.log"
-        with open(f"{place}/bochsrc", "w", encoding="ascii") as f:
-            f.write(BOCHSRC.format(share=SHARE, com1=f'mode={mode}, dev="{com1}"', log=log,
-                                   com2=com2, mem=config.mem, host=min(config.mem, BOCHS_HOST_MAX),
-                                   model=config.model, cpus=config.cpus, ips=config.ips,
-                                   quantum=config.quantum,
-                                   medium=(PRELOADED if config.rom else CD).format(
-                                       iso=os.path.abspath(config.iso), rom=config.rom)))
-        with open(f"{place}/commands", "w", encoding="ascii") as f:
-            f.write(TURNS[config.quantum if config.cpus > 1 else 5])
-        command = ["bochs", "-q", "-f", f"{place}/bochsrc", "-rc", f"{place}/commands"]
+        mode = "file" if stdin is None and not config.parting else "term"
+        command = bochs.configure(config, place, f'mode={mode}, dev="{com1}"', com2)
         status, seconds = execute(command, config, console, f"{place}/bochs.out")
-        end = bochs_end(status, read(log), read(f"{place}/bochs.out"))
+        end = bochs.how_it_ended(status, read(f"{place}/bochs.log"), read(f"{place}/bochs.out"))
         return result_of(console, com2, seconds, status, end)
-
-
-def bochs_end(status, log, out):
-    """What Bochs's log says about how the run ended."""
-    if status is None:
-        return "timeout", ""
-    panics = re.findall(r">>PANIC<< (.*)", log)
-    if panics and re.search(r"shutdown requested|soft power off", panics[-1]):
-        return "shutdown", ""
-    if panics:
-        what = "triple fault: " if "3rd" in panics[-1] else ""
-        return "panic", what + panics[-1].strip()
-    errors = re.findall(r"^\d+[ep]\[.{6}\] (?:>>PANIC<< )?(.*bochsrc.*)", out, re.M)
-    return "panic", "; ".join(errors) or f"Bochs ended with status {status}"
 
 
 def qemu_command(config, com1, com2):
     command = ["qemu-system-x86_64", "-display", "none", "-no-reboot", "-nodefaults",
                "-m", str(config.mem), "-smp", str(config.cpus), "-cdrom", config.iso,
                "-boot", "d", "-serial", com1, "-serial", f"file:{com2}",
-               # the first byte of "Shutdown" ends it, as the word ends Bochs
+               # a byte of "Shutdown" ends it, as the word ends Bochs
                "-device", "isa-debug-exit,iobase=0x8900,iosize=1"]
     if config.kvm:
         command += ["-machine", "q35,accel=kvm", "-cpu", "host,+vmx"]
@@ -334,13 +286,15 @@ def qemu_command(config, com1, com2):
     return command
 
 
-QEMU_SHUTDOWN = (ord("S") << 1) | 1
+# The device asks for the end at its first byte, which the virtual CPU may outrun: QEMU 10 ends
+# with the status of any of them.
+QEMU_SHUTDOWN = {ord(letter) << 1 & 0xFF | 1 for letter in "Shutdown"}
 
 
 def qemu_end(status, out):
     if status is None:
         return "timeout", ""
-    if status in (0, QEMU_SHUTDOWN):
+    if status == 0 or status in QEMU_SHUTDOWN:
         return "shutdown", ""
     return "panic", out.strip() or f"QEMU status {status}"
 
@@ -352,7 +306,7 @@ def run_qemu(config, sink=None, stdin=None):
         if not works:
             raise Refused(f"no nested VT-x by KVM: {why}")
     with serial_ports("qemu", config, sink, stdin) as (place, console, com1, com2):
-        com1 = f"file:{com1}" if stdin is None else com1
+        com1 = f"file:{com1}" if stdin is None and not config.parting else com1
         status, seconds = execute(qemu_command(config, com1, com2), config, console,
                                   f"{place}/qemu.out")
         return result_of(console, com2, seconds, status,

@@ -112,9 +112,9 @@ def text(words):
     return " ".join(words).encode() + b"\0"
 
 
-def rom(build):
-    """The option ROM, made once for each build directory; its bytes add up to 0."""
-    source = f"{HERE}/preload.asm"
+def rom(build, name="preload"):
+    """An option ROM, made once for each build directory; its bytes add up to 0."""
+    source = f"{HERE}/{name}.asm"
 
     def assemble(fresh):
         call(["nasm", "-f", "bin", "-o", fresh, source])
@@ -123,7 +123,7 @@ def rom(build):
         with open(fresh, "wb") as f:
             f.write(data)
 
-    return os.path.abspath(made_once(f"{build}/preload.rom", source, assemble))
+    return os.path.abspath(made_once(f"{build}/{name}.rom", source, assemble))
 
 
 def make(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):

@@ -8,6 +8,7 @@
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/vm/machine.h"
+#include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 
@@ -58,6 +59,7 @@ NORETURN void hv_core_main(void)
 	while (atomic_load(&machine_ready) == 0)
 		cpu_pause();
 	start_core();
+	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
 	sched_run();
 }
 
@@ -68,6 +70,7 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	atomic_store(&machine_ready, 1u);
 	start_core();
 	start_root(info);
+	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
 	sched_run();
 }
 

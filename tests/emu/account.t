@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
-from tapvisor_test import boot, guest_points, machine, tap  # noqa: E402
+from tapvisor_test import bochs, boot, guest_points, tap  # noqa: E402
 
 TIMES = ("guest", "exit", "monitor", "ready", "taken", "blocked")
 HELD = ("guest", "exit", "monitor", "taken")
@@ -96,8 +96,8 @@ def guests(run, what):
 
 for quantum in (1, 5, 16):
     what = f"quantum {quantum}"
-    if machine.no_turns(quantum):
-        tap.skip(f"{what}: sums", machine.no_turns(quantum))
+    if bochs.no_turns(quantum):
+        tap.skip(f"{what}: sums", bochs.no_turns(quantum))
         continue
     run = boot(list(VMS.values()), cpus=4, quantum=quantum, seconds=240)
     tap.is_(run.ended, "shutdown", f"{what}: ends by itself", run.explain())

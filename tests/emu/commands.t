@@ -74,6 +74,21 @@ for lines, status, says in (
     tap.is_(got, status, f"boot: {lines[0]['reason']} {lines[0].get('value', '')}", out, err)
     tap.like(err, says, "boot: and says so")
 tap.like(out, "hello from the machine", "boot: the console is on standard output")
+tap.like(err, r"all that was counted: .*/boot/com2\.txt$", "boot: its COM2 is named", err)
+fake_build([end("debug-exit", value=3), {"type": "time", "vm": "guest", "vcpu": 0, "ticks": 12345}])
+got, out, err = call("boot", IMAGE=f"{PLACE}/ipibench.elf", SKIP="3")
+tap.is_(got, 77, "boot: a value that says skip", out, err)
+tap.like(err, r"^boot: 12,345 ticks$", "boot: how long the guest was there", err)
+# boot: a guest that spins with interrupts off, until its time is over
+done = subprocess.run([f"{TOOLS}/boot", "--build", BUILD], text=True, capture_output=True,
+                      check=False, stdin=subprocess.DEVNULL,
+                      env={**os.environ, "IMAGE": f"{BUILD}/guest/chatter.elf", "TIME": "20",
+                           "ARGS": "lines=1 then=spin", "MACHINE": "bochs"})
+tap.is_(done.returncode, 124, "boot: its time is over", done.stdout, done.stderr)
+tap.like(done.stdout, r"^guest +1 runs", "boot: the VMs are asked for", done.stdout)
+tap.like(done.stdout, r"guest vCPU 0: executes[^\n]*\n  64-bit mode, paging on, interrupts off",
+         "boot: and where the guest is", done.stdout)
+tap.like(done.stdout, r"\d+ of 16 times at rip [0-9a-f]{16}", "boot: by 16 samples", done.stdout)
 
 # Another run in the same tree takes nothing from the first.
 with open(f"{PLACE}/boot/lock", "wb") as lock:
@@ -111,6 +126,13 @@ for wrong, says in (
     done = subprocess.run([f"{TOOLS}/boot", "--build", PLACE], env=dict(environment, **wrong),
                           capture_output=True, text=True, check=False)
     tap.ok(done.returncode == 2 and says in done.stderr, f"boot: {says}", done.stderr)
+got, out, err = call("boot", "--plan", VCPUS="2", PV="kvm,tap", ARGS="a=$b {x}", **GOOD)
+got, out, err = call("boot", "--plan", COUNTERS="on", APIC="xapic", APICPAGE="on", WEIGHT="50",
+                     RESTART="3", MODULES=f"{PLACE}/root.elf a b, {PLACE}/grub.cfg", **GOOD)
+tap.like(out, r" counters=on apic-page=on restart=3 weight=50 console=raw$", "boot: all keys", out,
+         err)
+tap.like(out, r"/module0-root\.elf module name=guest -- 'a' 'b'$", "boot: a module", out, err)
+tap.like(out, r"/module1-grub\.cfg module name=guest$", "boot: another", out, err)
 got, out, err = call("boot", "--plan", VCPUS="2", PV="kvm,tap", ARGS="a=$b {x}", **GOOD)
 tap.like(out, r"tapvisor .* tables=off batch$", "boot: no tables behind the guest's text", out)
 tap.like(out, r"ipibench.elf vm name=guest vcpus=2 cpus=0-1 mem=64M apic=x2apic pv=kvm,tap"
@@ -164,6 +186,19 @@ tap.unlike(out, "What one IPI|Exits by VM|Blame", "run: no tables where Tapvisor
            out)
 tap.like(out, "no figures were reported\n\nverdict: failed", "run: and says so", out)
 
+# run: a Bochs whose ticks are no instructions, here one that takes turns of five.
+os.makedirs(f"{PLACE}/bin")
+with open(f"{PLACE}/bin/bochs", "w", encoding="ascii") as f:
+    f.write(f"#!/bin/sh\nfor last; do :; done\n[ ! -f \"$last\" ] || echo c >\"$last\"\n"
+            f"exec {shutil.which('bochs')} \"$@\"\n")
+os.chmod(f"{PLACE}/bin/bochs", 0o755)
+got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg",
+                     PATH=f"{PLACE}/bin:{os.environ['PATH']}")
+tap.is_(got, 2, "run: no figures where a tick is no instruction", out, err)
+tap.like(err, r"^run: no figures can be had of this Bochs: a path of 28 instructions takes 25 to",
+         "run: and says what was measured", err)
+tap.unlike(out, "What one IPI|no figures were", "run: no table, not even an empty one", out)
+
 # run: an entry without Tapvisor; what other entries name need not be there
 got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="1")
 tap.is_(got, 0, "run: an image on the bare machine alone", out, err)
@@ -212,5 +247,5 @@ with open(f"{tree}/compile_commands.json", "w", encoding="ascii") as f:
 subprocess.run(["make", "-s", "-C", tree, "clean"], check=False)
 tap.none([name for name in ("build", "compile_commands.json") if os.path.exists(f"{tree}/{name}")],
          "clean: what is made is gone")
-tap.ok(os.path.exists(f"{tree}/hv/main.c"), "clean: and no more")
+tap.ok(os.path.exists(f"{tree}/hv/kernel/main.c"), "clean: and no more")
 tap.done()

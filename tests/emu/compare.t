@@ -20,7 +20,8 @@ from tapvisor_test import bare, boot, tap  # noqa: E402
 
 CPUS = 2
 TOPICS = ["apic_regs", "apic_base", "self_ipi", "physical", "flat", "cluster", "broadcast",
-          "smp_start", "nmi", "tpr", "timer", "ioapic", "hlt", "shadow", "hypercall"]
+          "smp_start", "init_state", "nmi", "tpr", "timer", "ioapic", "hlt", "shadow", "debug",
+          "modes", "hypercall", "cr4"]
 ALONE = [name for name in TOPICS if name in NMIS]
 # Where a VM's vCPUs are; cores 0 and 1 where nothing else is said. A timer's test wants its core to
 # itself.

@@ -9,7 +9,8 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = f"{HERE}/../tools"
 sys.path[:0] = [TOOLS, f"{HERE}/../../hv/host"]
-from tapvisor_test import BUILD, bare, iso, machine, preload, tap  # noqa: E402
+import probe  # noqa: E402
+from tapvisor_test import BUILD, bare, bochs, iso, machine, preload, tap  # noqa: E402
 
 ECHO = {"echo.elf": f"{BUILD}/emu/echo.elf"}
 
@@ -50,6 +51,19 @@ tap.like(run.console, "^hello from the machine$", "QEMU: COM1 arrives")
 
 run = bare("echo.elf", "quit", ECHO, emulator="qemu", uefi=True, seconds=60)
 tap.is_(run.ended, "shutdown", "QEMU with OVMF: a hybrid ISO boots", run.explain())
+
+# A tick is an instruction, which all figures stand on; where it is not, the probe sees that.
+PROBE = f"{BUILD}/emu/harness/probe"
+tap.is_(probe.inexact(BUILD, PROBE), "", "turns of 1: a tick is an instruction")
+tap.like(probe.inexact(BUILD, PROBE, quantum=5), r"^a path of 28 instructions takes 25 to 30 ticks",
+         "turns of 5: the probe sees them")
+if bochs.debugger_options():
+    asked, bochs.debugger_options = bochs.debugger_options, lambda: []
+    tap.like(probe.inexact(BUILD, PROBE), r"^a path of 28 instructions takes \d+ ticks",
+             "without its debugger Bochs takes other turns: the probe sees them")
+    bochs.debugger_options = asked
+else:
+    tap.skip("Bochs without its debugger", "this one has it awake always")
 
 cd = f"{BUILD}/emu/harness/echo.iso"
 CFG = 'set timeout=0\nmenuentry "echo" {\n\tmultiboot2 /boot/echo.elf\n}\n'

@@ -58,8 +58,8 @@ def prepare():
     needs = ("vmlinux", "module/tapvisor.ko")
     if PATCHED:
         linux_guest.need_patched(*needs)
-    linux_guest.need([f"build/linux{'/patched' * PATCHED}/{name}" for name in needs]
-                     + [f"{BUILD}/tapstat", f"{BUILD}/shootdown", "build/linux/busybox"])
+    linux_guest.need([*(f"{KERNEL}/{name}" for name in needs), f"{linux_guest.LINUX}/busybox",
+                      f"{BUILD}/tapstat", f"{BUILD}/shootdown"])
     linux_guest.make_initrd(KERNEL, "".join(f"echo; echo '== {name}'\n{command}\n"
                                             for name, command in STEPS))
 

@@ -130,7 +130,7 @@ def look(name, out, default, shared):
     tap.unlike(out["off"], "hard LOCKUP", f"{name}: switched off, it finds nothing")
 
 
-linux_guest.need([f"build/linux/{name}" for name in ("vmlinux", "busybox", "headers/kernel",
+linux_guest.need([f"{LINUX}/{name}" for name in ("vmlinux", "busybox", "headers/kernel",
                                                      "module/tapvisor.ko")])
 linux_guest.make_initrd(LINUX, SCRIPT, f"lib/lockup.ko={build_module()}")
 for vm, (keys, by_itself, others) in ROWS.items():

@@ -23,11 +23,11 @@ from settings import Wrong, check_given, number  # noqa: E402
 from tapvisor_test import boot, tap  # noqa: E402
 
 PATCHED = "patched" in sys.argv[1:]
-FILES = "build/linux/patched" if PATCHED else "build/linux"
+FILES = linux_guest.PATCHED if PATCHED else linux_guest.LINUX
 try:
     # `make soak-linux` hands in what stands on its command line.
     check_given([word.removeprefix("--given=") for word in sys.argv[1:]
-                 if word.startswith("--given=")], ("MINUTES", "IPS"))
+                 if word.startswith("--given=")], ("MINUTES", "IPS", "DEBIAN"))
     MINUTES, IPS = number("MINUTES", 60, 1, 10000), number("IPS", 5000000, 1000000, 1000000000)
 except Wrong as error:
     print(f"soak-linux: {error}", file=sys.stderr)

@@ -24,26 +24,31 @@ from settings import outside_make  # noqa: E402
 from tapvisor_test import BUILD, tap  # noqa: E402
 
 TOP = os.path.abspath(f"{HERE}/../..")
-FILES = f"{TOP}/build/linux"
+FILES = linux_guest.LINUX
 TOOLS = f"{TOP}/guest-tools/linux"
 SHELL, PROMPT = linux_vms.READY.decode(), r"^\S+:\S+# "
 WAIT = 900               # seconds of wall time: the host may be busy with other things
 
-# What the kernel may complain of, each with its reason. Levels 0 to 4: emergency to warning.
+# What the kernel may complain of: from which version on, what, and the reason. Levels 0 to 4:
+# emergency to warning.
 MAY_WARN = (
-    (r"3 RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable",
+    ((6, 1), r"3 RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable",
      "the emulated processor has no IBRS to offer; KVM's guest on it says the same"),
-    (r"3 PCI: Fatal: No config space access function found",
+    ((6, 1), r"3 PCI: Fatal: No config space access function found",
      "there is no PCI, as in other small machines"),
-    (r"4 PCI: System does not support PCI", "the same"),
-    (r"4 core: CPUID marked event: '[a-z -]+' unavailable",
+    ((6, 1), r"4 PCI: System does not support PCI", "the same"),
+    ((6, 1), r"4 core: CPUID marked event: '[a-z -]+' unavailable",
      "the virtual PMU counts cycles alone; hypervisors that hide some events have such lines too"),
-    (r"4 hrtimer: interrupt took \d+ ns",
+    ((6, 1), r"4 hrtimer: interrupt took \d+ ns",
      "a vCPU lost its core while it looked at its timers; seen wherever vCPUs share cores"),
+    ((7, 0), r"4 clearcpuid: force-disabling CPU feature flag: xsavec",
+     "what `make linux` asks of it in a Bochs older than 3.0: docs/quirks.md"),
+    ((7, 0), r"4 !!! setcpuid=/clearcpuid= in use", "the same"),
+    ((7, 0), r"4 core PMU driver\.$", "the end of a line that says which PMU it is"),
 )
 # What Linux says when it takes an interface up; with pv=kvm, but for the first.
 TAKEN_UP = {
-    "the PMU": r"Performance Events: .*core PMU driver",
+    "the PMU": r"Performance Events: (.*\n)?.*core PMU driver",
     "paravirtual IPIs": r"kvm-guest: setup PV IPIs",
     "paravirtual TLB flush": r"kvm-guest: KVM setup pv remote TLB flush",
     "paravirtual yield": r"kvm-guest: setup PV sched yield",
@@ -52,13 +57,14 @@ TAKEN_UP = {
 }
 # From power-on to the shell. 60 seconds are promised on two cores that have nothing else to do;
 # ticks do not depend on who else uses the host. Measured: 620 to 671 million, by where the kernel
-# put itself this time; by way of GRUB 1,127 million.
-TICKS_MAX = 800_000_000
+# put itself this time; by way of GRUB 1,127 million. That is 6.1; those after it take longer, 6.12
+# 820 million with all of its log on the screen.
+TICKS_MAX = (800_000_000, 1_000_000_000)
 
 
 def prepare():
     """The kernel and an initramfs with this test's script in it."""
-    linux_guest.need(["linux-files", "build/linux/vmlinuz"])
+    linux_guest.need(["linux-files", f"{FILES}/vmlinuz"])
     place = f"{BUILD}/emu/linux"
     os.makedirs(place, exist_ok=True)
     subprocess.run([f"{TOOLS}/initramfs", f"{place}/initrd", f"bin/busybox={FILES}/busybox",
@@ -147,6 +153,12 @@ class Guest:
         return records
 
 
+def version(guest):
+    """Of its kernel, such as (6, 12), by what stands above the prompt."""
+    found = re.search(r"Linux (\d+)\.(\d+)\S*: \d+ CPUs, up", guest.talk.text)
+    return int(found.group(1)), int(found.group(2))
+
+
 def look(guest, cpus):
     """What every Linux guest must say of itself."""
     name, found = guest.name, guest.sections()
@@ -156,7 +168,8 @@ def look(guest, cpus):
     tap.is_(found["watchdogs"].split(), ["1", "0" if guest.kvm else "1"],
             f"{name}: the watchdog for soft lockups runs, that by NMI as Linux has it under KVM")
     tap.none([line for line in found["warnings"].strip().split("\n") if line
-              and not any(re.match(may, line) for may, _ in MAY_WARN)],
+              and not any(re.match(may, line) for since, may, _ in MAY_WARN
+                          if since <= version(guest))],
              f"{name}: no warning that others' guests would not have")
     tap.is_(found["crashes"].strip(), "", f"{name}: no program crashes")
     if cpus > 1:
@@ -178,9 +191,9 @@ def shell_ticks(guest):
 def stock():
     with Guest("stock", PV="kvm") as guest:
         guest.shell()
-        ticks = shell_ticks(guest)
+        ticks, limit = shell_ticks(guest), TICKS_MAX[version(guest) > (6, 1)]
         tap.note(f"the shell was there after {guest.seconds:.1f} s, {ticks:,} ticks")
-        tap.ok(0 < ticks < TICKS_MAX, f"stock: it took less than {TICKS_MAX:,} ticks", str(ticks))
+        tap.ok(0 < ticks < limit, f"stock: it took less than {limit:,} ticks", str(ticks))
         for what, said in TAKEN_UP.items():
             tap.like(guest.talk.text, said, f"stock: Linux takes up {what}")
         found = look(guest, 4)
@@ -352,8 +365,7 @@ PLACE = prepare()
 wanted = sys.argv[1:] or ["stock"]
 unknown = [row for row in wanted if row not in ROWS and row != "all"]
 if unknown:
-    print(f"Bail out! no rows {unknown}; there are all, {', '.join(ROWS)}")
-    sys.exit(1)
+    tap.give_up(f"no rows {unknown}; there are all, {', '.join(ROWS)}")
 for row in ROWS if "all" in wanted else wanted:
     ROWS[row]()
 tap.done()

@@ -106,7 +106,7 @@ def look_at_tapvisor(text):
 
 
 machine.need("qemu-system-x86_64", "qemu-system-x86")
-need([os.path.relpath(path, TOP) for path in (f"{LINUX}/vmlinux", f"{LINUX}/busybox", *MODULES)])
+need([f"{LINUX}/vmlinux", f"{LINUX}/busybox", *MODULES])
 os.makedirs(PLACE, exist_ok=True)
 tapvisor_cd(f"{PLACE}/cd.iso")
 make_initrd(f"{PLACE}/initrd")

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-from tapvisor_test import boot, machine as emulator, tap
+from tapvisor_test import bochs, boot, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENDS_OTHERWISE = {"init_boot_cpu", "task_switch", "triple_fault", "chatter"}  # faults.t, shell.t
@@ -28,17 +28,20 @@ def starts_cpus(name):
 # CPU 0's alone: the same in every row but for the way to its APIC.
 SINGLE = {name for name in QUICK if not starts_cpus(name)}
 # The same whatever a VM is offered; the same whichever way to the APIC is taken.
-ANY_VM = {"fpu", "leak", "litmus", "pmu", "shadow", "wild_memory"}
+ANY_VM = {"cr4", "debug", "fpu", "init_state", "leak", "litmus", "modes", "pmu", "shadow",
+          "wild_memory"}
 ANY_APIC = {*ANY_VM, "counters", "pv_clock", "pv_flush", "pv_steal"}
 # What measures time wants a core that nobody takes from it: the machine's last.
 TIMING = {"timer"}
 # Who counts which EOIs were skipped sees each exit in its handlers, also one for another's sake:
 # what was skipped is settled there, and the next may be offered. Alone in a boot.
 UNDISTURBED = {"pv_eoi"}
-# Bochs 2.7 does not clear the blocking of NMIs at VM entry, so that of one vCPU sticks to its core,
-# and others on that core catch it and bring it back. So who counts NMIs has its cores alone: these
-# images run in boots of their own, and not where vCPUs of one VM share cores.
-NMIS = {"nmi", "hypercall", "shadow", "pmu"}
+# Where Bochs does not clear the blocking of NMIs at VM entry, that of one vCPU sticks to its core,
+# and others on that core catch it and bring it back. So who counts NMIs has its cores alone there:
+# these images run in boots of their own, and not where vCPUs of one VM share cores.
+NMIS = {"debug", "nmi", "hypercall", "shadow", "pmu"}
+if not bochs.gets_wrong("NMI blocking outlives VM entry"):
+    NMIS = set()
 NO_NMIS = [name for name in QUICK if name not in NMIS]
 
 
@@ -70,8 +73,8 @@ def groups(images, size, spare):
 
 def run_row(name, row, only):
     images, at_once, vcpus, cores, keys, machine = row
-    if emulator.no_turns(machine["quantum"]):
-        tap.skip(name, emulator.no_turns(machine["quantum"]))
+    if bochs.no_turns(machine["quantum"]):
+        tap.skip(name, bochs.no_turns(machine["quantum"]))
         return
     last = machine["cpus"] - 1
     spare = not any(cpus.endswith(str(last)) for cpus in cores)

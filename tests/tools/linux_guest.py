@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 
+from linux_vms import release
 from settings import outside_make
-from tapvisor_test import BUILD, TEST, skip_all
+from tapvisor_test import BUILD, TEST, skip_all, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(f"{HERE}/../..")
-LINUX = f"{TOP}/build/linux"
+LINUX = f"{TOP}/build/linux/{release()}"
 PATCHED = f"{LINUX}/patched"
 PLACE = f"{BUILD}/emu/{TEST}"
 
@@ -22,16 +23,16 @@ def need_patched(*names):
 
 
 def need(names, *settings):
-    """Has make bring them; what cannot be fetched is a reason to skip. `settings` are the test's
-    own, not make's."""
+    """Has make bring these files and targets; what cannot be fetched is a reason to skip.
+    `settings` are the test's own, not make's."""
+    names = [os.path.relpath(name, TOP) if name.startswith("/") else name for name in names]
     done = subprocess.run(["make", "-s", *names], cwd=TOP, env=outside_make(*settings),
                           capture_output=True, text=True, check=False)
     unfetched = re.search(r"fetch: (the Debian package.*)", done.stdout + done.stderr)
     if done.returncode and unfetched:
         skip_all(unfetched.group(1))
     if done.returncode:
-        print(f"Bail out! {(done.stdout + done.stderr)[-500:]!r}")
-        sys.exit(1)
+        tap.give_up((done.stdout + done.stderr)[-2000:])
 
 
 def sections(console, vm="linux"):

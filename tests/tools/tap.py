@@ -9,12 +9,14 @@ NOTES_MAX = 40
 class Tap:
     def __init__(self):
         self.count = self.failed = 0
+        self.todo = ""       # why a point that does not hold from here on is no failure
 
     def ok(self, good, what, *why):
         """One test point. `why` (text, printed when it failed) may hold several lines."""
         self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
+        self.failed += not good and not self.todo
+        print(f"{'ok' if good else 'not ok'} {self.count} - {what}"
+              + (f" # TODO {self.todo}" if self.todo else ""), flush=True)
         if not good:
             for text in why[:NOTES_MAX]:
                 self.note(text)
@@ -43,6 +45,11 @@ class Tap:
     def note(self, text):
         for line in str(text).split("\n"):
             print(f"# {line}", file=sys.stderr, flush=True)
+
+    def give_up(self, why):
+        """The test cannot go on: fails. TAP's own word for it would end the other tests too."""
+        self.ok(False, "the test can go on", why)
+        self.done()
 
     def done(self):
         """Prints the plan and ends the test's process."""

@@ -14,6 +14,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
+import bochs  # noqa: E402,F401
 import iso  # noqa: E402
 import machine  # noqa: E402
 import preload  # noqa: E402
@@ -62,8 +63,7 @@ def prepare(body, files, grub=False, **config):
     try:
         preload.attach(settings, place, cfg, BUILD, files, "test", grub)
     except iso.IsoError as error:
-        print(f"Bail out! {error}")
-        sys.exit(1)
+        tap.give_up(error)
     return place, settings
 
 
@@ -73,8 +73,7 @@ def start(body, files, emulator="bochs", sink=None, **config):
     try:
         result = (machine.run_bochs if emulator == "bochs" else machine.run_qemu)(settings, sink)
     except machine.Refused as error:
-        print(f"Bail out! {error}")
-        sys.exit(1)
+        tap.give_up(error)
     with open(f"{place}/console.txt", "w", encoding="utf-8") as f:
         f.write(result.console)
     return Run(result)

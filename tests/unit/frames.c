@@ -149,6 +149,54 @@ START_TEST(random_work_agrees_with_an_array)
 }
 END_TEST
 
+/* Calls until the run is there or is not; none may take more than a piece. */
+static enum frames_taken take(struct frames_take *t, u64 count, u64 align, u32 *calls)
+{
+	enum frames_taken result = FRAMES_MORE;
+
+	for (*calls = 0; result == FRAMES_MORE; ++*calls) {
+		u64 free_before = frames_free_count();
+		u64 after;
+
+		result = frames_take(t, count, align);
+		after = frames_free_count();
+		ck_assert_uint_le(after > free_before ? after - free_before : free_before - after,
+		                  FRAMES_PIECE);
+	}
+	return result;
+}
+
+#define MANY (10 * FRAMES_PIECE)
+
+/* Runs of several pieces: around a taken frame, which is met late, and where there is no room. */
+START_TEST(long_runs_are_taken_in_pieces)
+{
+	static u64 large[MANY / 64];
+	struct frames_take t = { 0 };
+	u32 calls;
+
+	frames_init(large, MANY);
+	frames_give(HPA(0), HPA(MANY * PAGE_SIZE));
+	frames_reserve(HPA(0), HPA(PAGE_SIZE));
+	frames_reserve(HPA(3 * FRAMES_PIECE * PAGE_SIZE), HPA((3 * FRAMES_PIECE + 1) * PAGE_SIZE));
+	ck_assert_int_eq(take(&t, 5 * FRAMES_PIECE, 512, &calls), FRAMES_ALL);
+	ck_assert_uint_eq(t.start, 3 * FRAMES_PIECE + 512);
+	ck_assert_uint_gt(calls, 5 + 3);
+	ck_assert_uint_eq(frames_free_count(), MANY - 2 - 5 * FRAMES_PIECE);
+	t = (struct frames_take){ 0 };
+	ck_assert_int_eq(take(&t, 5 * FRAMES_PIECE, 512, &calls), FRAMES_NONE);
+	ck_assert_int_eq(take(&t, MANY + 1, 1, &calls), FRAMES_NONE);
+	ck_assert_int_eq(take(&t, ~0ull, 1, &calls), FRAMES_NONE);
+	ck_assert_uint_eq(frames_free_count(), MANY - 2 - 5 * FRAMES_PIECE);
+	t = (struct frames_take){ 0 };
+	ck_assert_int_eq(take(&t, 512, 512, &calls), FRAMES_ALL);
+	ck_assert_uint_eq(t.start, 512);
+	frames_free(HPA((3 * FRAMES_PIECE + 512) * PAGE_SIZE), 5 * FRAMES_PIECE);
+	frames_free(HPA(512 * PAGE_SIZE), 512);
+	ck_assert_uint_eq(frames_free_count(), MANY - 2);
+}
+END_TEST
+
 START_TEST(freeing_what_is_free_stops)
 {
 	frames_give(HPA(PAGE_SIZE), HPA(FRAMES * PAGE_SIZE));
@@ -181,6 +229,7 @@ int main(void)
 	tcase_add_test(tests, hands_out_each_frame_once_lowest_first_and_zeroed);
 	tcase_add_test(tests, runs_fit_around_what_is_taken);
 	tcase_add_test(tests, random_work_agrees_with_an_array);
+	tcase_add_test(tests, long_runs_are_taken_in_pieces);
 	tcase_add_test_raise_signal(tests, freeing_what_is_free_stops, SIGABRT);
 	tcase_add_test_raise_signal(tests, freeing_what_is_not_ours_stops, SIGABRT);
 	tcase_add_test_raise_signal(tests, freeing_half_a_frame_stops, SIGABRT);

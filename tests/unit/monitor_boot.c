@@ -41,13 +41,14 @@ static void put32(u32 at, u32 v)
 	memcpy(file + at, &v, 4);
 }
 
+static const struct view modules[VM_MODULES] = { { (const u8 *)INITRD, sizeof(INITRD) } };
+
 /* A raw image that lies at `load`; magic: its protocol. */
 static enum image_error load(u32 load_at, bool second)
 {
-	struct load_request request = { { file, sizeof(file) },
-		                        { (const u8 *)INITRD, sizeof(INITRD) },
-		                        { memory, MEMORY },
-		                        &config };
+	struct load_request request = {
+		{ file, sizeof(file) }, modules, { memory, MEMORY }, &config
+	};
 	u32 at = 0x40;
 
 	memset(file, 0, sizeof(file));
@@ -124,7 +125,7 @@ START_TEST(multiboot1)
 	ck_assert_uint_eq(start.rip, 0x100000);
 	info = start.rbx;
 	ck_assert_uint_eq(get32(info) & 0x4d, 0x4d);
-	ck_assert_uint_eq(get32(info + 4), 640);
+	ck_assert_uint_eq(get32(info + 4), 639);
 	ck_assert_uint_eq(get32(info + 8), 3 * 1024);
 	ck_assert_str_eq(text(get32(info + 16)), "/a one two");
 	ck_assert_uint_eq(get32(info + 20), 1);
@@ -169,7 +170,9 @@ START_TEST(pvh)
 	static u8 page[BOOTINFO_SIZE];
 	struct guest_memory m = { page, sizeof(page) };
 	struct writer w = writer_at(&m, 0, sizeof(page));
-	struct boot_facts facts = { "a", "x=1", { NULL, 0 }, MEMORY, 0x200000, 77, 0xe0000, NULL };
+	struct boot_facts facts = { "a",     "x=1", { NULL, 0 },
+		                    MEMORY,  1,     { { 0x200000, 77, "initrd", "" } },
+		                    0xe0000, NULL };
 
 	w.gpa = 0x9000;
 	start = (struct vcpu_start){ 0 };
@@ -194,10 +197,10 @@ END_TEST
 START_TEST(linux_64)
 {
 	static u8 kernel[0x410];
-	struct load_request request = { { kernel, sizeof(kernel) },
-		                        { (const u8 *)INITRD, sizeof(INITRD) },
-		                        { memory, MEMORY },
-		                        &config };
+	struct load_request request = {
+		{ kernel, sizeof(kernel) }, modules, { memory, MEMORY }, &config
+	};
+	static const struct view two[VM_MODULES] = { { NULL, 0 }, { (const u8 *)"x", 1 } };
 	u64 p, tables;
 
 	setup();
@@ -238,11 +241,20 @@ START_TEST(linux_64)
 	ck_assert_uint_eq(get64(start.gdt_base + 0x10), 0x00af9b000000ffff);
 	ck_assert_uint_eq(get64(start.gdt_base + 0x18), 0x00cf93000000ffff);
 	ck_assert(start.rsi + BOOTINFO_LINUX_SIZE <= LAYOUT_LOW_END);
+	kernel[0x236] = 0; /* one that knows 32-bit mode alone */
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
+	ck_assert_uint_eq(start.mode, START_LINUX_32);
+	ck_assert_uint_eq(start.rip, 0x100000);
+	ck_assert_uint_eq(get64(start.gdt_base + 0x10), 0x00cf9b000000ffff);
+	ck_assert_uint_eq(get32(start.rsi + 0x202), 0x53726448);
+	kernel[0x236] = 1;
 	/* No place but 0x9e000, where one page would do: five do not. */
 	request.image.size = sizeof(kernel);
 	kernel[0x25a] = 0;
 	kernel[0x262] = 0x9; /* all below 0x91000 */
 	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_NO_ROOM);
+	request.module = two;
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_MODULES);
 }
 END_TEST
 
@@ -260,9 +272,111 @@ START_TEST(acpi)
 	ck_assert_int_eq(memcmp(memory + get64(fadt + 140), "DSDT", 4), 0);
 	ck_assert_int_eq(sum(get64(fadt + 140), get32(get64(fadt + 140) + 4)), 0);
 	ck_assert_uint_eq(get32(madt + 36), 0xfee00000);
-	ck_assert_uint_eq(get32(madt + 4), 44 + 3 * 8 + 12 + 6);
+	ck_assert_uint_eq(get32(madt + 4), 44 + 3 * 8 + 12 + 10 + 6);
 	for (u32 i = 0; i < 3; i++)
 		ck_assert_uint_eq(memory[madt + 44 + i * 8 + 3], i);
+}
+END_TEST
+
+/* Files behind each other, each told with its string; a bzImage is told of an initrd alone. */
+START_TEST(several_modules)
+{
+	static const struct view three[VM_MODULES] = { { (const u8 *)INITRD, sizeof(INITRD) },
+		                                       { (const u8 *)"one", 3 },
+		                                       { NULL, 0 },
+		                                       { (const u8 *)"two", 3 } };
+	struct load_request request = {
+		{ file, sizeof(file) }, three, { memory, MEMORY }, &config
+	};
+	u64 list, at;
+
+	setup();
+	strcpy(config.module_args[1], "ro quiet");
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
+	ck_assert_uint_eq(get32(start.rbx + 20), 3);
+	list = get32(start.rbx + 24);
+	ck_assert_str_eq(text(get32(list + 8)), "initrd");
+	ck_assert_str_eq(text(get32(list + 16 + 8)), "module ro quiet");
+	ck_assert_mem_eq(memory + get32(list + 32), "two", 3);
+	ck_assert_uint_eq(get32(list + 36) - get32(list + 32), 3);
+	ck_assert_uint_eq(get32(list + 32) % 4096, 0);
+	ck_assert_int_eq(load(0x100000, true), IMAGE_OK);
+	ck_assert_int_eq(load_guest(&request, &image, &start), IMAGE_OK);
+	for (at = start.rbx + 8; get32(at) != 0 && memory[get32(at + 8) % MEMORY] != 'o';)
+		at += align_up(get32(at + 4), 8);
+	ck_assert_uint_eq(get32(at), 3);
+	ck_assert_uint_eq(get32(at + 4), 16 + sizeof("module ro quiet"));
+	ck_assert_str_eq(text(at + 16), "module ro quiet");
+}
+END_TEST
+
+/* Whoever reads the RSDT alone finds the same tables. */
+START_TEST(acpi_old)
+{
+	u64 rsdp = 0xe0000, rsdt;
+
+	setup();
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	rsdt = get32(rsdp + 16);
+	ck_assert_int_eq(sum(rsdp, 20), 0);
+	ck_assert_int_eq(memcmp(memory + rsdt, "RSDT", 4), 0);
+	ck_assert_uint_eq(get32(rsdt + 4), 36 + 2 * 4);
+	ck_assert_int_eq(sum(rsdt, get32(rsdt + 4)), 0);
+	ck_assert_uint_eq(get32(rsdt + 36), find_table("FACP"));
+	ck_assert_uint_eq(get32(rsdt + 40), find_table("APIC"));
+	ck_assert_uint_eq(get32(find_table("FACP") + 76), 0x608);
+	ck_assert_uint_eq(memory[find_table("FACP") + 91], 4);
+	ck_assert_uint_eq(get64(find_table("FACP") + 212), 0x608);
+}
+END_TEST
+
+static u32 get16(u64 at)
+{
+	return get32(at) & 0xffff;
+}
+
+START_TEST(data_area)
+{
+	setup();
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	ck_assert_uint_eq(get16(0x40e), 0x9fc0);
+	ck_assert_uint_eq(get16(0x413), 639);
+	ck_assert_uint_eq(get16(0x463), 0x3d4);
+	ck_assert_uint_eq(memory[0x9fc00], 1);
+	for (u32 i = 0; i < 256; i++)
+		ck_assert_uint_eq(get32(4 * i), 0xf000ff00);
+	ck_assert_mem_eq(memory + 0xfff00, "\x55\x89\xe5\x80\x4e\x06\x01\xb4\x86\x5d\xcf", 11);
+}
+END_TEST
+
+START_TEST(mp_table)
+{
+	u64 at, entry;
+
+	setup();
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	ck_assert_int_eq(memcmp(memory + 0xf0000, "_MP_", 4), 0);
+	ck_assert_int_eq(sum(0xf0000, 16), 0);
+	at = get32(0xf0004);
+	ck_assert_int_eq(memcmp(memory + at, "PCMP", 4), 0);
+	ck_assert_int_eq(sum(at, get16(at + 4)), 0);
+	ck_assert_uint_eq(get16(at + 34), 3 + 2 + 15 + 2);
+	entry = at + 44;
+	for (u32 i = 0; i < 3; i++, entry += 20) {
+		ck_assert_uint_eq(memory[entry], 0);
+		ck_assert_uint_eq(memory[entry + 1], i);
+		ck_assert_uint_eq(memory[entry + 3], i == 0 ? 3 : 1);
+	}
+	ck_assert_uint_eq(memory[entry], 1);
+	ck_assert_uint_eq(memory[entry + 8], 2);
+	ck_assert_uint_eq(get32(entry + 12), 0xfec00000);
+	ck_assert_uint_eq(memory[entry + 16 + 5], 0); /* IRQ 0 at pin 2 */
+	ck_assert_uint_eq(memory[entry + 16 + 7], 2);
+	ck_assert_uint_eq(entry + 16 + 17 * 8 - at, get16(at + 4));
+	config.vcpus = MAX_VCPUS;
+	ck_assert_int_eq(load(0x100000, false), IMAGE_OK);
+	ck_assert_uint_eq(get16(get32(0xf0004) + 34), 255 + 2 + 15 + 2);
 }
 END_TEST
 
@@ -325,5 +439,5 @@ START_TEST(writer_is_bounded)
 }
 END_TEST
 
-RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, acpi_of_most_vcpus,
-           reset_vector, places, writer_is_bounded)
+RING3_MAIN("monitor_boot", multiboot1, multiboot2, pvh, linux_64, acpi, several_modules, acpi_old,
+           data_area, mp_table, acpi_of_most_vcpus, reset_vector, places, writer_is_bounded)

@@ -196,7 +196,7 @@ START_TEST(multiboot1_refused)
 		u32 at, value;
 		enum image_error error;
 	} cases[] = {
-		{ 0x4c, 0xfffff, IMAGE_ADDRESS_FIELDS },  /* header below load */
+		{ 0x4c, 0x1000, IMAGE_ADDRESS_FIELDS },   /* load behind the file */
 		{ 0x4c, 0x100041, IMAGE_ADDRESS_FIELDS }, /* load before the file */
 		{ 0x54, 0xfffff, IMAGE_ADDRESS_FIELDS },  /* end below load */
 		{ 0x58, 0x1000ff, IMAGE_ADDRESS_FIELDS }, /* bss ends below the data's end */
@@ -240,8 +240,10 @@ START_TEST(multiboot2_elf)
 	ck_assert_int_eq(image.protocol, PROTOCOL_MULTIBOOT2);
 	ck_assert_uint_eq(image.entry, 0x100010);
 	assert_loaded();
-	/* A request for what is not offered, first required, then optional. */
+	/* Requests: known though not there; unknown, first required, then optional. */
 	put32(0x21c, 8);
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	put32(0x21c, 22);
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_FEATURE);
 	put_tag(0x210, 1, 1, 16);
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
@@ -274,6 +276,13 @@ START_TEST(multiboot2_raw)
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
 	ck_assert_uint_eq(image.entry, 0x100044);
 	assert_loaded();
+	put32(0x58, 0xffff0); /* as GRUB: the part begins 16 bytes behind the header */
+	put32(0x5c, 0x100000);
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	ck_assert_uint_eq(image.segment[0].offset, 0x50);
+	ck_assert_uint_eq(image.segment[0].gpa, 0x100000);
+	ck_assert_uint_eq(image.segment[0].file_size, 0x100);
+	put32(0x5c, 0xffffffff);
 	put32(0x58, 0x3f); /* the file would begin below 0 */
 	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_ADDRESS_FIELDS);
 	put32(0x58, 0x100040);
@@ -419,7 +428,6 @@ START_TEST(bzimage_refused)
 		{ 0x202, 0x53726447, IMAGE_UNKNOWN },      /* "GdrS" */
 		{ 0x206, 0x20b, IMAGE_BZIMAGE },           /* before xloadflags */
 		{ 0x210, 0, IMAGE_BZIMAGE },               /* a zImage */
-		{ 0x234, 2 << 16, IMAGE_BZIMAGE },         /* no 64-bit entry */
 		{ 0x25c, 1, IMAGE_BZIMAGE },               /* above 4 GiB */
 		{ 0x260, 0x7ff, IMAGE_BZIMAGE },           /* less than what is loaded */
 		{ 0x260, 0x200001, IMAGE_OUTSIDE_MEMORY }, /* more than there is */
@@ -432,6 +440,10 @@ START_TEST(bzimage_refused)
 		put32(cases[i].at, cases[i].value);
 		ck_assert_msg(decode(FILE_SIZE) == cases[i].error, "case %u", i);
 	}
+	make_bzimage();
+	put32(0x234, 2 << 16); /* no 64-bit entry: the other is where it begins */
+	ck_assert_int_eq(decode(FILE_SIZE), IMAGE_OK);
+	ck_assert_uint_eq(image.entry, 0x200000);
 	make_bzimage();
 	for (u64 size = 0; size <= 0x600; size++)
 		ck_assert_int_ne(decode(size), IMAGE_OK);

@@ -22,13 +22,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 	} while (0)
 
 static u8 memory[GUARD + MEMORY + GUARD];
+static const struct view no_files[VM_MODULES];
+static const struct view files[VM_MODULES] = { { (const u8 *)"initrd", 7 } };
 static struct vm_config config = { .name = "a", .vcpus = 2, .args = "x" };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct load_request r = {
-		{ data, size }, { (const u8 *)"initrd", 7 }, { memory + GUARD, MEMORY }, &config
-	};
+	struct load_request r = { { data, size }, files, { memory + GUARD, MEMORY }, &config };
 	struct vcpu_start start = { 0 };
 	struct image image;
 	enum image_error error = load_guest(&r, &image, &start);
@@ -40,6 +40,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		MUST(start.rip < MEMORY);
 		if (start.mode == START_LONG)
 			MUST(start.rsi < MEMORY && start.cr3 != 0 && start.cr3 < MEMORY);
+		else if (start.mode == START_LINUX_32)
+			MUST(start.rsi != 0 && start.rsi < MEMORY && start.gdt_base < MEMORY);
 		else
 			MUST(start.rbx != 0 && start.rbx < MEMORY);
 	}
@@ -138,7 +140,7 @@ START_TEST(whole_images)
 {
 	for (u32 kind = 0; kind < 4; kind++) {
 		struct load_request r = {
-			{ file, FILE_SIZE }, { file, 0 }, { memory + GUARD, MEMORY }, &config
+			{ file, FILE_SIZE }, no_files, { memory + GUARD, MEMORY }, &config
 		};
 		struct vcpu_start start;
 		struct image image;

@@ -53,7 +53,7 @@ START_TEST(what_has_no_row_faults)
 		if (!has_row(number))
 			ck_assert(!write(number, 0));
 	}
-	ck_assert_uint_eq(there, 9 + 2 * PMU_COUNTERS + 2 + 16 + 11 + 1);
+	ck_assert_uint_eq(there, 9 + 2 * PMU_COUNTERS + 3 + 2 + 16 + 11 + 1);
 	ck_assert(!read(0xffffffff, &value));
 	ck_assert(!read(0x40000000, &value));
 }
@@ -128,6 +128,13 @@ START_TEST(values_that_guests_rely_on)
 	ck_assert_uint_eq(value_of(0x2ff), 0x806);
 	ck_assert_uint_eq(value_of(0x179), 0);
 	ck_assert_uint_eq(value_of(0x1a0) & BIT(7), BIT(7)); /* there are counters */
+	/* What software turns on and off there stays as written; what says what there is does not
+	 * change; bits without a name fault. */
+	ck_assert(write(0x1a0, 0x400c51889));
+	ck_assert_uint_eq(value_of(0x1a0), 0x400c51889);
+	ck_assert(!write(0x1a0, 0x400c51809));
+	ck_assert(!write(0x1a0, 0x400c51089));
+	ck_assert(!write(0x1a0, 0x400c51889 | BIT(38)));
 	ck_assert(write(0x1d9, 0));
 	ck_assert(!write(0x1d9, 1));
 }

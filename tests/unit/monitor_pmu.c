@@ -5,6 +5,9 @@
 
 #define PMC      0xc1u
 #define EVENTSEL 0x186u
+#define STATUS   0x38eu
+#define CONTROL  0x38fu
+#define CLEAR    0x390u
 #define WIDTH    BITS(47, 0)
 
 #define CYCLES (0x3cull | BIT(16) | BIT(17))
@@ -133,6 +136,56 @@ START_TEST(writes_extend_the_sign)
 }
 END_TEST
 
+/* All may count at first; a clear bit stops the counter, whatever its select says. */
+START_TEST(global_control)
+{
+	setup();
+	ck_assert_uint_eq(get(CONTROL), 3);
+	ck_assert(set(EVENTSEL, CYCLES | ENABLE));
+	ck_assert(set(EVENTSEL + 1, CYCLES | ENABLE));
+	run(100);
+	ck_assert(set(CONTROL, 2));
+	ck_assert_uint_eq(get(CONTROL), 2);
+	run(20);
+	ck_assert_uint_eq(get(PMC), 100);
+	ck_assert_uint_eq(get(PMC + 1), 120);
+	ck_assert(set(CONTROL, 0));
+	run(7);
+	ck_assert(set(CONTROL, 3));
+	run(1);
+	ck_assert_uint_eq(get(PMC), 101);
+	ck_assert_uint_eq(get(PMC + 1), 121);
+	for (u32 bit = 2; bit < 64; bit++) /* no counter, fixed or not */
+		ck_assert(!set(CONTROL, BIT(bit)));
+	ck_assert(set(CONTROL, 1));
+	page.message.vcpu = 3; /* each has its own */
+	ck_assert_uint_eq(get(CONTROL), 3);
+}
+END_TEST
+
+/* An overflow is noted until it is cleared, also where nobody is to be told. */
+START_TEST(global_status)
+{
+	setup();
+	ck_assert_uint_eq(get(STATUS), 0);
+	ck_assert(set(PMC + 1, 0xfffffff0));
+	ck_assert(set(EVENTSEL + 1, CYCLES | ENABLE));
+	run(15);
+	ck_assert_uint_eq(get(STATUS), 0);
+	run(1);
+	ck_assert_uint_eq(get(STATUS), 2);
+	ck_assert_uint_eq(calls.pmis, 0);
+	ck_assert(!set(STATUS, 0));
+	ck_assert(set(CLEAR, 1));
+	ck_assert_uint_eq(get(STATUS), 2);
+	ck_assert(set(CLEAR, BIT(63) | BIT(62) | 2));
+	ck_assert_uint_eq(get(STATUS), 0);
+	ck_assert_uint_eq(get(CLEAR), 0);
+	for (u32 bit = 2; bit < 62; bit++)
+		ck_assert(!set(CLEAR, BIT(bit)));
+}
+END_TEST
+
 /* As Linux does it: the negative number of cycles, then INT and enable. */
 static void arm(u32 n, u32 cycles)
 {
@@ -160,7 +213,12 @@ START_TEST(overflow_is_told_once)
 	ck_assert_uint_eq(get(PMC + 1), 0);
 	ck_assert_uint_eq(calls.pmis, 2);
 	/* And one that was stopped in time does not. */
+	ck_assert_uint_eq(get(STATUS), 3);
 	arm(1, 5000);
+	ck_assert(set(CONTROL, 1)); /* counter 0 has far to go */
+	ck_assert_uint_ge(calls.alarm_ticks, 1000000);
+	ck_assert(set(CONTROL, 3));
+	ck_assert_uint_le(calls.alarm_ticks, 15000);
 	run(4999);
 	ck_assert(set(EVENTSEL + 1, 0));
 	ck_assert(set(EVENTSEL, 0));
@@ -240,6 +298,6 @@ START_TEST(alarms_share_a_thread)
 END_TEST
 
 UNIT_MAIN("monitor_pmu", 60, { counts_time_in_the_guest, 1 }, { other_events_stand_still, 1 },
-          { writes_extend_the_sign, 1 }, { overflow_is_told_once, 1 },
-          { the_nearer_one_has_the_alarm, 1 }, { halted_vcpu_is_left_alone, 1 },
-          { alarms_share_a_thread, 1 })
+          { writes_extend_the_sign, 1 }, { global_control, 1 }, { global_status, 1 },
+          { overflow_is_told_once, 1 }, { the_nearer_one_has_the_alarm, 1 },
+          { halted_vcpu_is_left_alone, 1 }, { alarms_share_a_thread, 1 })

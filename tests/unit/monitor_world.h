@@ -49,6 +49,7 @@ static s64 call(u64 number, u64 a, u64 b, u64 c)
 	}
 }
 
+static const struct view no_modules[VM_MODULES];
 static const struct sys sys = { call, NULL, &page };
 
 static inline void setup(void)
@@ -62,7 +63,7 @@ static inline void setup(void)
 	info = (struct process_info){ .tsc_hz = HZ };
 	info.config.vcpus = 5;
 	monitor_init(&monitor, &info, counters, &console, (struct guest_memory){ NULL, MEMORY },
-	             (struct view){ NULL, 0 }, (struct view){ NULL, 0 });
+	             (struct view){ NULL, 0 }, no_modules);
 }
 
 static inline bool message(u32 kind, u64 address, u32 size, bool write, u64 value)

@@ -52,7 +52,7 @@ START_TEST(all_keys)
 {
 	const struct vm_config *c = one(
 		"vm name=a vcpus=3 cpus=0,2-3 mem=64M apic=xapic pv=kvm,tap apicv=on posted=on "
-		"ipiv=on counters=on apic-page=on weight=7 slice=5ms budget=50 console=raw "
+		"ipiv=on counters=on apic-page=on weight=7 slice=5ms budget=50 console=raw timer-floor=0 "
 		"restart=3 --  x=1  -- 'y z'");
 
 	ck_assert_str_eq(c->name, "a");
@@ -64,9 +64,10 @@ START_TEST(all_keys)
 	ck_assert_uint_eq(c->weight, 7);
 	ck_assert_uint_eq(c->slice, 10000000);
 	ck_assert_uint_eq(c->budget, 50);
+	ck_assert_uint_eq(c->timer_floor, 0);
 	ck_assert_uint_eq(c->monitor_module, 1);
 	ck_assert_uint_eq(c->image_module, 2);
-	ck_assert_uint_eq(c->initrd_module, MODULE_NONE);
+	ck_assert_uint_eq(c->module[0], MODULE_NONE);
 	ck_assert_str_eq(c->args, "x=1  -- 'y z'");
 	ck_assert_uint_eq(config.vm[0].restarts, 3);
 	ck_assert_uint_eq(config.vm[0].console, VM_CONSOLE_RAW);
@@ -84,6 +85,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c->features, 0);
 	ck_assert_uint_eq(c->weight, 100);
 	ck_assert_uint_eq(c->slice, 0);
+	ck_assert_uint_eq(c->timer_floor, 200);
 	ck_assert_str_eq(c->args, "");
 	ck_assert(config.console && !config.telemetry && !config.batch);
 }
@@ -114,13 +116,21 @@ START_TEST(several_and_initrd)
 	add("initrd name=b");
 	add("vm name=a -- 1");
 	add("vm name=b -- 2");
+	add("module name=b --  ro  root=/dev/a");
+	add("module name=b");
 	strcpy(info.command_line, "console=none telemetry=com2 batch crash=poweroff");
 	parse();
 	ck_assert_msg(config.errors == 0, "%s", out.text);
 	ck_assert_uint_eq(config.vms, 2);
-	ck_assert_uint_eq(config.vm[0].config.initrd_module, MODULE_NONE);
-	ck_assert_uint_eq(config.vm[1].config.initrd_module, 2);
+	ck_assert_uint_eq(config.vm[0].config.module[0], MODULE_NONE);
+	ck_assert_uint_eq(config.vm[1].config.module[0], 2);
 	ck_assert_uint_eq(config.vm[1].config.image_module, 4);
+	ck_assert_uint_eq(config.vm[0].config.module[1], MODULE_NONE);
+	ck_assert_uint_eq(config.vm[1].config.module[1], 5);
+	ck_assert_uint_eq(config.vm[1].config.module[2], 6);
+	ck_assert_uint_eq(config.vm[1].config.module[3], MODULE_NONE);
+	ck_assert_str_eq(config.vm[1].config.module_args[1], "ro  root=/dev/a");
+	ck_assert_str_eq(config.vm[1].config.module_args[2], "");
 	ck_assert(!config.console && config.telemetry && config.batch);
 }
 END_TEST
@@ -171,6 +181,8 @@ static const struct {
 	{ "vm name=a slice=5s", "5s", "slice= wants" },
 	{ "vm name=a slice=ms", "ms", "slice= wants" },
 	{ "vm name=a budget=1001", "1001", "budget= wants" },
+	{ "vm name=a timer-floor=1000001", "1000001", "timer-floor= wants" },
+	{ "vm name=a timer-floor=5ms", "5ms", "timer-floor= wants" },
 	{ "vm name=a console=com1", "com1", "console= wants" },
 	{ "vm name=a restart=maybe", "maybe", "restart= wants" },
 	{ "vm name=a after=", "", "after= wants" },
@@ -180,9 +192,33 @@ static const struct {
 	{ "", "", "a module is one of" },
 	{ "root", "root", "there is such a line already: module 1" },
 	{ "monitor", "monitor", "there is such a line already: module 2" },
-	{ "initrd", "initrd", "an initrd line reads" },
+	{ "initrd", "initrd", "such a line reads: initrd name=VM" },
+	{ "module name=x", "x", "no vm line has this name" },
+	{ "module vm=x", "vm=x", "such a line reads: module name=VM" },
 	{ "initrd name=x", "x", "no vm line has this name" },
 };
+
+/* More files than a VM has slots for, words without --, arguments that are too long. */
+START_TEST(bad_modules)
+{
+	static char line[MODULE_ARGS_LEN + 64];
+
+	machine();
+	add("vm name=a");
+	for (u32 i = 0; i < VM_MODULES; i++)
+		add("module name=a");
+	add("initrd name=a ro");
+	memset(line, 'x', sizeof(line) - 1);
+	memcpy(line, "module name=b -- ", 17);
+	add("vm name=b");
+	add(line);
+	parse();
+	ck_assert_uint_eq(config.errors, 3);
+	ck_assert_holds(config.error[0].text, "this VM has 3 modules already");
+	ck_assert_holds(config.error[1].text, "nothing but --");
+	ck_assert_holds(config.error[2].text, "more than 255 characters");
+}
+END_TEST
 
 START_TEST(bad_lines)
 {
@@ -400,6 +436,6 @@ START_TEST(many_and_long)
 }
 END_TEST
 
-RING3_MAIN("root_config", all_keys, defaults, values, several_and_initrd, bad_lines,
+RING3_MAIN("root_config", all_keys, defaults, values, several_and_initrd, bad_lines, bad_modules,
            message_looks_like_this, wholes, command_line, options, in_the_order_of_lines,
            no_second_message, after, many_and_long)

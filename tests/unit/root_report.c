@@ -70,6 +70,9 @@ static void setup(void)
 	/* A core's wall clock: 1600, of which the vCPUs had 2 x (500 + 100 + 40). */
 	core(0)->created = (u64)-500;
 	core(1)->created = (u64)-500;
+	core(0)->stretch = (struct stretch_counters){
+		.max = 1500, .at = 77, .who = TRACE_WHO(1, 1) | 10, .hist = { [10] = 3 }
+	};
 	core(0)->idle = 1600 - 1280 - 20;
 	core(1)->idle = 1600 - 1280;
 	host.time[TIME_MONITOR] = 20;
@@ -83,7 +86,8 @@ static u32 verdict(void)
 	(void)ring3_text(&out);
 	for (u32 i = 0; i < report.vms; i++)
 		failed += verdict_vm(&report.vm[i], &out.memory.out);
-	return failed + verdict_cores(&report, &out.memory.out);
+	return failed + verdict_cores(&report, &out.memory.out) +
+	       verdict_stretches(&report, &out.memory.out);
 }
 
 START_TEST(good)
@@ -123,6 +127,16 @@ START_TEST(each_failure_is_told)
 	report.complete = false;
 	ck_assert_uint_eq(verdict(), 1);
 	core(1)->idle -= 100;
+	ck_assert_uint_eq(verdict(), 0);
+	core(1)->stretch.max = STRETCH_BOUND;
+	report.stretch_bound = STRETCH_BOUND;
+	ck_assert_uint_eq(verdict(), 0);
+	core(1)->stretch.max++;
+	core(1)->stretch.who = TRACE_WHO(2, 3) | (STRETCH_SYSCALL + 8);
+	ck_assert_uint_eq(verdict(), 1);
+	ck_assert_str_eq(out.text, "core 1: ring 0 had interrupts off for 25001 ticks, bound 25000 "
+	                           "(vm b vCPU 3, system call 8)\n");
+	report.stretch_bound = 0; /* cycles, or a hypervisor below: told, not judged */
 	ck_assert_uint_eq(verdict(), 0);
 }
 END_TEST
@@ -225,6 +239,9 @@ START_TEST(lines)
 	                          "\"ticks\":1000,");
 	ck_assert_holds(out.text, "{\"type\":\"core\",\"core\":0,\"ticks\":1600,\"idle\":300,"
 	                          "\"vms\":1280,\"host\":20,");
+	ck_assert_holds(out.text, "\"stretch\":{\"max\":1500,\"at\":77,\"vm\":\"a\","
+	                          "\"vcpu\":1,\"by\":\"exit cpuid\","
+	                          "\"hist\":[0,0,0,0,0,0,0,0,0,0,3]}}\n");
 	assert_lines_are_objects(out.text);
 }
 END_TEST
@@ -324,6 +341,10 @@ START_TEST(dumps)
 		if (dump_is_due(end))
 			dump_print(&e, o);
 	}
+	dump_value(END_UNREACHABLE, 0xfed00000, ring3_text(&out));
+	ck_assert_str_eq(out.text, ": address fed00000 (HPET), nothing is there");
+	dump_value(END_INSTRUCTION, 0xfec00010, ring3_text(&out));
+	ck_assert_str_eq(out.text, ": address fec00010 (IOAPIC)");
 	/* Every reason with every bit set: no table is left. */
 	for (u64 reason = 0; reason < 70000; reason += reason < 100 ? 1 : 997) {
 		o = ring3_text(&out);

@@ -27,6 +27,9 @@ static struct {
 	bool paused[MAX_VMS];
 	u32 created, signals[MAX_VMS], off, sleeps;
 	u32 fail_create; /* the n-th creation fails */
+	u32 sampled;     /* samples asked for */
+	bool mute;       /* and not answered */
+	u32 doing;       /* of the vCPUs that are sampled */
 	u64 now, waited; /* the last SYS_WAIT's ticks */
 	struct root_event events[16];
 	u32 first, used;
@@ -92,6 +95,21 @@ static s64 destroy(u64 vm)
 	return 0;
 }
 
+/* Two samples of three are at 0x1000. */
+static s64 sample(u64 vm, u64 vcpu)
+{
+	struct root_event event = { .kind = EVENT_SAMPLE, .vm = (u32)vm, .vcpu = (u32)vcpu };
+
+	if (kernel.state[vm] != VM_RUNNING)
+		return SYS_ENOENT;
+	event.dump.rip = kernel.sampled++ % 3 == 2 ? 0x2000 : 0x1000;
+	event.dump.doing = kernel.doing;
+	event.dump.timer = UINT64_MAX;
+	if (!kernel.mute)
+		push(event);
+	return 0;
+}
+
 static s64 wait(u64 ticks)
 {
 	kernel.waited = ticks;
@@ -130,6 +148,8 @@ static s64 call(u64 number, u64 a, u64 b, u64 c)
 	case SYS_VM_SIGNAL:
 		kernel.signals[a]++;
 		return 0;
+	case SYS_VM_SAMPLE:
+		return sample(a, b);
 	case SYS_QUERY:
 		return kernel.state[b];
 	case SYS_POWER:

@@ -105,6 +105,31 @@ START_TEST(periodic_at_the_end_of_time)
 }
 END_TEST
 
+/* Periods below the floor are the floor; the first expiry, longer periods and one-shot are exact.
+ */
+START_TEST(periods_have_a_floor)
+{
+	begin();
+	a->vm->timer_floor = 5000;
+	ck_assert_uint_eq(put(0x3e0, 11, 0), 0);
+	ck_assert_uint_eq(put(0x320, PERIODIC, 0), VAPIC_TIMER);
+	ck_assert_uint_eq(put(0x380, 1, 100), VAPIC_TIMER);
+	ck_assert_uint_eq(vapic_timer_deadline(a), 101);
+	for (u64 due = 101; due < 100000; due += 5000) {
+		ck_assert_uint_eq(vapic_timer_expire(a, due + 30), FIRED);
+		ck_assert_uint_eq(vapic_timer_deadline(a), due + 5000);
+		ck_assert_uint_le(get(0x390, due + 30), 1);
+		ck_assert_int_eq(vapic_next(a), 0x40);
+	}
+	ck_assert_uint_eq(put(0x380, 5001, 200000), VAPIC_TIMER);
+	ck_assert_uint_eq(vapic_timer_expire(a, 205001), FIRED);
+	ck_assert_uint_eq(vapic_timer_deadline(a), 210002);
+	ck_assert_uint_eq(put(0x320, ONESHOT, 206000), VAPIC_TIMER);
+	ck_assert_uint_eq(put(0x380, 1, 206000), VAPIC_TIMER);
+	ck_assert_uint_eq(vapic_timer_deadline(a), 206001);
+}
+END_TEST
+
 START_TEST(zero_stops)
 {
 	begin();
@@ -269,6 +294,7 @@ START_TEST(guest_moves_its_tsc)
 END_TEST
 
 VAPIC_MAIN("vapic_timer", { divide_table, ARRAY_SIZE(divide) }, { periodic_keeps_phase, 1 },
-           { periodic_at_the_end_of_time, 1 }, { zero_stops, 1 }, { masked_timer_runs_silently, 1 },
-           { one_shot_to_periodic_while_it_runs, 1 }, { divisor_change_keeps_the_count, 1 },
-           { deadline_mode, 1 }, { reserved_mode_never_runs, 1 }, { guest_moves_its_tsc, 1 })
+           { periodic_at_the_end_of_time, 1 }, { periods_have_a_floor, 1 }, { zero_stops, 1 },
+           { masked_timer_runs_silently, 1 }, { one_shot_to_periodic_while_it_runs, 1 },
+           { divisor_change_keeps_the_count, 1 }, { deadline_mode, 1 },
+           { reserved_mode_never_runs, 1 }, { guest_moves_its_tsc, 1 })

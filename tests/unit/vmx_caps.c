@@ -13,6 +13,7 @@
 /* ---- a machine to read from: an MSR that it lacks is a fault ---- */
 
 static const struct model *machine;
+static u32 cpuid_7_edx; /* 0 but for the test that sets it: none of them has ARCH_CAPABILITIES */
 
 static struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
 {
@@ -23,7 +24,7 @@ static struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
 	case 1:
 		return (struct cpuid){ .ecx = machine->cpuid_1_ecx };
 	case 7:
-		return (struct cpuid){ .ebx = machine->cpuid_7_ebx };
+		return (struct cpuid){ .ebx = machine->cpuid_7_ebx, .edx = cpuid_7_edx };
 	default:
 		ck_assert_uint_eq(leaf, 0x80000001);
 		return (struct cpuid){ .edx = machine->cpuid_extended_edx };
@@ -95,18 +96,13 @@ START_TEST(firmware_lock)
 {
 	const char *texts[64];
 	struct vmx_raw raw = raw_of(&skylake);
-	struct vmx_caps caps;
 
-	vmx_caps_build(&caps, &raw);
-	ck_assert(caps.set_feature_control);
 	raw.word[WORD_FEATURE_CONTROL] = 1;
 	only_missing(&raw, "firmware");
 	raw.word[WORD_FEATURE_CONTROL] = 3; /* inside SMX only */
 	only_missing(&raw, "firmware");
 	raw.word[WORD_FEATURE_CONTROL] = 5;
 	ck_assert_uint_eq(missing(&raw, texts), 0);
-	vmx_caps_build(&caps, &raw);
-	ck_assert(!caps.set_feature_control);
 	raw.word[WORD_FEATURE_CONTROL] = 4; /* not locked yet */
 	ck_assert_uint_eq(missing(&raw, texts), 0);
 }
@@ -174,18 +170,70 @@ START_TEST(derived_values)
 	ck_assert_uint_eq(caps.revision, 4);
 	ck_assert_uint_eq(caps.timer_shift, 7);
 	ck_assert_uint_eq(caps.eptp_flags, 6 | 3 << 3 | 1 << 6);
-	ck_assert(caps.ept_2m && caps.ept_1g && caps.ept_accessed_dirty);
-	ck_assert(caps.invept_single && caps.invvpid_single && caps.activity_hlt);
+	ck_assert_uint_eq(caps.ept_largest, 2);
+	ck_assert_uint_eq(caps.invvpid_type, INVVPID_SINGLE_CONTEXT);
+	ck_assert(caps.ept_accessed_dirty && caps.activity_hlt);
 	ck_assert_uint_eq(caps.cr0_set, 0x80000021);
 	ck_assert_uint_eq(caps.guest_cr0_set, CR0_NE);
 	ck_assert_uint_eq(vmx_caps_guest_cr0(&caps, CR0_PE | BIT(40)), CR0_PE | CR0_NE);
-	ck_assert_uint_eq(vmx_caps_guest_cr4(&caps, CR4_PAE | CR4_LA57), CR4_PAE | CR4_VMXE);
+	ck_assert_uint_eq(vmx_caps_guest_cr4(&caps, CR4_PAE | CR4_LA57),
+	                  CR4_PAE | CR4_VMXE | CR4_MCE);
 	ck_assert_uint_eq(caps.tertiary_allowed, 0);
 	raw = raw_of(&sandy_bridge);
 	vmx_caps_build(&caps, &raw);
 	ck_assert_uint_eq(caps.eptp_flags, 6 | 3 << 3);
-	ck_assert(caps.ept_2m && !caps.ept_1g);
+	ck_assert_uint_eq(caps.ept_largest, 1);
 	ck_assert_uint_eq(caps.timer_shift, 5);
+}
+END_TEST
+
+/* VPIDs are used only where what they make necessary can be done (SDM 3D A.10). */
+START_TEST(vpids_want_invvpid)
+{
+	static const struct {
+		u64 without; /* of IA32_VMX_EPT_VPID_CAP */
+		u8 type;
+	} rows[] = {
+		{ 0, INVVPID_SINGLE_CONTEXT },
+		{ BIT(40) | BIT(43), INVVPID_SINGLE_CONTEXT },
+		{ BIT(41), INVVPID_ALL_CONTEXTS },
+		{ BIT(41) | BIT(42), 0 },
+		{ BIT(32), 0 },
+	};
+	struct vmx_caps caps;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vmx_raw raw = raw_of(&skylake);
+
+		raw.word[WORD_EPT_VPID] &= ~rows[i].without;
+		vmx_caps_build(&caps, &raw);
+		ck_assert_uint_eq(caps.invvpid_type, rows[i].type);
+		ck_assert_uint_eq(caps.control[CONTROL_SECONDARY] & SECONDARY_VPID,
+		                  rows[i].type != 0 ? SECONDARY_VPID : 0);
+		raw.word[WORD_SECONDARY] &= ~((u64)SECONDARY_VPID << 32);
+		vmx_caps_build(&caps, &raw);
+		ck_assert_uint_eq(caps.invvpid_type, 0);
+	}
+}
+END_TEST
+
+START_TEST(itlb_multihit_unless_said_otherwise)
+{
+	struct model model = skylake;
+	struct vmx_raw raw = raw_of(&model);
+	struct vmx_caps caps;
+
+	vmx_caps_build(&caps, &raw);
+	ck_assert(caps.itlb_multihit);
+	cpuid_7_edx = BIT32(29); /* the MSR is there, and says nothing of it */
+	model.msr[17] = (struct msr){ 0x10a, ~BIT(6) }; /* PSCHANGE_MC_NO */
+	raw = raw_of(&model);
+	vmx_caps_build(&caps, &raw);
+	ck_assert(caps.itlb_multihit);
+	model.msr[17].value = BIT(6);
+	raw = raw_of(&model);
+	vmx_caps_build(&caps, &raw);
+	ck_assert(!caps.itlb_multihit);
 }
 END_TEST
 
@@ -304,7 +352,7 @@ START_TEST(differing_cores_are_named)
 	ck_assert_str_eq(vmx_caps_difference(&b, &a), "CPUID.7:EBX");
 	for (unsigned int i = 0; i < VMX_WORDS; i++) {
 		b = a;
-		b.word[i] ^= 1;
+		b.word[i] ^= ~0ull;
 		ck_assert((vmx_caps_difference(&a, &b) != NULL) == (i != WORD_FEATURE_CONTROL));
 	}
 }
@@ -321,6 +369,8 @@ int main(void)
 	tcase_add_test(tests, firmware_lock);
 	tcase_add_test(tests, control_words);
 	tcase_add_test(tests, derived_values);
+	tcase_add_test(tests, vpids_want_invvpid);
+	tcase_add_test(tests, itlb_multihit_unless_said_otherwise);
 	tcase_add_test(tests, tertiary_word_is_read_where_it_is);
 	tcase_add_test(tests, hostile_combinations);
 	tcase_add_test(tests, each_required_bit_is_missed);

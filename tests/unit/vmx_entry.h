@@ -7,7 +7,7 @@
 #define TESTS_UNIT_VMX_ENTRY_H
 
 #include "tests/unit/main.h"
-#include "tests/unit/vmx_fake.h"
+#include "tests/unit/vmx_rules.h"
 
 #include "vmx/inject.c"
 
@@ -31,11 +31,6 @@ static bool field_bit(u64 field, u32 mask)
 struct event {
 	u32 info, error, length;
 };
-
-static bool has_error_code(u32 vector)
-{
-	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
-}
 
 /* What the entry would inject; info 0 = nothing. Error code and length only where they count. */
 static struct event prepared(void)
@@ -78,11 +73,10 @@ static void set_fields(u32 interruptibility, bool flag)
 	memset(&vcpu, 0, sizeof(vcpu));
 	vcpu.cpu_controls = PRIMARY_HLT_EXITING;
 	fake_set(VMCS_PRIMARY_CONTROLS, vcpu.cpu_controls);
-	fake_set(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	rules_set_guest(MODE_64);
 	fake_set(VMCS_IDT_VECTORING_INFO, 0);
 	fake_set(VMCS_GUEST_INTERRUPTIBILITY, interruptibility);
 	fake_set(VMCS_GUEST_RFLAGS, flag ? 0x202 : 2);
-	fake_set(VMCS_GUEST_RIP, 0x1000);
 	vcpu.pending = UPPER;
 }
 

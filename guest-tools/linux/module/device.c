@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
+#include <linux/version.h>
 
 #include <asm/tsc.h>
 
@@ -18,6 +19,16 @@ static int device_open(struct inode *inode, struct file *file)
 	return file->f_mode & FMODE_WRITE ? -EACCES : 0;
 }
 
+/* Linux 6.3 took the flags under a function of its own. */
+static void forbid(struct vm_area_struct *vma, unsigned long flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_clear(vma, flags);
+#else
+	vma->vm_flags &= ~flags;
+#endif
+}
+
 /* Read-only for good: the mapping cannot be made writable by mprotect() either. */
 static int device_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -25,7 +36,7 @@ static int device_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;
-	vma->vm_flags &= ~(VM_MAYWRITE | VM_MAYEXEC);
+	forbid(vma, VM_MAYWRITE | VM_MAYEXEC);
 	return vm_iomap_memory(vma, t->pa, (unsigned long)t->vcpus * t->stride);
 }
 

@@ -130,6 +130,21 @@ static void check_modules(const struct boot_info *info)
 	}
 }
 
+/*
+ * Ring 3 sees a module's last page whole: what the loader left behind the end is cleared. Another
+ * piece of the loader's that lies there, such as the kernel's symbols, stays.
+ */
+static void clear_tails(const struct boot_info *info)
+{
+	for (u32 i = 0; i < info->module_count; i++) {
+		u64 at = info->modules[i].end.raw;
+
+		for (u64 end = align_up(at, PAGE_SIZE); at < end; at++)
+			if (skip_used(info, at, 1) == at)
+				*(u8 *)hpa_to_ptr(HPA(at)) = 0;
+	}
+}
+
 void memory_init(const struct boot_info *info)
 {
 	u64 frames = ram_end(info) >> PAGE_SHIFT;
@@ -149,4 +164,5 @@ void memory_init(const struct boot_info *info)
 	frames_reserve(HPA(0), HPA(MIB));
 	frames_reserve(map, HPA(map.raw + size));
 	check_modules(info);
+	clear_tails(info);
 }

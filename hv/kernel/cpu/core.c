@@ -49,6 +49,7 @@ void core_create(struct core *core, u32 index, u32 apic_id)
 	core->tss.ist[IST_DOUBLE_FAULT - 1] = stack_for(core);
 	core->tss.ist[IST_MACHINE_CHECK - 1] = stack_for(core);
 	core->tss.iomap = NO_PORTS;
+	core->gdt = gdt_create(GDT_ENTRIES);
 	memset(core->io_bitmap, 0xff, sizeof(core->io_bitmap));
 	core->io_bitmap[COM1 / 8] = 0;
 	core->io_bitmap[COM2 / 8] = 0;
@@ -79,13 +80,14 @@ static void fill_gdt(struct core *core)
 /* CS is right already: the boot GDTs have the same descriptor at the same place. */
 void core_load_tables(struct core *core)
 {
-	struct descriptor_register gdtr = { sizeof(core->gdt) - 1, (u64)(uintptr_t)core->gdt };
+	struct descriptor_register gdtr = { GDT_ENTRIES * sizeof(*core->gdt) - 1,
+		                            (u64)(uintptr_t)core->gdt };
 
 	fill_gdt(core);
 	__asm__ volatile("lgdt %0" : : "m"(gdtr) : "memory");
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SEL_KERNEL_DATA));
 	__asm__ volatile("mov %0, %%fs; mov %0, %%gs" : : "r"(0));
-	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS) : "memory");
+	__asm__ volatile("ltr %w0; lldt %w1" : : "r"(SEL_TSS), "r"(0) : "memory");
 	idt_load();
 }
 
@@ -119,6 +121,8 @@ void core_init_control(void)
 			cr4 |= cr4_features[i].cr4;
 	}
 	write_cr4(cr4);
+	wrmsr(IA32_PAT, PAT_RESET); /* the firmware's may differ, and from core to core */
+	wrmsr(IA32_SYSENTER_CS, 0); /* null: SYSENTER is #GP, as after each VM exit */
 	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
 	wrmsr(IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);
 }

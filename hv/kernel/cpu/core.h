@@ -53,8 +53,8 @@ struct core {
 
 	struct tss tss ALIGNED(16);
 	u8 io_bitmap[IO_BITMAP_BYTES]; /* right behind the TSS */
-	u64 gdt[GDT_ENTRIES];
-	/* The scheduler's and vmx/'s fields follow here. */
+	u64 *gdt;                      /* GDT_ENTRIES, with nothing mapped behind (gdt_create) */
+				       /* The scheduler's and vmx/'s fields follow here. */
 } ALIGNED(CACHE_LINE);
 
 extern struct core cores[MAX_CORES];

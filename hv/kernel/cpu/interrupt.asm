@@ -3,9 +3,8 @@
 ; Every way into the kernel but a VM exit, and the way out to ring 3.
 ;
 ; All 256 stubs leave the same frame, struct user_regs (hv/kernel/cpu/user.h). Where it lies
-; differs:
-; from ring 3 in the current thread, for TSS.RSP0 points there; from ring 0 (idle, or a crash) and
-; for the vectors with an interrupt stack, on that stack.
+; differs: from ring 3 in the current thread, for TSS.RSP0 points there; from ring 0 (idle, or a
+; crash) and for the vectors with an interrupt stack, on that stack.
 
 %define BIT_OF(n) (1 << (n))
 ; Exceptions with an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX.
@@ -60,7 +59,7 @@ interrupt_stubs:
 %if vector >= 32 || (BIT_OF(vector) & ERROR_CODES) == 0
 	push 0
 %endif
-	push strict dword vector
+	push strict qword vector
 %if vector == 2 || vector == 8 || vector == 18
 	jmp near trap_ist
 %else

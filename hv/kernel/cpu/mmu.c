@@ -10,7 +10,8 @@
 #include "hv/kernel/boot/memory.h"
 #include "hv/kernel/cpu/core.h"
 
-#define CPUID_1G BIT(26) /* 0x80000001 EDX */
+#define GDT_REACH 0x10000ull /* what selectors can name */
+#define CPUID_1G  BIT(26)    /* 0x80000001 EDX */
 
 static hpa_t root;
 static u64 next_stack = STACK_AREA;
@@ -81,19 +82,32 @@ void mmu_init(const struct boot_info *info)
 	pt_activate(root);
 }
 
+static void map_frame(u64 va)
+{
+	hpa_t frame = frame_alloc();
+
+	if (frame.raw == 0)
+		panic("no memory for a stack");
+	map_or_panic(va, frame, PAGE_SIZE, PT_WRITE);
+}
+
 u64 stack_create(void)
 {
 	u64 end = next_stack + STACK_SIZE;
 
-	for (u64 va = next_stack + PAGE_SIZE; va < end; va += PAGE_SIZE) {
-		hpa_t frame = frame_alloc();
-
-		if (frame.raw == 0)
-			panic("no memory for a stack");
-		map_or_panic(va, frame, PAGE_SIZE, PT_WRITE);
-	}
+	for (u64 va = next_stack + PAGE_SIZE; va < end; va += PAGE_SIZE)
+		map_frame(va);
 	next_stack = end;
 	return end;
+}
+
+u64 *gdt_create(u32 entries)
+{
+	u64 end = next_stack + PAGE_SIZE;
+
+	map_frame(next_stack);
+	next_stack = align_up(end + GDT_REACH, STACK_SIZE);
+	return (u64 *)(uintptr_t)end - entries;
 }
 
 void *map_device(hpa_t hpa, u64 len)

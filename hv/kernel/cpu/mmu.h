@@ -33,4 +33,11 @@ void mmu_init(const struct boot_info *info);
 /* Boot: a stack of STACK_SIZE with a guard page; returns its end. Panics on failure. */
 u64 stack_create(void);
 
+/*
+ * Boot: a GDT at the end of a page, and nothing mapped behind it as far as a selector reaches. For
+ * a VM exit sets the limit to 64 KiB (SDM 3C 28.5.2), and ring 3 may then name any selector: what
+ * lies behind the GDT would be taken for descriptors, call gates among them; so it is a page fault.
+ */
+u64 *gdt_create(u32 entries);
+
 #endif

@@ -9,6 +9,7 @@
 #include "hv/kernel/sched/sched.h"
 #include "vapic/arch.h"
 #include "vmx/controls.h"
+#include "vmx/inject.h"
 #include "vmx/vmcs.h"
 
 /* xAPIC mode's ICR first: it is the IPI path. */
@@ -19,6 +20,14 @@ static u32 follow(struct vcpu *vcpu, u32 offset, struct vapic_effects *fx)
 	if (likely(offset == APIC_ICR && vapic_mode(apic) == VAPIC_XAPIC))
 		return vapic_icr_write_low(apic, apic->reg[APIC_ICR / 4], fx);
 	return vapic_apic_write(apic, offset, vcpu_guest_tsc(vcpu, vcpu->rq->stamp), fx);
+}
+
+/* A debug trap that waits in the VMCS is safe unless something else is about to be injected. */
+static NORETURN void go_on(struct vcpu *vcpu)
+{
+	if (unlikely((vcpu->vmx.pending & PENDING_EVENTS) != 0))
+		vmx_take_traps(&vcpu->vmx);
+	vcpu_resume_guest(vcpu);
 }
 
 NORETURN void exit_apic_write(struct vcpu *vcpu)
@@ -32,7 +41,7 @@ NORETURN void exit_apic_write(struct vcpu *vcpu)
 		deliver(vcpu, IPI_APIC_WRITE, mode, todo, &fx);
 	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
 		vcpu_todo(vcpu, todo, &fx);
-	vcpu_resume_guest(vcpu);
+	go_on(vcpu);
 }
 
 /* The EOI of a vector in the EOI-exit bitmap: ISR and SVI are up to date already. */
@@ -43,5 +52,5 @@ NORETURN void exit_virtual_eoi(struct vcpu *vcpu)
 
 	count(vcpu, EVENT_EOI);
 	vcpu_todo(vcpu, vapic_virtual_eoi(vcpu->apic, vector, &fx), &fx);
-	vcpu_resume_guest(vcpu);
+	go_on(vcpu);
 }

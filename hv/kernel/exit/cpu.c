@@ -13,6 +13,7 @@
 #include "hv/kernel/vm/vm.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
+#include "vmx/mode.h"
 #include "vmx/qualification.h"
 #include "vmx/setup.h"
 #include "vmx/state.h"
@@ -20,7 +21,11 @@
 
 NORETURN void exit_hlt(struct vcpu *vcpu)
 {
-	vcpu_advance();
+	vcpu_advance(vcpu);
+	if ((vcpu->vmx.pending & PENDING_RETIRE) != 0)
+		vmx_retire(&vcpu->vmx);
+	if ((vcpu->vmx.pending & PENDING_EXCEPTION) != 0) /* a step's trap ends HLT at once */
+		vcpu_resume_guest(vcpu);
 	count(vcpu, EVENT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
 	vcpu->vmx.pending |= vcpu->vmx.pending_halt;
@@ -30,67 +35,15 @@ NORETURN void exit_hlt(struct vcpu *vcpu)
 
 /* ---- control registers ---- */
 
-/* Paging in PAE mode begins: the processor takes the four PDPTEs from the VMCS at the next entry.
- */
-static bool load_pdptes(struct vcpu *vcpu)
-{
-	const u64 *table = guest_pointer(vcpu, vmcs_read(VMCS_GUEST_CR3) & 0xffffffe0, 32);
-	u64 reserved = ~vcpu->vm->physical_mask | BITS(8, 5) | BITS(2, 1);
-
-	if (table == NULL)
-		return false;
-	for (unsigned int i = 0; i < 4; i++) {
-		u64 entry = atomic_load_relaxed(&table[i]);
-
-		if ((entry & BIT(0)) != 0 && (entry & reserved) != 0)
-			return false;
-		vmcs_write_raw(VMCS_GUEST_PDPTE0 + 2 * i, entry);
-	}
-	return true;
-}
-
-/* PG changes with a write that exits for another bit: what the processor would have done. */
-static bool change_paging(struct vcpu *vcpu, u64 value)
-{
-	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
-	u64 cr4 = vmx_read_cr4();
-	bool on = (value & CR0_PG) != 0;
-
-	if ((efer & EFER_LME) == 0)
-		return !on || (cr4 & CR4_PAE) == 0 || load_pdptes(vcpu);
-	if (on ? (cr4 & CR4_PAE) == 0 : (cr4 & CR4_PCIDE) != 0)
-		return false;
-	if (!on && (vmcs_read32(VMCS_GUEST_CS_ACCESS) & ACCESS_L) != 0)
-		return false;
-	vmx_write_efer(on ? efer | EFER_LMA : efer & ~EFER_LMA);
-	return true;
-}
-
-/* What MOV to CR0 refuses, for the bits whose writes exit: SDM 3A 2.5. */
 static bool write_cr0_value(struct vcpu *vcpu, u64 value)
 {
-	u64 old = vmx_read_cr0();
-
-	if (value >> 32 != 0 || ((value & CR0_PG) != 0 && (value & CR0_PE) == 0) ||
-	    ((value & CR0_NW) != 0 && (value & CR0_CD) == 0))
-		return false;
-	if (((old ^ value) & CR0_PG) != 0 && !change_paging(vcpu, value))
-		return false;
-	vmx_write_cr0(&vcpu->vmx, value | CR0_ET);
-	if (((old ^ value) & (CR0_PG | CR0_WP)) != 0)
-		vmx_flush_vpid(vcpu->vmx.flush_vpid);
-	return true;
+	return vmx_cr0_write(&vcpu->vmx, value, vcpu->vm->physical_mask);
 }
 
 static bool write_cr4_value(struct vcpu *vcpu, u64 value)
 {
-	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
-
-	if ((value & ~vcpu->vm->cpuid.cr4) != 0 ||
-	    ((efer & EFER_LMA) != 0 && (value & CR4_PAE) == 0))
-		return false;
-	vmx_write_cr4(&vcpu->vmx, value);
-	return true;
+	return (value & ~vcpu->vm->cpuid.cr4) == 0 &&
+	       vmx_cr4_write(&vcpu->vmx, value, vcpu->vm->physical_mask);
 }
 
 static bool write_cr8_value(struct vcpu *vcpu, u64 value)
@@ -138,7 +91,7 @@ NORETURN void exit_cr_access(struct vcpu *vcpu)
 	}
 	if (!done)
 		exit_protected(vcpu);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -150,7 +103,7 @@ NORETURN void exit_xsetbv(struct vcpu *vcpu)
 	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
 		exit_protected(vcpu);
 	xsetbv(0, value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -167,16 +120,16 @@ static void return_exception(struct vcpu *vcpu, u32 info)
 {
 	u32 vector = info & INTERRUPTION_VECTOR;
 
-	if (vector == EXCEPTION_DB)
-		write_dr6((read_dr6() & ~0xe00full) |
-		          (vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xe00f));
 	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_PRIVILEGED_EXCEPTION) {
 		vcpu->vmx.pending |= PENDING_REVECTORED;
 		vcpu->vmx.revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
 		vcpu->vmx.revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 		return;
 	}
-	vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
+	if (vector == EXCEPTION_DB)
+		vmx_inject_debug(&vcpu->vmx, vmcs_read(VMCS_EXIT_QUALIFICATION));
+	else
+		vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
 }
 
 NORETURN void exit_exception(struct vcpu *vcpu)

@@ -31,6 +31,7 @@ static NORETURN void exit_window(struct vcpu *vcpu)
 /* TPR has fallen below the class of an interrupt that it held back: time to look again. */
 static NORETURN void exit_tpr_threshold(struct vcpu *vcpu)
 {
+	vmx_take_traps(&vcpu->vmx);
 	vcpu->vmx.pending |= PENDING_INTERRUPT;
 	vcpu_resume_guest(vcpu);
 }
@@ -52,7 +53,7 @@ NORETURN void exit_protected(struct vcpu *vcpu)
 static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -124,6 +125,9 @@ NORETURN void exit_refused(struct vcpu *vcpu)
 {
 	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
 
+	if ((reason & EXIT_REASON_BASIC) == VMX_EXIT_MACHINE_CHECK)
+		panic("machine check on core %u, at the entry of VM %u vCPU %u",
+		      vcpu->rq->core->index, vcpu->vm->id, vcpu->index);
 	if (reason >= EXIT_REASONS) /* nobody's row: of the last exit, its entry was the end */
 		vcpu->exit = &vcpu->uncounted;
 	vm_end(vcpu,

@@ -83,7 +83,7 @@ static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 	if (vapic_icr_is_plain_self((u32)value)) {
 		vapic_icr_note(vcpu->apic, value);
 		deliver_self(vcpu, IPI_X2APIC, (u8)value);
-		vcpu_advance();
+		vcpu_advance(vcpu);
 		return inject_and_go_back(vcpu, VMX_EXIT_WRMSR);
 	}
 	few = vapic_few_by_icr(vcpu->apic, value);
@@ -91,7 +91,7 @@ static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
 	vapic_icr_note(vcpu->apic, value);
 	deliver_few(vcpu, IPI_X2APIC, few, (u8)value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_WRMSR);
 }
 
@@ -101,7 +101,7 @@ static ALWAYS_INLINE exit_handler write_eoi(struct vcpu *vcpu)
 	    unlikely(!vapic_is_quick(vcpu->apic, VAPIC_X2APIC)))
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
 	count(vcpu, EVENT_EOI);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	if (unlikely(vapic_eoi_quick(vcpu->apic)))
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	return go_back(vcpu, VMX_EXIT_WRMSR);
@@ -168,7 +168,7 @@ static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
 	    unlikely(!guest_is_64_bit_kernel()))
 		return no_short_way(vcpu, reason);
 	gpr[RAX] = deliver_few(vcpu, path, few, (u8)gpr[RSI]);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_VMCALL);
 }
 
@@ -177,20 +177,24 @@ static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
 static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 {
 	struct run_queue *rq = vcpu->rq;
+	const struct vapic_mail *mail = &vcpu->apic->mail;
 	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
 
+	/* INIT and SIPI write all registers, of which some are still the processor's here. */
 	if (unlikely((info & INTERRUPTION_VECTOR) != VECTOR_KICK) ||
 	    unlikely(atomic_load(&rq->woken) != NULL) ||
-	    unlikely(atomic_load(&vcpu->requests) != 0))
+	    unlikely(atomic_load(&vcpu->requests) != 0) ||
+	    unlikely(atomic_load(&mail->events) != 0))
 		return no_short_way(vcpu, reason);
 	lapic_eoi();
 	rq->counters.kicks_received++;
 	/*
-	 * RUN_GUEST stands meanwhile. Who posts after the pull has cleared the mailbox's `on` sends
-	 * a kick of its own, which exits right after the entry.
+	 * RUN_GUEST stands meanwhile. Who posts after the pull has cleared the mailbox's `on`, or
+	 * an event after the look at those, sends a kick of its own, which exits right after the
+	 * entry.
 	 */
-	if (likely(vapic_pending(vcpu->apic)))
-		vcpu_take_mail(vcpu);
+	if (likely(atomic_load(&mail->on) != 0))
+		vcpu_take_vectors(vcpu);
 	return go_back(vcpu, VMX_EXIT_EXTERNAL_INTERRUPT);
 }
 
@@ -207,7 +211,7 @@ static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
 	gpr[RBX] = row->value.ebx;
 	gpr[RCX] = row->value.ecx;
 	gpr[RDX] = row->value.edx;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_CPUID);
 }
 

@@ -68,7 +68,7 @@ void guest_finish_access(struct vcpu *vcpu, u64 value)
 		guest_finish_string_io(vcpu, value);
 		return;
 	}
-	vcpu_advance_by(access->length);
+	vcpu_advance_by(vcpu, access->length);
 	if (!access->write)
 		load_register(vcpu, access, value);
 }
@@ -187,7 +187,7 @@ static void apic_access(struct vcpu *vcpu, const struct insn *insn, u32 offset)
 		vmcs_write(VMCS_GUEST_RFLAGS, rflags);
 		if (insn->alu != ALU_CMP && insn->alu != ALU_TEST)
 			apic_write(vcpu, offset, insn->size, result);
-		vcpu_advance_by(insn->length);
+		vcpu_advance_by(vcpu, insn->length);
 		return;
 	}
 	if (insn->op == INSN_XCHG)
@@ -234,7 +234,7 @@ void guest_mmio(struct vcpu *vcpu, u64 gpa)
 		if (likely(is_store(insn))) {
 			apic_write(vcpu, (u32)(gpa & ~APIC_PAGE), insn->size,
 			           stored_value(vcpu, insn));
-			vcpu_advance_by(insn->length);
+			vcpu_advance_by(vcpu, insn->length);
 			return;
 		}
 		if (is_simple(insn) || insn->op == INSN_XCHG || insn->op == INSN_ALU_STORE ||
@@ -272,4 +272,15 @@ void guest_io(struct vcpu *vcpu)
 		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),
 	};
 	message_access(vcpu, io.port, low_bytes(vcpu->vmx.gpr[RAX], io.size));
+}
+
+void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
+{
+	struct refusal *row = vcpu->counters->refusal, *end = row + REFUSALS;
+
+	count(vcpu, event);
+	while (row < end && row->count != 0 && (row->event != event || row->what != what))
+		row++;
+	if (row != end && row->count++ == 0)
+		*row = (struct refusal){ event, 1, what, vmcs_read(VMCS_GUEST_RIP), rdtsc() };
 }

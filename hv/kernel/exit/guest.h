@@ -36,13 +36,6 @@ static ALWAYS_INLINE void guest_set_edx_eax(struct vcpu *vcpu, u64 value)
 	vcpu->vmx.gpr[RDX] = value >> 32;
 }
 
-/* SDM 3A 2.2: 64-bit mode needs both; CPL is SS's DPL (SDM 3C 25.4.1). */
-static ALWAYS_INLINE bool guest_is_64_bit(void)
-{
-	return (vmcs_read32(VMCS_GUEST_CS_ACCESS) & ACCESS_L) != 0 &&
-	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
-}
-
 /*
  * 64-bit mode and CPL 0, by one read less: a code segment that does not conform has the CPL as its
  * DPL. False says nothing.
@@ -54,6 +47,7 @@ static ALWAYS_INLINE bool guest_is_64_bit_kernel(void)
 	       (vmcs_read64(VMCS_GUEST_EFER) & EFER_LMA) != 0;
 }
 
+/* CPL is SS's DPL (SDM 3C 25.4.1). */
 static ALWAYS_INLINE bool guest_is_user(void)
 {
 	return (vmcs_read32(VMCS_GUEST_SS_ACCESS) & ACCESS_DPL) != 0;
@@ -84,5 +78,11 @@ void guest_finish_access(struct vcpu *vcpu, u64 value);
  * The one place where an address from a guest becomes a pointer.
  */
 void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len);
+
+/*
+ * Counts what the guest asked for in vain, and keeps the first ones by name with the RIP at hand:
+ * for who wonders why it hangs.
+ */
+void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what);
 
 #endif

@@ -11,7 +11,7 @@
 #include "hv/kernel/exit/guest.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
-#include "vmx/controls.h"
+#include "vmx/mode.h"
 
 struct arguments {
 	u64 a0, a1, a2, a3;
@@ -20,7 +20,11 @@ struct arguments {
 
 static s64 refuse(struct vcpu *vcpu, s64 error)
 {
-	count(vcpu, EVENT_HYPERCALL_REFUSED);
+	/* There are few numbers, and some benchmarks try one for ever: the first tell all. */
+	if (unlikely(vcpu->counters->event[EVENT_HYPERCALL_REFUSED] < 4 * REFUSALS))
+		guest_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
+	else
+		count(vcpu, EVENT_HYPERCALL_REFUSED);
 	return error;
 }
 
@@ -149,7 +153,7 @@ static s64 dispatch(struct vcpu *vcpu, u64 number, const struct arguments *arg)
 NORETURN void exit_vmcall(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->vmx.gpr;
-	u64 mask = guest_is_64_bit() ? ~0ull : 0xffffffff;
+	u64 mask = vmx_is_64_bit() ? ~0ull : 0xffffffff;
 	const struct arguments arg = { gpr[RBX] & mask, gpr[RCX] & mask, gpr[RDX] & mask,
 		                       gpr[RSI] & mask, mask == ~0ull ? 64 : 32 };
 	s64 result;
@@ -159,6 +163,6 @@ NORETURN void exit_vmcall(struct vcpu *vcpu)
 	else
 		result = dispatch(vcpu, gpr[RAX] & mask, &arg);
 	gpr[RAX] = (u64)result & mask;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }

@@ -34,6 +34,12 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 	struct ept_access access = ept_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 
+	/* From the start of a page of code: the tree in use is one of both. */
+	if (access.fetch &&
+	    (ept_execute(&vcpu->vm->ept, GPA(gpa)) | ept_execute(&vcpu->vm->ept_apic, GPA(gpa)))) {
+		vmx_take_revectored(&vcpu->vmx);
+		vcpu_resume_guest(vcpu);
+	}
 	/* Not a fetch from nowhere, nor a page table that is nowhere. */
 	insist(vcpu, !access.fetch && access.translated, gpa);
 	guest_mmio(vcpu, gpa);
@@ -42,13 +48,13 @@ NORETURN void exit_ept_violation(struct vcpu *vcpu)
 
 NORETURN void exit_apic_access(struct vcpu *vcpu)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	struct apic_access access = apic_access_of(q);
+	struct apic_access access = apic_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
+	u64 gpa = APIC_BASE_ADDRESS | access.offset;
 
-	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, q);
+	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, gpa);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
-	guest_mmio(vcpu, APIC_BASE_ADDRESS | access.offset);
+	guest_mmio(vcpu, gpa);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		apicv_resync(vcpu);
 	after_access(vcpu);

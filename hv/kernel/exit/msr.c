@@ -10,6 +10,7 @@
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/inject.h"
+#include "vmx/mode.h"
 #include "vmx/msr.h"
 #include "vmx/setup.h"
 #include "vmx/state.h"
@@ -22,7 +23,7 @@ static u64 guest_now(const struct vcpu *vcpu)
 
 static NORETURN void refuse(struct vcpu *vcpu)
 {
-	count(vcpu, EVENT_MSR_REFUSED);
+	guest_refused(vcpu, EVENT_MSR_REFUSED, (u32)vcpu->vmx.gpr[RCX]);
 	exit_protected(vcpu);
 }
 
@@ -46,7 +47,7 @@ static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 	if ((todo & VAPIC_SENT) != 0)
 		deliver(vcpu, IPI_X2APIC, msr == MSR_X2APIC_ICR ? (u32)guest_edx_eax(vcpu) >> 8 : 0,
 		        todo, &fx);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_todo(vcpu, todo, &fx);
 	vcpu_resume_guest(vcpu);
 }
@@ -64,20 +65,6 @@ static void move_tsc(struct vcpu *vcpu, u64 by)
 	pv_tsc_written(vcpu);
 }
 
-/* LME only while paging is off; LMA is the processor's to set (SDM 3A 2.2.1). */
-static bool write_efer(struct vcpu *vcpu, u64 value)
-{
-	u64 old = vmcs_read64(VMCS_GUEST_EFER);
-	bool paging = (vmx_read_cr0() & CR0_PG) != 0;
-
-	if (paging && ((old ^ value) & EFER_LME) != 0)
-		return false;
-	vmx_write_efer((value & ~EFER_LMA) | (old & EFER_LMA));
-	if (((old ^ value) & EFER_NXE) != 0)
-		vmx_flush_vpid(vcpu->vmx.flush_vpid);
-	return true;
-}
-
 static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	switch (msr) {
@@ -88,7 +75,7 @@ static bool write_special(struct vcpu *vcpu, u32 msr, u64 value)
 		move_tsc(vcpu, value - vcpu->tsc_offset);
 		return true;
 	case IA32_EFER:
-		return write_efer(vcpu, value);
+		return vmx_efer_write(&vcpu->vmx, value);
 	default:
 		return pv_msr_write(vcpu, msr, value);
 	}
@@ -149,7 +136,7 @@ NORETURN void exit_wrmsr(struct vcpu *vcpu)
 	if (row->class == MSR_GUEST || (value & ~row->writable) != 0 ||
 	    !write_special(vcpu, msr, value))
 		refuse(vcpu);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -172,7 +159,7 @@ NORETURN void exit_rdmsr(struct vcpu *vcpu)
 	if (!read(vcpu, (u32)vcpu->vmx.gpr[RCX], &value))
 		refuse(vcpu);
 	guest_set_edx_eax(vcpu, value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }
 
@@ -196,6 +183,6 @@ NORETURN void exit_cpuid(struct vcpu *vcpu)
 	gpr[RBX] = value.ebx;
 	gpr[RCX] = value.ecx;
 	gpr[RDX] = value.edx;
-	vcpu_advance();
+	vcpu_advance(vcpu);
 	vcpu_resume_guest(vcpu);
 }

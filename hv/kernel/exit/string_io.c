@@ -88,7 +88,7 @@ void guest_string_io(struct vcpu *vcpu, const struct io_access *io)
 	};
 	if (io->repeat && (vcpu->vmx.gpr[RCX] & address_mask()) == 0) {
 		vcpu->access.kind = MSG_NONE;
-		vcpu_advance_by(vcpu->access.length);
+		vcpu_advance_by(vcpu, vcpu->access.length);
 		return;
 	}
 	/* INS must be able to store before the device is asked: its answer cannot be given back. */
@@ -126,6 +126,7 @@ void guest_finish_string_io(struct vcpu *vcpu, u64 value)
 	add_register(&gpr[vcpu->access.write ? RSI : RDI], step, mask);
 	if (vcpu->access.repeat)
 		add_register(&gpr[RCX], ~0ull, mask);
-	if (!vcpu->access.repeat || (gpr[RCX] & mask) == 0)
-		vcpu_advance_by(vcpu->access.length);
+	/* A step's trap comes behind each element. */
+	vcpu_advance_by(vcpu,
+	                vcpu->access.repeat && (gpr[RCX] & mask) != 0 ? 0 : vcpu->access.length);
 }

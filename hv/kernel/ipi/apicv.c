@@ -35,7 +35,7 @@ bool apicv_build(struct vm *vm)
 	struct vmx_apicv *apicv = &vm->apicv;
 	u8 *bitmap = vm_alloc(vm, 1, 1);
 
-	if (bitmap == NULL || !vm_build_ept(vm, &vm->ept_apic, true))
+	if (bitmap == NULL)
 		return false;
 	msr_bitmap_build(bitmap);
 	open_x2apic(bitmap);
@@ -97,19 +97,18 @@ void apicv_post(struct vcpu *vcpu, bool on)
 }
 
 /* A request is looked at before any entry, so that who has left RUN_POSTED does not come back. */
-void apicv_level(struct vm *vm)
+bool apicv_level(struct vm *vm)
 {
 	if ((vm->config.features & VM_POSTED) == 0 || atomic_load(&vm->leveled) == 2)
-		return;
+		return true;
 	atomic_store(&vm->leveled, 1u);
-	for (u32 i = 0; i < vm->config.vcpus; i++) {
-		struct vcpu *vcpu = vm->vcpu[i];
-
-		sched_request(vcpu, REQUEST_UNPOST);
-		while (atomic_load(&vcpu->state) == RUN_POSTED)
-			cpu_pause();
-	}
+	for (u32 i = 0; i < vm->config.vcpus; i++)
+		sched_request(vm->vcpu[i], REQUEST_UNPOST);
+	for (u32 i = 0; i < vm->config.vcpus; i++)
+		if (atomic_load(&vm->vcpu[i]->state) == RUN_POSTED)
+			return false;
 	atomic_store(&vm->leveled, 2u);
+	return true;
 }
 
 void apicv_switch(struct vcpu *vcpu)

@@ -15,7 +15,8 @@
 /* The machine has what VM_APICV needs in these modes. */
 MUST_USE bool apicv_offered(enum apic_kind apic);
 
-/* Building a VM with VM_APICV: bitmap, access page, its EPT. False: out of memory. */
+/* Building a VM with VM_APICV, whose two trees have their roots: bitmaps, and which goes with which
+ * mode. False: out of memory. */
 MUST_USE bool apicv_build(struct vm *vm);
 
 /* On its core, after the VMCS was made; any VM. */
@@ -27,10 +28,11 @@ void apicv_switch(struct vcpu *vcpu);
 /*
  * posted=on, on its core: the processor takes vectors from the mailbox, or no longer. It does not
  * know levels, so that it must not once a device has sent one: apicv_level, any core, before the
- * message is posted; when it returns no vCPU of the VM is in guest mode with the mailbox open.
+ * message is posted. True: no vCPU of the VM is in guest mode with the mailbox open. False: some
+ * are still on their way out; ask again.
  */
 void apicv_post(struct vcpu *vcpu, bool on);
-void apicv_level(struct vm *vm);
+MUST_USE bool apicv_level(struct vm *vm);
 
 /* Before an entry, PENDING_VIRTUAL: what came into IRR becomes the processor's. */
 void apicv_hand_over(struct vcpu *vcpu);

@@ -53,8 +53,15 @@ void pv_flush_own(struct vcpu *vcpu);
 /* What of the requests taken is ours; the vCPU has its core, its VMCS is current. */
 void pv_take_requests(struct vcpu *vcpu, u32 requests);
 
-/* Hypercall FLUSH_TLB: ends the exit when no target can use a translation that it cached before. */
+/*
+ * Hypercall FLUSH_TLB: ends the exit when no target can use a translation that it cached before.
+ * Where that takes long the vCPU becomes ACTIVITY_FLUSH, sleeps, and pv_flush_look ends that.
+ */
 NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets);
+void pv_flush_look(struct vcpu *vcpu);
+
+/* TSC at which a vCPU in ACTIVITY_FLUSH looks again. */
+u64 pv_flush_next_look(void);
 
 /*
  * PV EOI (vapic/pv_eoi.h). After an exit: an EOI that the guest has skipped. Before an entry: may

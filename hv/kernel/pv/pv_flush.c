@@ -17,24 +17,24 @@
  * that of INS, counts as guest mode (string_io.c). A target asleep or without a core is left alone
  * and flushes when it comes back.
  *
- * Nobody waits for one who waits: the caller is in RUN_HOST meanwhile. Its wait is short, for a
- * kick ends guest mode at once; where it does not (docs/caveats.md), the target's watch does, fifty
- * times a second. The wait is longer than that, so that all targets have come by within one; should
- * it end all the same, the caller goes to vcpu_run, and the guest executes the VMCALL once more.
+ * Nobody waits for one who waits: the caller is in RUN_HOST meanwhile. A kick ends guest mode at
+ * once, so the caller first looks again and again; where that is not enough (docs/caveats.md) it
+ * sleeps and looks now and then, with its VMCALL done but for that: ring 0 waits for nobody.
  */
 #include "hv/kernel/exit/advance.h"
 #include "hv/kernel/pv/pv.h"
 
 #include "hv/base/atomic.h"
 #include "hv/base/x86.h"
-#include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/vmcs.h"
 
-#define WAITS_PER_SECOND 25u
+/* Ticks that the caller looks without a pause, and then between two looks. */
+#define SPIN_TICKS 4096u
+#define NAP_TICKS  8192u
 
 void pv_flush_own(struct vcpu *vcpu)
 {
@@ -54,10 +54,31 @@ static bool may_use_old(const struct vcpu *target)
 	return in_guest(target) && (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
 }
 
+static bool all_done(const struct vcpu *vcpu, const struct vapic_set *targets)
+{
+	u32 i;
+
+	set_for_each (i, targets)
+		if (may_use_old(vcpu->vm->vcpu[i]))
+			return false;
+	return true;
+}
+
+u64 pv_flush_next_look(void)
+{
+	return rdtsc() + NAP_TICKS;
+}
+
+void pv_flush_look(struct vcpu *vcpu)
+{
+	if (all_done(vcpu, &vcpu->flushing))
+		vcpu->activity = ACTIVITY_RUN;
+}
+
 NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 {
 	struct vcpu *const *all = vcpu->vm->vcpu;
-	u64 until = rdtsc() + clock_get()->tsc_hz / WAITS_PER_SECOND;
+	u64 until = rdtsc() + SPIN_TICKS;
 	u32 i;
 
 	/* The caller may be a target: it takes its request on its way back. */
@@ -67,14 +88,15 @@ NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 		if (in_guest(all[i]))
 			lapic_send(all[i]->rq->core->apic_id, VECTOR_KICK);
 	}
-	set_for_each (i, targets) {
-		while (may_use_old(all[i])) {
-			if (rdtsc() > until)
-				vcpu_run(vcpu);
-			cpu_pause();
-		}
-	}
 	vcpu->vmx.gpr[RAX] = vapic_set_count(targets);
-	vcpu_advance();
+	vcpu_advance(vcpu);
+	while (!all_done(vcpu, targets)) {
+		if (rdtsc() > until) {
+			vcpu->activity = ACTIVITY_FLUSH;
+			vcpu->flushing = *targets;
+			vcpu_run(vcpu);
+		}
+		cpu_pause();
+	}
 	vcpu_enter_guest(vcpu);
 }

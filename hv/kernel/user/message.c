@@ -125,9 +125,11 @@ static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32 kind)
 {
 	if (reply->stop != 0)
-		count(vcpu, kind == MSG_MMIO     ? EVENT_MEMORY_REFUSED
-		            : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
-		                                 : EVENT_PORT_READ_UNCLAIMED);
+		guest_refused(vcpu,
+		              kind == MSG_MMIO     ? EVENT_MEMORY_REFUSED
+		              : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
+		                                   : EVENT_PORT_READ_UNCLAIMED,
+		              vcpu->thread.page->message.address);
 	guest_finish_access(vcpu, reply->value);
 }
 
@@ -135,13 +137,13 @@ static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32
 static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	if (reply->stop != 0) {
-		count(vcpu, EVENT_MSR_REFUSED);
+		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->thread.page->message.address);
 		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
 		return;
 	}
 	if (!vcpu->access.write)
 		guest_set_edx_eax(vcpu, reply->value);
-	vcpu_advance();
+	vcpu_advance(vcpu);
 }
 
 /* The ends that a monitor may declare: those of its devices and of its loader. */

@@ -37,13 +37,10 @@ bool process_map(struct vm *vm, u64 va, hpa_t hpa, u64 len, u32 flags)
 	return pt_map(vm->root, va, hpa, align_up(len, PAGE_SIZE), flags | PT_USER);
 }
 
-bool process_map_counters(struct vm *vm, u64 va, const struct vm *of)
+bool process_map_counters(struct vm *vm, u64 va, const struct vcpu *of)
 {
-	for (u32 i = 0; i < of->config.vcpus; i++)
-		if (!process_map(vm, va + i * COUNTERS_STRIDE, ptr_to_hpa(of->vcpu[i]->counters),
-		                 COUNTERS_STRIDE, 0))
-			return false;
-	return true;
+	return process_map(vm, va + of->index * COUNTERS_STRIDE, ptr_to_hpa(of->counters),
+	                   COUNTERS_STRIDE, 0);
 }
 
 /* Zeroed memory of the VM's at va. NULL: none left. */
@@ -64,25 +61,69 @@ static bool segment_valid(const struct elf_segment *s, u64 file_size)
 	       (s->flags & (ELF_W | ELF_X)) != (ELF_W | ELF_X);
 }
 
-static s64 load_segment(struct vm *vm, const u8 *file, const struct elf_segment *s)
-{
-	u64 start = align_down(s->vaddr, PAGE_SIZE);
-	u32 flags = ((s->flags & ELF_W) != 0 ? PT_WRITE : 0) |
-	            ((s->flags & ELF_X) != 0 ? PT_EXEC : 0);
-	u8 *memory = map_new(vm, start, s->vaddr + s->memsz - start, flags);
-
-	if (memory == NULL)
-		return SYS_ENOMEM;
-	memcpy(memory + (s->vaddr - start), file + s->offset, s->filesz);
-	return 0;
-}
-
-/* Decode, then commit: all headers are checked before the first is used. */
-static s64 load_program(struct vm *vm, const struct module *program, u64 *entry)
+/* The i-th segment of a checked program; none that is not loaded. */
+static bool segment_at(const struct module *program, u32 i, struct elf_segment *s)
 {
 	const u8 *file = hpa_to_ptr(program->start);
 	struct elf_header header;
-	s64 error = 0;
+
+	memcpy(&header, file, sizeof(header));
+	if (i >= header.phnum)
+		return false;
+	memcpy(s, file + header.phoff + i * sizeof(*s), sizeof(*s));
+	if (s->type != ELF_LOAD)
+		s->memsz = 0;
+	return true;
+}
+
+static u64 pages_of(const struct elf_segment *s)
+{
+	u64 end = align_up(s->vaddr + s->memsz, PAGE_SIZE);
+
+	return s->memsz == 0 ? 0 : (end - align_down(s->vaddr, PAGE_SIZE)) >> PAGE_SHIFT;
+}
+
+u64 process_pages(const struct module *program)
+{
+	struct elf_segment s;
+	u64 pages = 0;
+
+	for (u32 i = 0; segment_at(program, i, &s); i++)
+		pages += pages_of(&s);
+	return pages;
+}
+
+/* What of the file lies in the page at va. */
+static s64 load_page(struct vm *vm, const u8 *file, const struct elf_segment *s, u64 va)
+{
+	u32 flags = ((s->flags & ELF_W) != 0 ? PT_WRITE : 0) |
+	            ((s->flags & ELF_X) != 0 ? PT_EXEC : 0);
+	u64 from = MAX(va, s->vaddr), to = MIN(va + PAGE_SIZE, s->vaddr + s->filesz);
+	u8 *page = map_new(vm, va, PAGE_SIZE, flags);
+
+	if (page == NULL)
+		return SYS_ENOMEM;
+	if (from < to)
+		memcpy(page + (from - va), file + s->offset + (from - s->vaddr), to - from);
+	return 0;
+}
+
+s64 process_load(struct vm *vm, const struct module *program, u64 i)
+{
+	struct elf_segment s;
+
+	for (u32 n = 0; segment_at(program, n, &s); i -= pages_of(&s), n++)
+		if (i < pages_of(&s))
+			return load_page(vm, hpa_to_ptr(program->start), &s,
+			                 align_down(s.vaddr, PAGE_SIZE) + (i << PAGE_SHIFT));
+	return SYS_EMODULE;
+}
+
+static s64 check_program(const struct module *program)
+{
+	const u8 *file = hpa_to_ptr(program->start);
+	struct elf_header header;
+	struct elf_segment s;
 
 	if (program->size < sizeof(header))
 		return SYS_EMODULE;
@@ -92,50 +133,34 @@ static s64 load_program(struct vm *vm, const struct module *program, u64 *entry)
 	    header.phoff > program->size ||
 	    (u64)header.phnum * sizeof(struct elf_segment) > program->size - header.phoff)
 		return SYS_EMODULE;
-	for (int commit = 0; commit < 2; commit++) {
-		for (unsigned int i = 0; i < header.phnum && error == 0; i++) {
-			struct elf_segment s;
-
-			memcpy(&s, file + header.phoff + i * sizeof(s), sizeof(s));
-			if (s.type != ELF_LOAD || s.memsz == 0)
-				continue;
-			if (commit != 0)
-				error = load_segment(vm, file, &s);
-			else if (!segment_valid(&s, program->size))
-				error = SYS_EMODULE;
-		}
-	}
-	*entry = header.entry;
-	return error;
-}
-
-static bool create_thread(struct vm *vm, struct vcpu *vcpu, u64 entry)
-{
-	u64 base = USER_THREADS + vcpu->index * USER_THREAD_STRIDE;
-	u64 stack = base + USER_STACK_OFFSET;
-
-	vcpu->thread.page = map_new(vm, base, sizeof(struct thread_page), PT_WRITE);
-	if (vcpu->thread.page == NULL || map_new(vm, stack, USER_STACK_SIZE, PT_WRITE) == NULL)
-		return false;
-	user_regs_init(&vcpu->thread.regs, entry, stack + USER_STACK_SIZE);
-	vcpu->thread.regs.rdi = vcpu->index;
-	vcpu->thread.busy = true;
-	return true;
+	for (u32 i = 0; segment_at(program, i, &s); i++)
+		if (s.memsz != 0 && !segment_valid(&s, program->size))
+			return SYS_EMODULE;
+	return 0;
 }
 
 s64 process_create(struct vm *vm, const struct module *program)
 {
-	u64 entry;
-	s64 error;
+	s64 error = check_program(program);
 
-	vm->root = pt_create(kernel_root());
-	if (vm->root.raw == 0)
-		return SYS_ENOMEM;
-	error = load_program(vm, program, &entry);
 	if (error != 0)
 		return error;
-	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (!create_thread(vm, vm->vcpu[i], entry))
-			return SYS_ENOMEM;
+	vm->root = pt_create(kernel_root());
+	return vm->root.raw == 0 ? SYS_ENOMEM : 0;
+}
+
+s64 process_thread(struct vm *vm, const struct module *program, u64 i)
+{
+	const struct elf_header *header = hpa_to_ptr(program->start);
+	struct vcpu *vcpu = vm->vcpu[i];
+	u64 base = USER_THREADS + i * USER_THREAD_STRIDE;
+	u64 stack = base + USER_STACK_OFFSET;
+
+	vcpu->thread.page = map_new(vm, base, sizeof(struct thread_page), PT_WRITE);
+	if (vcpu->thread.page == NULL || map_new(vm, stack, USER_STACK_SIZE, PT_WRITE) == NULL)
+		return SYS_ENOMEM;
+	user_regs_init(&vcpu->thread.regs, header->entry, stack + USER_STACK_SIZE);
+	vcpu->thread.regs.rdi = i;
+	vcpu->thread.busy = true;
 	return 0;
 }

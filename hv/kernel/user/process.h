@@ -18,15 +18,20 @@ struct module {
 };
 
 /*
- * Gives `vm` an address space, loads the program into it and makes a thread for each vCPU.
- * 0, SYS_ENOMEM or SYS_EMODULE; what was made so far is vm_destroy's to free.
+ * Gives `vm` an address space; loads page `i` of the program's process_pages() into it; makes vCPU
+ * `i` a thread that begins at its entry. 0, SYS_ENOMEM or SYS_EMODULE; what was made so far is
+ * vm_unbuild's to free. The program is checked by process_create, before the others.
  */
 MUST_USE s64 process_create(struct vm *vm, const struct module *program);
+u64 process_pages(const struct module *program);
+MUST_USE s64 process_load(struct vm *vm, const struct module *program, u64 i);
+MUST_USE s64 process_thread(struct vm *vm, const struct module *program, u64 i);
 
 /* Maps frames of the VM or of a module; flags as pt_map. False: no memory. */
 MUST_USE bool process_map(struct vm *vm, u64 va, hpa_t hpa, u64 len, u32 flags);
 
-/* The counters of VM `of`, one vCPU's after the other's, in VM `vm`'s process: to read. */
-MUST_USE bool process_map_counters(struct vm *vm, u64 va, const struct vm *of);
+/* The counters of a vCPU of any VM's, in VM `vm`'s process where those of its VM begin at `va`: to
+ * read. */
+MUST_USE bool process_map_counters(struct vm *vm, u64 va, const struct vcpu *of);
 
 #endif

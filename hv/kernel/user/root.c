@@ -80,16 +80,18 @@ bool root_map_host(struct vm *host)
 		if (!process_map(host, USER_CORES + i * PAGE_SIZE, kernel_hpa(run_queues[i].page),
 		                 PAGE_SIZE, 0))
 			return false;
-	return process_map_counters(host, counters_at(host), host);
+	return process_map_counters(host, counters_at(host), host->vcpu[0]);
 }
 
-bool root_map_vm(struct vm *vm)
+bool root_map_console(struct vm *vm)
 {
-	struct vm *host = vm_get(HOST_VM);
+	return process_map(vm_get(HOST_VM), console_at(vm), vm->console, sizeof(struct vm_console),
+	                   PT_WRITE);
+}
 
-	return process_map(host, console_at(vm), vm->console, sizeof(struct vm_console),
-	                   PT_WRITE) &&
-	       process_map_counters(host, counters_at(vm), vm);
+bool root_map_counters(const struct vcpu *vcpu)
+{
+	return process_map_counters(vm_get(HOST_VM), counters_at(vcpu->vm), vcpu);
 }
 
 static void unmap(u64 va, u64 len)
@@ -99,9 +101,12 @@ static void unmap(u64 va, u64 len)
 	pt_flush(va, len);
 }
 
-void root_unmap_vm(struct vm *vm)
+void root_unmap_console(const struct vm *vm)
 {
 	unmap(console_at(vm), align_up(sizeof(struct vm_console), PAGE_SIZE));
-	for (u32 i = 0; i < vm->config.vcpus; i++)
-		unmap(counters_at(vm) + i * COUNTERS_STRIDE, COUNTERS_STRIDE);
+}
+
+void root_unmap_counters(const struct vm *vm, u64 vcpu)
+{
+	unmap(counters_at(vm) + vcpu * COUNTERS_STRIDE, COUNTERS_STRIDE);
 }

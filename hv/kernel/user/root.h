@@ -11,8 +11,10 @@ void root_fill_info(struct process_info *info, const struct vm *vm);
 /* Root's own pages, at boot. False: no memory. */
 MUST_USE bool root_map_host(struct vm *host);
 
-/* Console and counters of a VM appear in root's address space, and vanish from it. */
-MUST_USE bool root_map_vm(struct vm *vm);
-void root_unmap_vm(struct vm *vm);
+/* The console of a VM, and the counters of each vCPU, appear in root's address space and vanish. */
+MUST_USE bool root_map_console(struct vm *vm);
+MUST_USE bool root_map_counters(const struct vcpu *vcpu);
+void root_unmap_console(const struct vm *vm);
+void root_unmap_counters(const struct vm *vm, u64 vcpu);
 
 #endif

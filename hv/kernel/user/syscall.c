@@ -23,6 +23,8 @@
 #define FOR_MONITOR BIT32(0)
 #define FOR_ROOT    BIT32(1)
 
+#define SYSCALL_LENGTH 2 /* of int 0x80 */
+
 /* Times a program may ask for: far enough, and no sum overflows. */
 #define LONGEST (1ull << 60)
 
@@ -50,8 +52,8 @@ static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
 	struct vapic_effects fx;
 	u32 todo;
 
-	if ((data & APIC_ICR_LEVEL) != 0)
-		apicv_level(caller->vm);
+	if ((data & APIC_ICR_LEVEL) != 0 && !apicv_level(caller->vm))
+		return SYS_AGAIN;
 	todo = vapic_msi(&caller->vm->bus, address, (u32)data, &fx);
 	if ((todo & VAPIC_SENT) == 0)
 		return 0;
@@ -139,6 +141,8 @@ static s64 sys_vm(struct vcpu *caller, u64 id, u64 argument)
 		return vm_destroy(vm);
 	case SYS_VM_PAUSE:
 		return argument > 1 ? SYS_EINVAL : vm_pause(vm, argument != 0);
+	case SYS_VM_SAMPLE:
+		return vm_sample(vm, argument);
 	default:
 		return vm_signal(vm);
 	}
@@ -200,6 +204,7 @@ static const struct call calls[SYSCALLS] = {
 	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm },
 	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm },
 	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm },
+	[SYS_VM_SAMPLE] = { FOR_ROOT, sys_vm },
 	[SYS_QUERY] = { FOR_ROOT, sys_query },
 	[SYS_POWER] = { FOR_ROOT, sys_power },
 	[SYS_EXIT] = { FOR_MONITOR | FOR_ROOT, sys_exit },
@@ -219,6 +224,18 @@ static s64 refuse(struct vcpu *caller, u64 number, s64 error)
 	return error;
 }
 
+/* A call that is not done leaves all registers and goes back to its INT. */
+static void run_call(struct vcpu *caller, const struct call *call)
+{
+	struct user_regs *regs = &caller->thread.regs;
+	s64 result = call->run(caller, regs->rdi, regs->rsi);
+
+	if (result == SYS_AGAIN)
+		regs->rip -= SYSCALL_LENGTH;
+	else
+		regs->rax = (u64)result;
+}
+
 static void syscall(struct vcpu *caller)
 {
 	struct user_regs *regs = &caller->thread.regs;
@@ -231,7 +248,7 @@ static void syscall(struct vcpu *caller)
 	else if ((calls[number].who & role) == 0)
 		regs->rax = (u64)refuse(caller, number, SYS_EPERM);
 	else
-		regs->rax = (u64)calls[number].run(caller, regs->rdi, regs->rsi);
+		run_call(caller, &calls[number]);
 }
 
 /* ---- everything that ends ring 3 ---- */

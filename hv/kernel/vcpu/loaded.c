@@ -4,18 +4,28 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/vm/vm.h"
-#include "hv/kernel/vm/vm_build.h"
+#include "hv/kernel/vm/vm_vcpu.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
-/* Root has none of these; and what a guest has left in the vector registers it may not see. */
+/*
+ * Root has none of these; and what a guest has left in the vector registers and in TSC_AUX it may
+ * not see. CR0.TS is set while root runs, and after it until another's turn.
+ */
 void vcpu_load(struct run_queue *rq, struct vcpu *vcpu)
 {
+	bool hidden = (read_cr0() & CR0_TS) != 0;
+	struct vmx_guest_state *state = rq->loaded != NULL ? &rq->loaded->vmx.state : NULL;
+
 	if (vcpu->vm->id == HOST_VM) {
 		write_cr0(read_cr0() | CR0_TS);
+		if (!hidden)
+			vmx_state_hide(state);
 		return;
 	}
 	clts();
+	if (hidden && state != NULL)
+		vmx_state_show(state);
 	if (rq->loaded == vcpu)
 		return;
 	if (rq->loaded != NULL)

@@ -11,6 +11,7 @@
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/syscall.h"
+#include "hv/kernel/vm/dump.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/apicv.h"
 #include "vmx/caps.h"
@@ -97,6 +98,8 @@ static void take_requests(struct vcpu *vcpu)
 		vcpu->kicked = true;
 	if ((requests & REQUEST_UNPOST) != 0)
 		apicv_post(vcpu, false);
+	if ((requests & REQUEST_SAMPLE) != 0)
+		dump_sample(vcpu);
 	pv_take_requests(vcpu, requests);
 }
 
@@ -367,6 +370,8 @@ static u64 sleep_until(const struct vcpu *vcpu)
 
 	if (vcpu->activity == ACTIVITY_HALT)
 		until = MIN(until, timer_due(vcpu));
+	if (vcpu->activity == ACTIVITY_FLUSH)
+		until = MIN(until, pv_flush_next_look());
 	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
 		until = MIN(until, vcpu->thread.resume_at);
 	return until;
@@ -400,6 +405,8 @@ NORETURN void vcpu_run(struct vcpu *vcpu)
 		if (vapic_pending(vcpu->apic))
 			vcpu_take_mail(vcpu);
 		end_halt(vcpu);
+		if (vcpu->activity == ACTIVITY_FLUSH)
+			pv_flush_look(vcpu);
 		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0)
 			sched_preempt(vcpu);
 		vcpu_set_deadline(vcpu);

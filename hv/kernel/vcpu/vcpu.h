@@ -38,6 +38,7 @@ enum run_state {
 #define REQUEST_UNPOST BIT32(16) /* the processor shall no longer take the mailbox */
 #define REQUEST_FLUSH  BIT32(4)  /* drop this vCPU's TLB entries before the next entry */
 #define REQUEST_CLOCK  BIT32(5)  /* write the clock page: another vCPU's TSC was changed */
+#define REQUEST_SAMPLE BIT32(7)  /* tell root what this vCPU is at */
 #define REQUEST_STEAL  BIT32(6)  /* by the owner itself: write the steal page, having been away */
 
 /* Those that guests send, as often as they like. */
@@ -57,10 +58,11 @@ enum run_state {
 
 enum activity {
 	ACTIVITY_RUN,
-	ACTIVITY_HALT, /* HLT, until an interrupt, NMI or kick */
-	ACTIVITY_SIPI, /* waits for its start-up interrupt: never entered */
-	ACTIVITY_NONE, /* no guest (root), or before MSG_START is answered */
-	ACTIVITY_OVER, /* stopped for good, or about to be */
+	ACTIVITY_HALT,  /* HLT, until an interrupt, NMI or kick */
+	ACTIVITY_SIPI,  /* waits for its start-up interrupt: never entered */
+	ACTIVITY_FLUSH, /* FLUSH_TLB waits for its targets: never entered */
+	ACTIVITY_NONE,  /* no guest (root), or before MSG_START is answered */
+	ACTIVITY_OVER,  /* stopped for good, or about to be */
 };
 
 /* The thread of the VM's monitor for this vCPU. */
@@ -126,6 +128,7 @@ struct vcpu {
 	u64 waited_from[MAX_VMS][BLAME_CAUSES]; /* rq->held then */
 
 	struct pv pv;
+	struct vapic_set flushing; /* ACTIVITY_FLUSH: the targets */
 	struct thread thread;
 	struct fetch_memory fetched;
 	struct exit_counter uncounted; /* for entries that follow no exit */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A VM's frames, written down as they are handed out, and given back in one sweep. */
+#include "hv/base/bits.h"
 #include "hv/base/frames.h"
 #include "hv/base/memory.h"
 #include "hv/kernel/vm/vm.h"
@@ -31,28 +32,47 @@ static bool grow(struct arena *arena)
 	return true;
 }
 
-void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames)
+bool vm_adopt(struct vm *vm, hpa_t first, u64 frames)
 {
 	struct arena *arena = &vm->arena;
-	hpa_t first;
 
 	if ((arena->pages == NULL || arena->pages->count == RUNS_PER_PAGE) && !grow(arena))
-		return NULL;
-	first = frames_alloc(frames, align_frames);
+		return false;
+	arena->pages->run[arena->pages->count++] = (struct run){ first, frames };
+	return true;
+}
+
+void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames)
+{
+	hpa_t first = frames_alloc(frames, align_frames);
+
 	if (first.raw == 0)
 		return NULL;
-	arena->pages->run[arena->pages->count++] = (struct run){ first, frames };
+	if (!vm_adopt(vm, first, frames)) {
+		frames_free(first, frames);
+		return NULL;
+	}
 	return hpa_to_ptr(first);
 }
 
-void vm_free_all(struct vm *vm)
+/* Up to FRAMES_PIECE frames, or a page of the arena's own. */
+bool vm_free_some(struct vm *vm)
 {
-	while (vm->arena.pages != NULL) {
-		struct arena_page *page = vm->arena.pages;
+	struct arena_page *page = vm->arena.pages;
 
-		for (u64 i = 0; i < page->count; i++)
-			frames_free(page->run[i].first, page->run[i].frames);
+	if (page == NULL)
+		return true;
+	if (page->count == 0) {
 		vm->arena.pages = page->next;
 		frame_free(ptr_to_hpa(page));
+	} else {
+		struct run *last = &page->run[page->count - 1];
+		u64 frames = MIN(last->frames, FRAMES_PIECE);
+
+		last->frames -= frames;
+		frames_free(HPA(last->first.raw + (last->frames << PAGE_SHIFT)), frames);
+		if (last->frames == 0)
+			page->count--;
 	}
+	return false;
 }

@@ -5,6 +5,7 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/exit/guest.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/user/events.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/setup.h"
 #include "vmx/vmcs.h"
@@ -66,6 +67,27 @@ static void dump_guest(const struct vcpu *vcpu, struct vcpu_dump *dump)
 	dump->cr4 = vmx_read_cr4();
 	dump_segments(dump);
 	dump_code(vcpu, dump);
+}
+
+static enum vcpu_doing doing(const struct vcpu *vcpu)
+{
+	return vcpu->thread.busy                 ? DOING_MESSAGE
+	       : vcpu->activity == ACTIVITY_SIPI ? DOING_SIPI
+	       : vcpu->activity != ACTIVITY_HALT ? DOING_GUEST
+	       : vcpu->halted_deaf               ? DOING_HALT_DEAF
+	                                         : DOING_HALT;
+}
+
+void dump_sample(const struct vcpu *vcpu)
+{
+	struct root_event event = { .kind = EVENT_SAMPLE, .vm = vcpu->vm->id, .vcpu = vcpu->index };
+	u64 due = vapic_timer_deadline(vcpu->apic);
+
+	dump_vcpu(vcpu, &event.dump);
+	event.dump.doing = doing(vcpu);
+	event.dump.message = vcpu->access.kind;
+	event.dump.timer = due == VAPIC_NEVER ? due : due - MIN(due, vcpu_guest_tsc(vcpu, rdtsc()));
+	events_push(&event);
 }
 
 void dump_vcpu(const struct vcpu *vcpu, struct vcpu_dump *dump)

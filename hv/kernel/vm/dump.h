@@ -9,4 +9,7 @@
 /* On the vCPU's core, while it is current. Root's vCPU has its ring-3 part only. */
 void dump_vcpu(const struct vcpu *vcpu, struct vcpu_dump *dump);
 
+/* REQUEST_SAMPLE: tells root what the current vCPU is at. */
+void dump_sample(const struct vcpu *vcpu);
+
 #endif

@@ -39,9 +39,10 @@ static bool numbers_valid(const struct vm_config *c)
 
 	return c->vcpus >= 1 && c->vcpus <= MAX_VCPUS && c->apic < APIC_KINDS &&
 	       (c->features & ~VM_FEATURES_ALL) == 0 && c->weight >= 1 && c->weight <= 1000 &&
-	       c->budget <= 1000 && c->cores != 0 && (c->cores & ~online) == 0 &&
-	       c->memory >= VM_MEMORY_STEP && c->memory % VM_MEMORY_STEP == 0 &&
-	       c->memory <= VM_MEMORY_MAX && c->args[ARGS_LEN - 1] == '\0';
+	       c->budget <= 1000 && c->timer_floor <= 1000000 && c->cores != 0 &&
+	       (c->cores & ~online) == 0 && c->memory >= VM_MEMORY_STEP &&
+	       c->memory % VM_MEMORY_STEP == 0 && c->memory <= VM_MEMORY_MAX &&
+	       c->args[ARGS_LEN - 1] == '\0';
 }
 
 /* Hardware-assisted paths are refused until they are there, rather than left out in silence. */
@@ -65,9 +66,11 @@ static s64 config_check(const struct vm_config *c)
 	if (!name_valid(c->name) || !numbers_valid(c))
 		return SYS_EINVAL;
 	if (!machine_module(c->monitor_module, &module) ||
-	    !machine_module(c->image_module, &module) ||
-	    (c->initrd_module != MODULE_NONE && !machine_module(c->initrd_module, &module)))
+	    !machine_module(c->image_module, &module))
 		return SYS_ENOENT;
+	for (u32 i = 0; i < VM_MODULES; i++)
+		if (c->module[i] != MODULE_NONE && !machine_module(c->module[i], &module))
+			return SYS_ENOENT;
 	return features_offered(c) ? 0 : SYS_ENOTSUP;
 }
 
@@ -84,24 +87,46 @@ static struct vm *free_slot(void)
 	return NULL;
 }
 
-s64 vm_create(const struct vm_config *config)
+/* The VM that is being made, and why it will not be: root has one thread, so there is one. */
+static struct vm *making;
+static s64 failed;
+
+static s64 begin_making(const struct vm_config *config)
 {
-	struct vm *vm;
 	s64 error = config_check(config);
 
 	if (error != 0)
 		return error;
-	vm = free_slot();
-	if (vm == NULL)
+	making = free_slot();
+	if (making == NULL)
 		return SYS_EBUSY;
-	vm->config = *config;
-	error = vm_build(vm);
-	if (error != 0) {
-		vm_unbuild(vm);
-		return error;
+	making->config = *config;
+	failed = 0;
+	return SYS_AGAIN;
+}
+
+s64 vm_create(const struct vm_config *config)
+{
+	s64 result;
+
+	if (making == NULL)
+		return begin_making(config);
+	result = failed == 0 ? vm_build(making) : vm_unbuild(making);
+	if (result == SYS_AGAIN)
+		return result;
+	if (failed == 0 && result != 0) {
+		failed = result;
+		making->progress = (struct vm_progress){ 0 };
+		return SYS_AGAIN;
 	}
-	atomic_store(&vm->state, (u32)VM_CREATED);
-	return vm->id;
+	result = failed;
+	if (failed == 0) {
+		atomic_store(&making->state, (u32)VM_CREATED);
+		result = making->id;
+	}
+	making->progress = (struct vm_progress){ 0 };
+	making = NULL;
+	return result;
 }
 
 s64 vm_create_host(const struct module *program)
@@ -202,8 +227,9 @@ s64 vm_destroy(struct vm *vm)
 {
 	if (atomic_load(&vm->state) == VM_RUNNING)
 		return SYS_EBUSY;
+	if (vm_unbuild(vm) == SYS_AGAIN)
+		return SYS_AGAIN;
 	atomic_store(&vm->state, (u32)VM_NONE);
-	vm_unbuild(vm);
 	events_push(&(struct root_event){ .kind = EVENT_VM_GONE, .vm = vm->id });
 	return 0;
 }
@@ -236,5 +262,13 @@ s64 vm_signal(struct vm *vm)
 	if (atomic_load(&vm->state) != VM_RUNNING)
 		return SYS_ENOENT;
 	sched_request(vm->vcpu[0], REQUEST_SIGNAL);
+	return 0;
+}
+
+s64 vm_sample(struct vm *vm, u64 vcpu)
+{
+	if (atomic_load(&vm->state) != VM_RUNNING || vcpu >= vm->config.vcpus)
+		return SYS_ENOENT;
+	sched_request(vm->vcpu[vcpu], REQUEST_SAMPLE);
 	return 0;
 }

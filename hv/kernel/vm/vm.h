@@ -11,6 +11,7 @@
 
 #include "hv/abi/process.h"
 #include "hv/abi/syscall.h"
+#include "hv/base/frames.h"
 #include "hv/base/types.h"
 #include "hv/kernel/user/process.h"
 #include "hv/kernel/vcpu/vcpu.h"
@@ -21,6 +22,13 @@
 /* Runs of frames that belong to one VM; `next` chains further pages of them. */
 struct arena {
 	struct arena_page *pages;
+};
+
+/* How far the making or unmaking of a VM has come (vm_build.c). */
+struct vm_progress {
+	u32 stage;
+	u64 piece;
+	struct frames_take memory;
 };
 
 struct vm {
@@ -46,13 +54,15 @@ struct vm {
 	hpa_t root;             /* page tables of the monitor process */
 	hpa_t console, info;    /* shared with the process */
 	struct arena arena;
+	struct vm_progress progress;
 	struct root_event end; /* what to tell root when `live` has reached 0 */
 };
 
 /* VM `id`, or NULL. VM 0 is root's. */
 struct vm *vm_get(u64 id);
 
-/* Makes a VM of a configuration that root handed in: its id, or SYS_E*. */
+/* Makes a VM of a configuration that root handed in: its id, or SYS_E*. SYS_AGAIN: a piece of the
+ * work is done; the call is to be repeated, and goes on with the configuration it began with. */
 MUST_USE s64 vm_create(const struct vm_config *config);
 
 /* Boot: VM 0, whose one vCPU is root's thread, on core 0. It starts as others do. */
@@ -63,12 +73,13 @@ MUST_USE s64 vm_start(struct vm *vm);
 /*
  * Not for VM 0. Stop: EVENT_VM_END follows; it may be under way already, and what has ended stays
  * as it is until root destroys it, for root may not have heard of the end yet. Destroy: frees what
- * does not run, EVENT_VM_GONE follows. Signal: MSG_SIGNAL to its monitor.
+ * does not run, EVENT_VM_GONE follows; SYS_AGAIN: as vm_create. Signal: MSG_SIGNAL to its monitor.
  */
 MUST_USE s64 vm_stop(struct vm *vm);
 MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
 MUST_USE s64 vm_signal(struct vm *vm);
+MUST_USE s64 vm_sample(struct vm *vm, u64 vcpu); /* EVENT_SAMPLE follows */
 
 /*
  * Whether each vCPU halted with interrupts off or was never started: only an NMI, an INIT or a kick
@@ -82,10 +93,18 @@ void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value);
 /* A vCPU has left its core for good. The last one tells root. */
 void vm_vcpu_left(struct vcpu *vcpu);
 
+static ALWAYS_INLINE u64 vm_frames_for(u64 bytes)
+{
+	return (bytes + PAGE_MASK) >> PAGE_SHIFT;
+}
+
 /* Zeroed frames that live as long as the VM; NULL: none left. */
 void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames);
 
-/* Gives all of them back. */
-void vm_free_all(struct vm *vm);
+/* The same for a run that frames_take has taken. */
+MUST_USE bool vm_adopt(struct vm *vm, hpa_t first, u64 frames);
+
+/* Gives them back, some at a time. False: there are more. */
+MUST_USE bool vm_free_some(struct vm *vm);
 
 #endif

@@ -3,285 +3,394 @@
 
 #include "hv/abi/hypercall.h"
 #include "hv/kernel/ipi/apicv.h"
-#include "hv/base/bits.h"
 #include "hv/base/memory.h"
-#include "hv/kernel/cpu/core.h"
-#include "hv/kernel/cpu/clock.h"
-#include "hv/kernel/cpu/crash.h"
+#include "hv/base/string.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
+#include "hv/kernel/vm/vm_cpuid.h"
+#include "hv/kernel/vm/vm_vcpu.h"
 #include "hv/kernel/user/root.h"
-#include "hv/kernel/sched/sched.h"
-#include "vmx/caps.h"
-#include "vmx/controls.h"
-#include "vmx/msr.h"
-#include "vmx/setup.h"
-#include "vmx/state.h"
-#include "vmx/vmcs.h"
 
 #define APIC_ADDRESS 0xfee00000ull
 #define LARGE_FRAMES 512u
 
-static u64 frames_for(u64 bytes)
+/* ---- guest memory ---- */
+
+#define CLEAR_PIECE (16 * PAGE_SIZE) /* 8,192 stores of eight bytes */
+#define MAP_PIECE   (1ull << 21)
+#define IMAGE_PIECE (64 * PAGE_SIZE)
+
+static u64 pieces_of(u64 bytes, u64 piece)
 {
-	return align_up(bytes, PAGE_SIZE) >> PAGE_SHIFT;
+	return (bytes + piece - 1) / piece;
 }
 
-/* vCPU i goes to the (i mod n)-th core of the set. */
-static struct run_queue *queue_for(const struct vm *vm, u32 index)
+static bool has(const struct vm *vm, u32 features)
 {
-	u64 set = vm->config.cores;
-
-	for (u32 skip = index % bit_count(set); skip > 0; skip--)
-		set &= set - 1;
-	return &run_queues[bit_lowest(set)];
+	return (vm->config.features & features) != 0;
 }
 
-static bool build_vcpu(struct vm *vm, u32 index)
+static s64 result_of(bool done)
 {
-	struct vcpu *vcpu = vm_alloc(vm, frames_for(sizeof(*vcpu)), 1);
-
-	if (vcpu == NULL)
-		return false;
-	vm->vcpu[index] = vcpu;
-	vcpu->vm = vm;
-	vcpu->index = index;
-	vcpu->trace_id = TRACE_WHO(vm->id, index);
-	vcpu->rq = queue_for(vm, index);
-	vcpu->exit = &vcpu->uncounted;
-	vcpu->activity = ACTIVITY_NONE;
-	vcpu->guest_state = RUN_GUEST;
-	vcpu->counters = vm_alloc(vm, frames_for(COUNTERS_STRIDE), 1);
-	vcpu->apic = vm_alloc(vm, frames_for(sizeof(*vcpu->apic)), 1);
-	if (vcpu->counters == NULL || vcpu->apic == NULL)
-		return false;
-	vcpu->apic->timer_due = VAPIC_NEVER;
-	vcpu->counters->magic = COUNTERS_MAGIC;
-	vcpu->counters->vm = vm->id;
-	vcpu->counters->vcpu = index;
-	vcpu->counters->core = vcpu->rq->core->index;
-	vcpu->counters->size = sizeof(*vcpu->counters);
-	return true;
+	return done ? 0 : SYS_ENOMEM;
 }
 
-/* What root's vCPU does without: VMCS, FPU state, guest memory. */
-static bool build_guest_side(struct vm *vm, struct vcpu *vcpu)
+static s64 take_memory(struct vm *vm, u64 i)
 {
-	void *vmcs = vm_alloc(vm, 1, 1);
+	u64 frames = vm->config.memory >> PAGE_SHIFT;
+	struct frames_take *take = &vm->progress.memory;
+	hpa_t at;
 
-	vcpu->vmx.state.xsave = vm_alloc(vm, frames_for(vmx_xsave_size()), 1);
-	if (vmcs == NULL || vcpu->vmx.state.xsave == NULL)
-		return false;
-	vcpu->vmx.vmcs = ptr_to_hpa(vmcs);
-	vcpu->vmx.memory = vm->memory;
-	if (vcpu->index != 0) {
-		vcpu->activity = ACTIVITY_SIPI;
-		vcpu->started = true;
+	(void)i;
+	switch (frames_take(take, frames, LARGE_FRAMES)) {
+	case FRAMES_MORE:
+		return SYS_AGAIN;
+	case FRAMES_NONE:
+		return SYS_ENOMEM;
+	case FRAMES_ALL:
+		break;
 	}
-	return vapic_setup(vcpu->apic, &vm->bus, vcpu->index, vcpu->index, vcpu->index == 0);
+	at = HPA(take->start << PAGE_SHIFT);
+	vm->memory = (struct guest_memory){ hpa_to_ptr(at), vm->config.memory };
+	vm->memory_at = at;
+	if (vm_adopt(vm, at, frames))
+		return 0;
+	/* Not one frame is left to write it down in; it is taken again at the next VM's cost. */
+	frames_free(at, frames);
+	return SYS_ENOMEM;
 }
 
-static bool build_bus(struct vm *vm)
+static s64 clear_memory(struct vm *vm, u64 i)
 {
-	u32 n = vm->config.vcpus;
-
-	vm->bus.count = n;
-	vm->bus.ids = n;
-	vm->bus.features = VAPIC_HAS_DEADLINE |
-	                   (vm->config.apic == APIC_X2APIC ? VAPIC_HAS_X2APIC : 0u);
-	vm->bus.phys_bits = bit_count(vm->physical_mask);
-	vm->bus.route = vm_alloc(vm, frames_for(n * sizeof(*vm->bus.route)), 1);
-	vm->bus.apic = vm_alloc(vm, frames_for(n * sizeof(*vm->bus.apic)), 1);
-	vm->bus.index = vm_alloc(vm, frames_for(n * sizeof(*vm->bus.index)), 1);
-	return vm->bus.route != NULL && vm->bus.apic != NULL && vm->bus.index != NULL &&
-	       vapic_vm_setup(&vm->bus);
+	memset(vm->memory.base + i * CLEAR_PIECE, 0, CLEAR_PIECE);
+	return 0;
 }
 
-static bool build_memory(struct vm *vm)
+static u64 clear_pieces(const struct vm *vm)
 {
-	u8 *base = vm_alloc(vm, vm->config.memory >> PAGE_SHIFT, LARGE_FRAMES);
-
-	if (base == NULL)
-		return false;
-	vm->memory = (struct guest_memory){ base, vm->config.memory };
-	vm->memory_at = ptr_to_hpa(base);
-	if ((vm->config.features & (VM_APIC_PAGE | VM_APICV)) != 0) {
-		void *page = vm_alloc(vm, 1, 1);
-
-		vm->apic_page = page == NULL ? HPA(0) : ptr_to_hpa(page);
-		return page != NULL;
-	}
-	return true;
+	return vm->config.memory / CLEAR_PIECE;
 }
 
-bool vm_build_ept(struct vm *vm, struct ept *ept, bool apic_page)
+/* Both trees; the second has the APIC-access page where the first has a hole. */
+static s64 map_memory(struct vm *vm, u64 i)
+{
+	gpa_t gpa = GPA(i * MAP_PIECE);
+	hpa_t hpa = HPA(vm->memory_at.raw + gpa.raw);
+
+	return result_of(
+		ept_map(&vm->ept, gpa, hpa, MAP_PIECE, EPT_RIGHTS) &&
+		(!has(vm, VM_APICV) || ept_map(&vm->ept_apic, gpa, hpa, MAP_PIECE, EPT_RIGHTS)) &&
+		process_map(vm, USER_GUEST + gpa.raw, hpa, MAP_PIECE, PT_WRITE));
+}
+
+static u64 map_pieces(const struct vm *vm)
+{
+	return vm->config.memory / MAP_PIECE;
+}
+
+/* ---- what there is once ---- */
+
+static bool make_ept(struct ept *ept, const struct vm *vm, bool apic_page)
 {
 	const struct vmx_caps *caps = &machine()->caps;
 
-	if (!ept_create(ept, caps->ept_2m, caps->ept_1g) ||
-	    !ept_map(ept, GPA(0), vm->memory_at, vm->config.memory, EPT_RIGHTS))
-		return false;
-	if (apic_page &&
-	    !ept_map(ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE, EPT_READ | EPT_WRITE))
-		return false;
-	if ((vm->config.features & VM_COUNTERS) == 0)
-		return true;
-	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (!ept_map(ept, GPA(COUNTERS_GPA + i * COUNTERS_STRIDE),
-		             ptr_to_hpa(vm->vcpu[i]->counters), COUNTERS_STRIDE, EPT_READ))
-			return false;
-	return true;
+	return ept_create(ept, caps->ept_largest, caps->itlb_multihit ? vm->config.memory : 0) &&
+	       (!apic_page ||
+	        ept_map(ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE, EPT_READ | EPT_WRITE));
 }
 
-static bool build_msr_bitmap(struct vm *vm)
+static s64 make_cpuid(struct vm *vm, u64 i)
 {
-	void *bitmap = vm_alloc(vm, 1, 1);
-
-	if (bitmap == NULL)
-		return false;
-	msr_bitmap_build(bitmap);
-	vm->msr_bitmap = ptr_to_hpa(bitmap);
-	return true;
+	(void)i;
+	vm_make_cpuid(vm);
+	return 0;
 }
 
-/* What of the paravirtual interfaces is really there. */
-#define KVM_FEATURES                                                                               \
-	(BIT32(KVM_FEATURE_CLOCK_OLD) | BIT32(KVM_FEATURE_CLOCK) |                                 \
-	 BIT32(KVM_FEATURE_CLOCK_STABLE) | BIT32(KVM_FEATURE_STEAL_TIME) |                         \
-	 BIT32(KVM_FEATURE_PV_EOI) | BIT32(KVM_FEATURE_PV_UNHALT) |                                \
-	 BIT32(KVM_FEATURE_PV_TLB_FLUSH) | BIT32(KVM_FEATURE_PV_SEND_IPI) |                        \
-	 BIT32(KVM_FEATURE_PV_SCHED_YIELD))
-
-static void build_cpuid(struct vm *vm)
+static s64 make_bus(struct vm *vm, u64 i)
 {
-	u32 features = vm->config.features;
-	bool counters = (features & VM_COUNTERS) != 0;
-	bool tap = (features & VM_PV_TAP) != 0;
-	const struct cpuid_config config = {
-		.host = cpuid_sub,
-		.vcpus = vm->config.vcpus,
-		.x2apic = vm->config.apic == APIC_X2APIC,
-		.rdtscp = vmx_caps_offers(&machine()->caps, CONTROL_SECONDARY, SECONDARY_RDTSCP),
-		.invpcid = vmx_caps_offers(&machine()->caps, CONTROL_SECONDARY, SECONDARY_INVPCID),
-		.tsc_hz = clock_get()->tsc_hz,
-		.xcr0 = vmx_xcr0_allowed(),
-		.kvm = (features & VM_PV_KVM) != 0,
-		.tap = tap,
-		/* Where the processor ends interrupts itself there is nothing to skip. */
-		.kvm_features = KVM_FEATURES &
-		                ~((features & VM_APICV) != 0 ? BIT32(KVM_FEATURE_PV_EOI) : 0),
-		.tap_features = (tap ? BIT32(TAP_FEATURE_SEND_IPI) | BIT32(TAP_FEATURE_FLUSH_TLB)
-		                     : 0) |
-		                (counters ? BIT32(TAP_FEATURE_COUNTERS) : 0),
-		.counters = counters ? COUNTERS_GPA : 0,
-		.counters_stride = COUNTERS_STRIDE,
-	};
-
-	cpuid_build(&vm->cpuid, &config);
-	vm->physical_mask = vm->cpuid.physical_mask;
+	(void)i;
+	return result_of(vm_make_bus(vm));
 }
 
-/* What the monitor finds: the guest's memory and images, its console, its counters. */
-static bool build_windows_of_monitor(struct vm *vm)
+static s64 make_trees(struct vm *vm, u64 i)
 {
-	struct module image, initrd = { HPA(0), 0 };
-	struct process_info *info = vm_alloc(vm, frames_for(sizeof(*info)), 1);
-	void *console = vm_alloc(vm, frames_for(sizeof(struct vm_console)), 1);
+	(void)i;
+	if (has(vm, VM_APIC_PAGE | VM_APICV)) {
+		void *page = vm_alloc(vm, 1, 1);
 
-	if (info == NULL || console == NULL || !machine_module(vm->config.image_module, &image) ||
-	    (vm->config.initrd_module != MODULE_NONE &&
-	     !machine_module(vm->config.initrd_module, &initrd)))
-		return false;
+		if (page == NULL)
+			return SYS_ENOMEM;
+		vm->apic_page = ptr_to_hpa(page);
+	}
+	return result_of(make_ept(&vm->ept, vm, has(vm, VM_APIC_PAGE)) &&
+	                 (!has(vm, VM_APICV) || make_ept(&vm->ept_apic, vm, true)));
+}
+
+static s64 make_bitmaps(struct vm *vm, u64 i)
+{
+	(void)i;
+	return result_of(vm_make_msr_bitmap(vm) && (!has(vm, VM_APICV) || apicv_build(vm)));
+}
+
+static u64 once(const struct vm *vm)
+{
+	(void)vm;
+	return 1;
+}
+
+/* ---- for each vCPU ---- */
+
+static u64 each_vcpu(const struct vm *vm)
+{
+	return vm->config.vcpus;
+}
+
+static s64 build_vcpu(struct vm *vm, u64 i)
+{
+	return result_of(vm_make_vcpu(vm, (u32)i));
+}
+
+static s64 build_guest(struct vm *vm, u64 i)
+{
+	return result_of(vm_make_guest_side(vm, vm->vcpu[i]));
+}
+
+static bool show_to_guest(struct ept *ept, const struct vcpu *vcpu)
+{
+	return ept_map(ept, GPA(COUNTERS_GPA + vcpu->index * COUNTERS_STRIDE),
+	               ptr_to_hpa(vcpu->counters), COUNTERS_STRIDE, EPT_READ);
+}
+
+/* The counters appear in root, in the monitor and, if it wants them, in the guest. */
+static s64 show_counters(struct vm *vm, u64 i)
+{
+	const struct vcpu *vcpu = vm->vcpu[i];
+
+	if (has(vm, VM_COUNTERS) && (!show_to_guest(&vm->ept, vcpu) ||
+	                             (has(vm, VM_APICV) && !show_to_guest(&vm->ept_apic, vcpu))))
+		return SYS_ENOMEM;
+	return result_of(process_map_counters(vm, USER_COUNTERS, vcpu) && root_map_counters(vcpu));
+}
+
+/* ---- the monitor ---- */
+
+static struct module module_of(u32 index)
+{
+	struct module module = { HPA(0), 0 };
+
+	(void)!machine_module(index, &module); /* checked with the configuration; or MODULE_NONE */
+	return module;
+}
+
+static struct module program_of(const struct vm *vm)
+{
+	return module_of(vm->config.monitor_module);
+}
+
+static s64 make_process(struct vm *vm, u64 i)
+{
+	const struct module program = program_of(vm);
+
+	(void)i;
+	return process_create(vm, &program);
+}
+
+static u64 program_pages(const struct vm *vm)
+{
+	const struct module program = program_of(vm);
+
+	return process_pages(&program);
+}
+
+static s64 load_program(struct vm *vm, u64 i)
+{
+	const struct module program = program_of(vm);
+
+	return process_load(vm, &program, i);
+}
+
+static s64 make_thread(struct vm *vm, u64 i)
+{
+	const struct module program = program_of(vm);
+
+	return process_thread(vm, &program, i);
+}
+
+static s64 make_console(struct vm *vm, u64 i)
+{
+	struct process_info *info = vm_alloc(vm, vm_frames_for(sizeof(*info)), 1);
+	void *console = vm_alloc(vm, vm_frames_for(sizeof(struct vm_console)), 1);
+
+	(void)i;
+	if (info == NULL || console == NULL)
+		return SYS_ENOMEM;
 	vm->console = ptr_to_hpa(console);
 	root_fill_info(info, vm);
-	info->image_size = image.size;
-	info->initrd_size = initrd.size;
-	return process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
-	       process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
-	       process_map(vm, USER_IMAGE, image.start, image.size, 0) &&
-	       process_map(vm, USER_GUEST, vm->memory_at, vm->config.memory, PT_WRITE) &&
-	       (initrd.size == 0 || process_map(vm, USER_INITRD, initrd.start, initrd.size, 0)) &&
-	       process_map_counters(vm, USER_COUNTERS, vm);
+	info->image_size = module_of(vm->config.image_module).size;
+	for (u32 m = 0; m < VM_MODULES; m++)
+		info->module_size[m] = module_of(vm->config.module[m]).size;
+	return result_of(
+		process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
+		process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
+		root_map_console(vm));
 }
 
-static bool build_vcpus(struct vm *vm)
+/* A piece of a module, to read. */
+static s64 show_module(struct vm *vm, u32 index, u64 va, u64 i)
 {
-	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (!build_vcpu(vm, i) || !build_guest_side(vm, vm->vcpu[i]))
-			return false;
-	return true;
+	const struct module m = module_of(index);
+	u64 at = i * IMAGE_PIECE;
+
+	return result_of(
+		process_map(vm, va + at, HPA(m.start.raw + at), MIN(IMAGE_PIECE, m.size - at), 0));
+}
+
+static s64 show_image(struct vm *vm, u64 i)
+{
+	return show_module(vm, vm->config.image_module, USER_IMAGE, i);
+}
+
+static u64 image_pieces(const struct vm *vm)
+{
+	return pieces_of(module_of(vm->config.image_module).size, IMAGE_PIECE);
+}
+
+static u64 pieces_of_module(const struct vm *vm, u32 m)
+{
+	return pieces_of(module_of(vm->config.module[m]).size, IMAGE_PIECE);
+}
+
+/* One module after the other. */
+static s64 show_modules(struct vm *vm, u64 i)
+{
+	u32 m = 0;
+
+	for (; i >= pieces_of_module(vm, m); m++)
+		i -= pieces_of_module(vm, m);
+	return show_module(vm, vm->config.module[m], USER_MODULES + m * USER_MODULE_STRIDE, i);
+}
+
+static u64 module_pieces(const struct vm *vm)
+{
+	u64 sum = 0;
+
+	for (u32 m = 0; m < VM_MODULES; m++)
+		sum += pieces_of_module(vm, m);
+	return sum;
+}
+
+/* ---- all of it ---- */
+
+/* Pieces of less than 10,000 ticks each, so that whoever calls stays within STRETCH_BOUND. */
+struct stage {
+	s64 (*run)(struct vm *vm, u64 i); /* 0; SYS_AGAIN: the same piece once more; an error */
+	u64 (*pieces)(const struct vm *vm);
+};
+
+/* After this many ticks a call has done enough. */
+#define ENOUGH 4096u
+
+static s64 run_stages(struct vm *vm, const struct stage *stages, u32 count)
+{
+	struct vm_progress *at = &vm->progress;
+	u64 until = rdtsc() + ENOUGH;
+
+	while (at->stage < count) {
+		const struct stage *stage = &stages[at->stage];
+		s64 result = at->piece < stage->pieces(vm) ? stage->run(vm, at->piece) : 0;
+
+		if (result != 0 && result != SYS_AGAIN)
+			return result;
+		if (result == 0 && ++at->piece >= stage->pieces(vm))
+			at->stage++, at->piece = 0;
+		if (rdtsc() >= until)
+			return SYS_AGAIN;
+	}
+	return 0;
 }
 
 s64 vm_build(struct vm *vm)
 {
-	struct module program;
-	s64 error;
+	static const struct stage stages[] = {
+		{ make_process, once },
+		{ make_cpuid, once },
+		{ take_memory, once },
+		{ make_bus, once },
+		{ make_trees, once },
+		{ make_bitmaps, once },
+		{ clear_memory, clear_pieces },
+		{ map_memory, map_pieces },
+		{ build_vcpu, each_vcpu },
+		{ build_guest, each_vcpu },
+		{ load_program, program_pages },
+		{ make_thread, each_vcpu },
+		{ make_console, once },
+		{ show_image, image_pieces },
+		{ show_modules, module_pieces },
+		{ show_counters, each_vcpu },
+	};
 
-	if (!machine_module(vm->config.monitor_module, &program))
-		return SYS_ENOENT;
-	build_cpuid(vm);
-	if (!build_memory(vm) || !build_bus(vm) || !build_vcpus(vm) ||
-	    !vm_build_ept(vm, &vm->ept, (vm->config.features & VM_APIC_PAGE) != 0) ||
-	    !build_msr_bitmap(vm) || ((vm->config.features & VM_APICV) != 0 && !apicv_build(vm)))
-		return SYS_ENOMEM;
-	error = process_create(vm, &program);
-	if (error == 0 && (!build_windows_of_monitor(vm) || !root_map_vm(vm)))
-		error = SYS_ENOMEM;
-	return error;
+	return run_stages(vm, stages, ARRAY_SIZE(stages));
 }
 
 s64 vm_build_host(struct vm *vm, const struct module *program)
 {
-	s64 error;
+	u64 pages;
+	s64 error = result_of(vm_make_vcpu(vm, 0));
 
-	if (!build_vcpu(vm, 0))
-		return SYS_ENOMEM;
-	error = process_create(vm, program);
-	if (error == 0 && !root_map_host(vm))
-		error = SYS_ENOMEM;
-	return error;
+	if (error == 0)
+		error = process_create(vm, program);
+	pages = error == 0 ? process_pages(program) : 0;
+	for (u64 i = 0; i < pages && error == 0; i++)
+		error = process_load(vm, program, i);
+	if (error == 0)
+		error = process_thread(vm, program, 0);
+	return error == 0 ? result_of(root_map_host(vm)) : error;
 }
 
-void vm_unbuild(struct vm *vm)
+/* ---- and back ---- */
+
+#define TABLES_PIECE 32u
+
+static s64 hide_console(struct vm *vm, u64 i)
 {
-	root_unmap_vm(vm);
-	ept_destroy(&vm->ept);
-	ept_destroy(&vm->ept_apic);
-	if (vm->root.raw != 0)
-		pt_destroy(vm->root);
+	(void)i;
+	root_unmap_console(vm);
+	return 0;
+}
+
+static s64 hide_counters(struct vm *vm, u64 i)
+{
+	root_unmap_counters(vm, i);
+	return 0;
+}
+
+static s64 free_tables(struct vm *vm, u64 i)
+{
+	unsigned int budget = TABLES_PIECE;
+
+	(void)i;
+	if (!ept_destroy(&vm->ept, &budget) || !ept_destroy(&vm->ept_apic, &budget) ||
+	    (vm->root.raw != 0 && !pt_destroy(vm->root, &budget)))
+		return SYS_AGAIN;
 	vm->root = HPA(0);
-	vm_free_all(vm);
+	return 0;
 }
 
-void vm_prepare_vcpu(struct vcpu *vcpu)
+static s64 free_memory(struct vm *vm, u64 i)
 {
-	struct vm *vm = vcpu->vm;
-	struct core *core = vcpu->rq->core;
-	const struct vmx_config config = {
-		.caps = &machine()->caps,
-		.ept = vm->ept.root,
-		.vpid = (u16)(vm->id * MAX_VCPUS + vcpu->index + 1),
-		.msr_bitmap = vm->msr_bitmap,
-		.io_bitmaps = machine()->io_bitmaps,
-		.apic_page = (vm->config.features & VM_APIC_PAGE) != 0 ? vm->apic_page : HPA(0),
-		.virtual_apic = ptr_to_hpa(vcpu->apic->reg),
-		.cr4_guest = vm->cpuid.cr4,
-	};
-	const struct vmx_host host = {
-		.cr3 = kernel_root().raw,
-		.gdt_base = (u64)(uintptr_t)core->gdt,
-		.tss_base = (u64)(uintptr_t)&core->tss,
-		.code = SEL_KERNEL_CODE,
-		.data = SEL_KERNEL_DATA,
-		.tss = SEL_TSS,
-		.stack_top = core->stack_top,
+	(void)i;
+	return vm_free_some(vm) ? 0 : SYS_AGAIN;
+}
+
+s64 vm_unbuild(struct vm *vm)
+{
+	static const struct stage stages[] = {
+		{ hide_console, once },
+		{ hide_counters, each_vcpu },
+		{ free_tables, once },
+		{ free_memory, once },
 	};
 
-	if (!vmx_vcpu_setup(&vcpu->vmx, &config, &host))
-		panic("VM %u vCPU %u: the VMCS was refused", vm->id, vcpu->index);
-	apicv_prepare(vcpu);
-	vcpu_stop_timer(vcpu);
-	/* The same EPT root or VPID may have served a VM that is gone. */
-	vmx_flush_ept();
-	vmx_flush_vpid(0);
+	return run_stages(vm, stages, ARRAY_SIZE(stages));
 }

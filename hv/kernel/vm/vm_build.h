@@ -8,17 +8,18 @@
 #include "hv/kernel/user/process.h"
 #include "hv/kernel/vm/vm.h"
 
-/* 0, or SYS_ENOMEM, SYS_EMODULE: then vm_unbuild frees what was made. */
+/*
+ * Does some of the work, at most 15,000 ticks of it; vm->progress, which starts as all zero, says
+ * how far it has come. SYS_AGAIN: there is more. 0, or SYS_ENOMEM, SYS_EMODULE, SYS_ENOENT: then
+ * vm_unbuild frees what was made.
+ */
 MUST_USE s64 vm_build(struct vm *vm);
+
+/* Boot: all of it, for root. */
 MUST_USE s64 vm_build_host(struct vm *vm, const struct module *program);
 
-/* A tree of the VM's memory and counters, with the APIC-access page or a hole in its place. */
-MUST_USE bool vm_build_ept(struct vm *vm, struct ept *ept, bool apic_page);
-
-/* Frees everything of a VM that no core runs; the slot is empty then. */
-void vm_unbuild(struct vm *vm);
-
-/* On its own core, before the first entry: the VMCS. It is current afterwards. */
-void vm_prepare_vcpu(struct vcpu *vcpu);
+/* Frees everything of a VM that no core runs, some at a time. SYS_AGAIN, or 0: its slot is empty.
+ */
+MUST_USE s64 vm_unbuild(struct vm *vm);
 
 #endif

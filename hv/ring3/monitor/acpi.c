@@ -25,7 +25,11 @@ struct acpi_gas {
 struct acpi_fadt {
 	struct acpi_header header;
 	u32 facs, dsdt;
-	u8 fixed_hardware[65];
+	u8 before_pm_timer[32];
+	u32 pm_timer;
+	u8 before_pm_timer_length[11];
+	u8 pm_timer_length;
+	u8 fixed_hardware[17];
 	u16 boot_flags;
 	u8 reserved;
 	u32 flags;
@@ -33,10 +37,15 @@ struct acpi_fadt {
 	u8 reset_value;
 	u8 arm[2], minor;
 	u64 x_facs, x_dsdt;
-	u8 x_fixed_hardware[96];
+	u8 x_fixed_hardware[60];
+	struct acpi_gas x_pm_timer;
+	u8 x_gpe[24];
 	struct acpi_gas sleep_control, sleep_status;
 	char hypervisor[8];
 } PACKED;
+static_assert(offsetof(struct acpi_fadt, pm_timer) == 76, "ACPI 6.4 table 5.9");
+static_assert(offsetof(struct acpi_fadt, pm_timer_length) == 91, "ACPI 6.4 table 5.9");
+static_assert(offsetof(struct acpi_fadt, x_pm_timer) == 208, "ACPI 6.4 table 5.9");
 static_assert(offsetof(struct acpi_fadt, flags) == 112, "ACPI 6.4 table 5.9");
 static_assert(offsetof(struct acpi_fadt, sleep_control) == 244, "ACPI 6.4 table 5.9");
 static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 6.4 table 5.9");
@@ -44,6 +53,11 @@ static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 6.4 table 5.9");
 struct acpi_xsdt {
 	struct acpi_header header;
 	u64 table[2];
+} PACKED;
+
+struct acpi_rsdt {
+	struct acpi_header header;
+	u32 table[2];
 } PACKED;
 
 struct acpi_header acpi_header(const char *signature, u8 revision, u64 length)
@@ -72,6 +86,14 @@ static struct acpi_gas port(u16 number)
 	return (struct acpi_gas){ GAS_IO, 8, 0, 1, number };
 }
 
+/* That machine has no PM timer by the specification; those who look for it find it all the same. */
+static void name_pm_timer(struct acpi_fadt *fadt)
+{
+	fadt->pm_timer = ACPI_PORT_PM_TIMER;
+	fadt->pm_timer_length = 4;
+	fadt->x_pm_timer = (struct acpi_gas){ GAS_IO, 32, 0, 3, ACPI_PORT_PM_TIMER };
+}
+
 static u64 build_fadt(struct writer *w, u64 dsdt)
 {
 	struct acpi_fadt fadt = {
@@ -87,6 +109,7 @@ static u64 build_fadt(struct writer *w, u64 dsdt)
 		.sleep_status = port(ACPI_PORT_SLEEP_STATUS),
 	};
 
+	name_pm_timer(&fadt);
 	memcpy(fadt.hypervisor, OEM_TABLE, sizeof(fadt.hypervisor));
 	acpi_checksum((u8 *)&fadt, sizeof(fadt), &fadt.header.checksum);
 	return writer_put(w, &fadt, sizeof(fadt), 16);
@@ -100,9 +123,19 @@ static u64 build_xsdt(struct writer *w, u64 fadt, u64 madt)
 	return writer_put(w, &xsdt, sizeof(xsdt), 16);
 }
 
-static struct acpi_rsdp make_rsdp(u64 xsdt)
+static u64 build_rsdt(struct writer *w, u64 fadt, u64 madt)
 {
-	struct acpi_rsdp r = { .revision = 2, .length = sizeof(r), .xsdt = xsdt };
+	struct acpi_rsdt rsdt = { acpi_header("RSDT", 1, sizeof(rsdt)), { (u32)fadt, (u32)madt } };
+
+	acpi_checksum((u8 *)&rsdt, sizeof(rsdt), &rsdt.header.checksum);
+	return writer_put(w, &rsdt, sizeof(rsdt), 16);
+}
+
+static struct acpi_rsdp make_rsdp(u64 rsdt, u64 xsdt)
+{
+	struct acpi_rsdp r = {
+		.revision = 2, .length = sizeof(r), .rsdt = (u32)rsdt, .xsdt = xsdt
+	};
 
 	memcpy(r.signature, "RSD PTR ", sizeof(r.signature));
 	memcpy(r.oem, OEM, sizeof(r.oem));
@@ -117,7 +150,8 @@ u64 acpi_build(struct writer *w, u32 vcpus)
 	u64 dsdt = writer_put(w, acpi_dsdt, acpi_dsdt_size, 16);
 	u64 fadt = build_fadt(w, dsdt);
 	u64 madt = acpi_build_madt(w, vcpus);
-	struct acpi_rsdp rsdp = make_rsdp(build_xsdt(w, fadt, madt));
+	u64 rsdt = build_rsdt(w, fadt, madt), xsdt = build_xsdt(w, fadt, madt);
+	struct acpi_rsdp rsdp = make_rsdp(rsdt, xsdt);
 
 	if (w->full)
 		return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables that a guest scans for (ACPI 6.4, chapter 5): RSDP, XSDT, FADT of a
- * hardware-reduced machine, MADT with a local APIC for each vCPU and one IOAPIC, DSDT. Pure.
+ * The ACPI tables that a guest scans for (ACPI 6.4, chapter 5): RSDP, RSDT and XSDT with
+ * the same tables, FADT of a hardware-reduced machine, MADT with a local APIC for each vCPU and one
+ * IOAPIC, DSDT. Pure.
  */
 #ifndef HV_MONITOR_ACPI_H
 #define HV_MONITOR_ACPI_H
@@ -11,9 +12,10 @@
 
 #define ACPI_SIZE 0x4000u /* room that the tables of MAX_VCPUS vCPUs fit into */
 
-/* Ports that the FADT names; hv/ring3/monitor/power.c answers there. */
+/* Ports that the FADT names; hv/ring3/monitor/power.c and pmtimer.c answer there. */
 #define ACPI_PORT_SLEEP_CONTROL 0x600u
 #define ACPI_PORT_SLEEP_STATUS  0x601u
+#define ACPI_PORT_PM_TIMER      0x608u
 #define ACPI_PORT_RESET         0xcf9u
 #define ACPI_RESET_VALUE        0x06u
 #define ACPI_SLEEP_ENABLE       0x20u

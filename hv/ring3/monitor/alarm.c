@@ -8,6 +8,7 @@
 static void (*const devices[ALARM_KINDS])(struct monitor *) = {
 	[ALARM_IOAPIC] = ioapic_signal,
 	[ALARM_PMU] = pmu_signal,
+	[ALARM_PIT] = pit_signal,
 };
 
 static void arm(struct monitor *m)

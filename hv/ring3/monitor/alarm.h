@@ -11,7 +11,7 @@
 
 struct monitor;
 
-enum alarm_kind { ALARM_IOAPIC, ALARM_PMU, ALARM_KINDS };
+enum alarm_kind { ALARM_IOAPIC, ALARM_PMU, ALARM_PIT, ALARM_KINDS };
 
 /* By vCPU: each has its thread. All in the host's TSC; 0: none. */
 struct alarms {

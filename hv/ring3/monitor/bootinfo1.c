@@ -61,17 +61,21 @@ static u32 put_command_line(struct writer *w, const struct boot_facts *facts)
 	return (u32)gpa;
 }
 
-static void put_module(struct writer *w, const struct boot_facts *facts, struct mb1_info *info)
+static void put_modules(struct writer *w, const struct boot_facts *facts, struct mb1_info *info)
 {
-	struct mb1_module module = { (u32)facts->initrd, (u32)(facts->initrd + facts->initrd_size),
-		                     0, 0 };
+	struct mb1_module modules[VM_MODULES];
 
-	if (facts->initrd_size == 0)
+	if (facts->modules == 0)
 		return;
-	module.string = (u32)writer_put(w, "initrd", 7, 1);
+	for (u32 i = 0; i < facts->modules; i++) {
+		const struct boot_module *m = &facts->module[i];
+
+		modules[i] = (struct mb1_module){ (u32)m->gpa, (u32)(m->gpa + m->size),
+			                          (u32)bootinfo_put_string(w, m), 0 };
+	}
 	info->flags |= MB1_INFO_MODULES;
-	info->modules_count = 1;
-	info->modules = (u32)writer_put(w, &module, sizeof(module), 4);
+	info->modules_count = facts->modules;
+	info->modules = (u32)writer_put(w, modules, facts->modules * sizeof(modules[0]), 4);
 }
 
 void bootinfo_multiboot1(struct writer *w, const struct boot_facts *facts, struct vcpu_start *start)
@@ -84,7 +88,7 @@ void bootinfo_multiboot1(struct writer *w, const struct boot_facts *facts, struc
 	};
 
 	put_map(w, facts, &info);
-	put_module(w, facts, &info);
+	put_modules(w, facts, &info);
 	info.cmdline = put_command_line(w, facts);
 	info.loader_name = (u32)writer_put(w, LOADER_NAME, sizeof(LOADER_NAME), 1);
 	if (!w->full)

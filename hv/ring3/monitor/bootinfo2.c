@@ -62,12 +62,15 @@ static void put_map(struct writer *w, u64 memory)
 	put_tag(w, MB2_INFO_MAP, &map, sizeof(map), "", 0);
 }
 
-static void put_module(struct writer *w, const struct boot_facts *facts)
+static void put_module(struct writer *w, const struct boot_module *m)
 {
-	u32 range[2] = { (u32)facts->initrd, (u32)(facts->initrd + facts->initrd_size) };
+	u32 at[4] = { MB2_INFO_MODULE, 0, (u32)m->gpa, (u32)(m->gpa + m->size) };
+	u64 tag = writer_put(w, at, sizeof(at), MB2_TAG_ALIGN);
 
-	if (facts->initrd_size != 0)
-		put_tag(w, MB2_INFO_MODULE, range, sizeof(range), "initrd", 7);
+	(void)bootinfo_put_string(w, m);
+	at[1] = (u32)(w->gpa + w->used - tag);
+	if (!w->full)
+		memcpy(writer_bytes(w, tag), at, sizeof(at));
 }
 
 void bootinfo_multiboot2(struct writer *w, const struct boot_facts *facts, struct vcpu_start *start)
@@ -78,7 +81,8 @@ void bootinfo_multiboot2(struct writer *w, const struct boot_facts *facts, struc
 
 	put_string(w, MB2_INFO_CMDLINE, facts->args);
 	put_string(w, MB2_INFO_LOADER, LOADER_NAME);
-	put_module(w, facts);
+	for (u32 i = 0; i < facts->modules; i++)
+		put_module(w, &facts->module[i]);
 	put_tag(w, MB2_INFO_MEMORY, memory, sizeof(memory), "", 0);
 	put_map(w, facts->memory);
 	put_tag(w, MB2_INFO_RSDP1, facts->rsdp_bytes, RSDP1_SIZE, "", 0);

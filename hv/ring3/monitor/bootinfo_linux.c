@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /*
- * Linux's 64-bit boot protocol (Documentation/x86/boot.rst, zero-page.rst): boot_params in a page
- * of zeros, with the image's own setup header in it; the first GiB mapped as it is; flat segments.
+ * Linux's 64-bit and 32-bit boot protocols (Documentation/x86/boot.rst, zero-page.rst): boot_params
+ * in a page of zeros, with the image's own setup header in it; flat segments; for 64-bit mode the
+ * first GiB mapped as it is.
  */
 #include "hv/ring3/monitor/bootinfo.h"
 
@@ -63,8 +64,8 @@ static void put_header(struct linux_boot_params *p, const struct boot_facts *fac
 		return;
 	h->type_of_loader = LOADER_UNDEFINED;
 	h->vid_mode = VIDEO_NORMAL;
-	h->ramdisk_image = (u32)facts->initrd;
-	h->ramdisk_size = (u32)facts->initrd_size;
+	h->ramdisk_image = (u32)facts->module[0].gpa; /* 0, 0: none */
+	h->ramdisk_size = (u32)facts->module[0].size;
 	h->cmd_line_ptr = (u32)cmdline;
 }
 
@@ -89,13 +90,23 @@ static u64 put_tables(struct writer *w)
 	return top;
 }
 
+#define GDT_SIZE 32u
+
+/* Selectors 0x10 and 0x18: flat code of that mode, flat data, both accessed. */
+static void put_gdt(struct writer *w, u64 at, bool is_64_bit)
+{
+	const u64 gdt[] = { 0, 0, is_64_bit ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
+		            0x00cf93000000ffff };
+
+	static_assert(sizeof(gdt) == GDT_SIZE, "room for it");
+	memcpy(writer_bytes(w, at), gdt, sizeof(gdt));
+}
+
 void bootinfo_linux(struct writer *w, const struct boot_facts *facts, struct vcpu_start *start)
 {
-	/* Selectors 0x10 and 0x18: flat 64-bit code, flat data, both accessed. */
-	static const u64 gdt[] = { 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
 	u64 at = writer_reserve(w, sizeof(struct linux_boot_params), PAGE_SIZE);
 	u64 tables = put_tables(w);
-	u64 segments = writer_put(w, gdt, sizeof(gdt), 8);
+	u64 segments = writer_reserve(w, GDT_SIZE, 8);
 	u64 cmdline = writer_put(w, facts->args, strlen(facts->args) + 1, 1);
 	struct linux_boot_params *p;
 
@@ -105,9 +116,10 @@ void bootinfo_linux(struct writer *w, const struct boot_facts *facts, struct vcp
 	p->rsdp = facts->rsdp;
 	put_map(p, facts->memory);
 	put_header(p, facts, cmdline);
-	start->mode = START_LONG;
+	put_gdt(w, segments, bzimage_is_64_bit(&p->header));
+	start->mode = bzimage_is_64_bit(&p->header) ? START_LONG : START_LINUX_32;
 	start->rsi = at;
 	start->cr3 = tables;
 	start->gdt_base = segments;
-	start->gdt_limit = sizeof(gdt) - 1;
+	start->gdt_limit = GDT_SIZE - 1;
 }

@@ -34,10 +34,23 @@ static u64 put_map(struct writer *w, u64 memory)
 	return writer_put(w, entries, sizeof(entries), 8);
 }
 
+static void put_modules(struct writer *w, const struct boot_facts *facts, struct pvh_info *info)
+{
+	struct pvh_module modules[VM_MODULES];
+
+	for (u32 i = 0; i < facts->modules; i++) {
+		const struct boot_module *m = &facts->module[i];
+
+		modules[i] = (struct pvh_module){ m->gpa, m->size, bootinfo_put_string(w, m), 0 };
+	}
+	info->modules_count = facts->modules;
+	if (facts->modules != 0)
+		info->modules = writer_put(w, modules, facts->modules * sizeof(modules[0]), 8);
+}
+
 void bootinfo_pvh(struct writer *w, const struct boot_facts *facts, struct vcpu_start *start)
 {
 	u64 at = writer_reserve(w, sizeof(struct pvh_info), 16);
-	struct pvh_module module = { facts->initrd, facts->initrd_size, 0, 0 };
 	struct pvh_info info = {
 		.magic = PVH_MAGIC,
 		.version = 1,
@@ -46,10 +59,7 @@ void bootinfo_pvh(struct writer *w, const struct boot_facts *facts, struct vcpu_
 	};
 
 	info.map = put_map(w, facts->memory);
-	if (facts->initrd_size != 0) {
-		info.modules_count = 1;
-		info.modules = writer_put(w, &module, sizeof(module), 8);
-	}
+	put_modules(w, facts, &info);
 	info.cmdline = writer_put(w, facts->args, strlen(facts->args) + 1, 1);
 	if (!w->full)
 		memcpy(writer_bytes(w, at), &info, sizeof(info));

@@ -39,4 +39,9 @@ static_assert(offsetof(struct bzimage_header, magic) == 0x202 - BZIMAGE_HEADER, 
 static_assert(offsetof(struct bzimage_header, xloadflags) == 0x236 - BZIMAGE_HEADER, "boot.rst");
 static_assert(offsetof(struct bzimage_header, init_size) == 0x260 - BZIMAGE_HEADER, "boot.rst");
 
+static inline bool bzimage_is_64_bit(const struct bzimage_header *h)
+{
+	return (h->xloadflags & 0x01) != 0; /* XLF_KERNEL_64 */
+}
+
 #endif

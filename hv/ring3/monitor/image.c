@@ -27,11 +27,10 @@ enum image_error image_add(struct image *image, const struct image_segment *segm
 enum image_error image_add_raw(struct image *image, struct view file, u64 at,
                                const struct image_addresses *a)
 {
-	u64 offset, end;
+	u64 offset = (u32)at - (a->header - a->load), end;
 
-	if (a->header < a->load || a->header - a->load > at)
+	if (offset > file.size)
 		return IMAGE_ADDRESS_FIELDS;
-	offset = at - (a->header - a->load);
 	end = a->load_end != 0 ? a->load_end : a->load + (file.size - offset);
 	if (end < a->load || (a->bss_end != 0 && a->bss_end < end))
 		return IMAGE_ADDRESS_FIELDS;

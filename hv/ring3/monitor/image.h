@@ -58,7 +58,8 @@ MUST_USE enum image_error image_add(struct image *image, const struct image_segm
 /*
  * Multiboot's address fields, for an image without a format: the header, found at offset `at` of
  * the file, is to lie at `header`; the file's part from `load` on goes there up to load_end
- * (0: to the file's end), then zeros up to bss_end (0: none).
+ * (0: to the file's end), then zeros up to bss_end (0: none). As GRUB has it, the part begins at
+ * `at` - (header - load) modulo 2^32 of the file: behind the header too.
  */
 struct image_addresses {
 	u32 header, load, load_end, bss_end;

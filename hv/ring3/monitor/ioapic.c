@@ -14,7 +14,7 @@
 #define IOAPIC_INDEX_ARBITRATION 0x02u
 #define IOAPIC_INDEX_ENTRIES     0x10u
 
-#define IOAPIC_VERSION (0x20u | (IOAPIC_PINS - 1) << 16)
+#define IOAPIC_VERSION (IOAPIC_VERSION_NUMBER | (IOAPIC_PINS - 1) << 16)
 
 /* Redirection entry. */
 #define ENTRY_VECTOR      BITS(7, 0)
@@ -101,6 +101,11 @@ void ioapic_set_line(struct monitor *m, u32 pin, bool high)
 		(void)send(m, p);
 }
 
+bool ioapic_is_open(const struct monitor *m, u32 pin)
+{
+	return (m->ioapic.pin[pin].entry & ENTRY_MASK) == 0;
+}
+
 static void finish_round(struct monitor *m, struct ioapic_pin *p)
 {
 	p->entry &= ~ENTRY_REMOTE_IRR;
@@ -142,6 +147,8 @@ static void write_entry(struct monitor *m, u32 index, u32 value)
 	p->rounds = 0;
 	p->delayed = false;
 	service_level(m, p);
+	if (index / 2 == PIT_PIN)
+		pit_pin_changed(m);
 }
 
 static u32 read_indexed(const struct ioapic *io)

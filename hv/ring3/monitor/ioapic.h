@@ -16,9 +16,10 @@
 
 #include "hv/base/types.h"
 
-#define IOAPIC_PINS        24u
-#define IOAPIC_STORM_LIMIT 1000u
-#define IOAPIC_STORM_TICKS 1000000u
+#define IOAPIC_PINS           24u
+#define IOAPIC_VERSION_NUMBER 0x20u
+#define IOAPIC_STORM_LIMIT    1000u
+#define IOAPIC_STORM_TICKS    1000000u
 
 #define IOAPIC_TRIES_PER_SECOND 100u
 
@@ -41,6 +42,9 @@ void ioapic_init(struct monitor *m);
 /* Registers, by offset in the page. */
 u32 ioapic_read(struct monitor *m, u32 offset);
 void ioapic_write(struct monitor *m, u32 offset, u32 value);
+
+/* Would an edge there go out? */
+bool ioapic_is_open(const struct monitor *m, u32 pin);
 
 /* A device drives its pin; pins beyond the last are ignored. */
 void ioapic_set_line(struct monitor *m, u32 pin, bool high);

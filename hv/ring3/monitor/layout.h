@@ -2,9 +2,10 @@
 /*
  * Where things lie in a guest's physical address space, and the map of it that guests are given.
  *
- *   0            memory; one page of it holds the boot information (bootinfo.h)
- *   0xa0000      reserved as on any PC; ACPI tables from 0xe0000 on, where guests scan for them;
- *                at 0xffff0 what a BIOS has there: code that resets the machine
+ *   0            memory; one page of it holds the boot information (bootinfo.h); BIOS data area
+ *   0x9fc00      extended BIOS data area; from 0xa0000 on reserved as on any PC; ACPI tables from
+ *                0xe0000 on, an MP table at 0xf0000, where guests scan for them; from 0xfff00 on
+ *                what a BIOS has there: code that knows no service, code that resets the machine
  *   0x100000     memory up to the VM's size; the initrd lies behind the image
  *   0xfe000000   counters, read-only, for VMs with counters=on (hv/abi/hypercall.h)
  *   0xfec00000   IOAPIC
@@ -15,8 +16,10 @@
 
 #include "hv/base/types.h"
 
-#define LAYOUT_LOW_END    0xa0000ull
+#define LAYOUT_LOW_END    0x9fc00ull
 #define LAYOUT_ACPI       0xe0000ull
+#define LAYOUT_MP         0xf0000ull
+#define LAYOUT_NO_SERVICE 0xfff00ull
 #define LAYOUT_RESET      0xffff0ull
 #define LAYOUT_HIGH       0x100000ull
 #define LAYOUT_IOAPIC     0xfec00000ull

@@ -4,6 +4,7 @@
 
 #include "hv/ring3/monitor/acpi.h"
 #include "hv/ring3/monitor/bootinfo.h"
+#include "hv/ring3/monitor/firmware.h"
 #include "hv/ring3/monitor/layout.h"
 
 static const struct {
@@ -27,19 +28,36 @@ static u64 find_place(const struct image *image, u64 size)
 	return 0;
 }
 
-/* Behind the image, at a page boundary. */
-static enum image_error put_initrd(const struct load_request *r, const struct image *image,
-                                   struct boot_facts *facts)
+/* Behind the image, each at a page boundary. */
+static enum image_error put_modules(const struct load_request *r, const struct image *image,
+                                    struct boot_facts *facts)
 {
 	u64 at = align_up(MAX(image_end(image), LAYOUT_HIGH), PAGE_SIZE);
 
-	if (r->initrd.size == 0)
-		return IMAGE_OK;
-	if (!guest_write(&r->memory, at, r->initrd.data, r->initrd.size))
-		return IMAGE_INITRD;
-	facts->initrd = at;
-	facts->initrd_size = r->initrd.size;
+	for (u32 i = 0; i < VM_MODULES; i++) {
+		const struct view *file = &r->module[i];
+
+		if (file->size == 0)
+			continue;
+		if (i > 0 && image->protocol == PROTOCOL_LINUX)
+			return IMAGE_MODULES;
+		if (!guest_write(&r->memory, at, file->data, file->size))
+			return IMAGE_INITRD;
+		facts->module[facts->modules++] = (struct boot_module){
+			at, file->size, i == 0 ? "initrd" : "module", r->config->module_args[i]
+		};
+		at = align_up(at + file->size, PAGE_SIZE);
+	}
 	return IMAGE_OK;
+}
+
+/* An image that lies there can do without. */
+static bool put_mp_table(const struct load_request *r, const struct image *image)
+{
+	struct writer w = writer_at(&r->memory, LAYOUT_MP, FIRMWARE_MP_SIZE);
+
+	return image_covers(image, LAYOUT_MP, FIRMWARE_MP_SIZE) ||
+	       firmware_put_mp_table(&w, r->config->vcpus);
 }
 
 static enum image_error put_tables(const struct load_request *r, const struct image *image,
@@ -53,7 +71,7 @@ static enum image_error put_tables(const struct load_request *r, const struct im
 	if (facts->rsdp == 0)
 		return IMAGE_NO_ROOM;
 	facts->rsdp_bytes = writer_bytes(&w, facts->rsdp);
-	return IMAGE_OK;
+	return put_mp_table(r, image) ? IMAGE_OK : IMAGE_NO_ROOM;
 }
 
 /*
@@ -108,11 +126,12 @@ enum image_error load_guest(const struct load_request *r, struct image *image,
 	error = image_decode(r->image, r->memory.size, image);
 	if (error != IMAGE_OK)
 		return error;
+	firmware_put_data_area(&r->memory);
 	image_commit(image, r->image, &r->memory);
 	*start = (struct vcpu_start){ .mode = START_PROTECTED, .rip = image->entry };
 	error = put_reset_vector(r, image);
 	if (error == IMAGE_OK)
-		error = put_initrd(r, image, &facts);
+		error = put_modules(r, image, &facts);
 	if (error == IMAGE_OK)
 		error = put_tables(r, image, &facts);
 	if (error == IMAGE_OK)

@@ -10,7 +10,8 @@
 #include "hv/ring3/monitor/image.h"
 
 struct load_request {
-	struct view image, initrd;
+	struct view image;
+	const struct view *module; /* VM_MODULES; empty: none */
 	struct guest_memory memory;
 	const struct vm_config *config;
 };

@@ -4,9 +4,11 @@
 #include "hv/ring3/monitor/acpi.h"
 
 #include "hv/ring3/monitor/layout.h"
+#include "hv/ring3/monitor/pit.h"
 
 #define MADT_LAPIC     0u
 #define MADT_IOAPIC    1u
+#define MADT_OVERRIDE  2u
 #define MADT_LAPIC_NMI 4u
 #define MADT_X2APIC    9u
 #define MADT_ENABLED   1u
@@ -36,6 +38,11 @@ struct madt_tail {
 		u32 address, first_interrupt;
 	} PACKED ioapic;
 	struct {
+		u8 type, length, bus, line;
+		u32 pin;
+		u16 flags; /* 0: as ISA has it */
+	} PACKED timer;
+	struct {
 		u8 type, length, uid;
 		u16 flags;
 		u8 lint;
@@ -59,6 +66,7 @@ u64 acpi_build_madt(struct writer *w, u32 vcpus)
 	struct madt_head head = { .lapic = LAYOUT_LAPIC };
 	struct madt_tail tail = {
 		.ioapic = { MADT_IOAPIC, sizeof(tail.ioapic), 0, 0, LAYOUT_IOAPIC, 0 },
+		.timer = { MADT_OVERRIDE, sizeof(tail.timer), 0, 0, PIT_PIN, 0 },
 		.nmi = { MADT_LAPIC_NMI, sizeof(tail.nmi), MADT_ALL, 0, LINT_NMI },
 	};
 	u64 length;

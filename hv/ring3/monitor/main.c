@@ -14,10 +14,14 @@ static void init(void)
 	const struct process_info *info = (const struct process_info *)USER_INFO;
 	struct guest_memory memory = { (u8 *)USER_GUEST, info->config.memory };
 	struct view image = { (const u8 *)USER_IMAGE, info->image_size };
-	struct view initrd = { (const u8 *)USER_INITRD, info->initrd_size };
+	struct view module[VM_MODULES];
+
+	for (u32 i = 0; i < VM_MODULES; i++)
+		module[i] = (struct view){ (const u8 *)USER_MODULES + i * USER_MODULE_STRIDE,
+			                   info->module_size[i] };
 
 	monitor_init(&monitor, info, (const u8 *)USER_COUNTERS, (struct vm_console *)USER_CONSOLE,
-	             memory, image, initrd);
+	             memory, image, module);
 }
 
 static bool attempt(const struct sys *sys, bool last)

@@ -10,7 +10,7 @@
 
 void monitor_init(struct monitor *m, const struct process_info *info, const u8 *counters,
                   struct vm_console *console, struct guest_memory memory, struct view image,
-                  struct view initrd)
+                  const struct view module[VM_MODULES])
 {
 	memset(m, 0, sizeof(*m));
 	m->info = info;
@@ -18,11 +18,12 @@ void monitor_init(struct monitor *m, const struct process_info *info, const u8 *
 	m->console = console;
 	m->memory = memory;
 	m->image = image;
-	m->initrd = initrd;
+	memcpy(m->module, module, sizeof(m->module));
 	platform_msr_init(m);
 	uart_init(m);
 	ioapic_init(m);
 	cmos_init(m);
+	pit_init(m);
 }
 
 /* The reply's value says success unless a device has said otherwise. */
@@ -45,7 +46,7 @@ static void explain(struct monitor *m, const struct image *image)
 
 static void handle_start(struct monitor *m, const struct message *message)
 {
-	const struct load_request request = { m->image, m->initrd, m->memory, &m->info->config };
+	const struct load_request request = { m->image, m->module, m->memory, &m->info->config };
 	struct image image;
 	enum image_error error;
 

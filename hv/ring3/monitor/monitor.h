@@ -12,8 +12,10 @@
 #include "hv/abi/process.h"
 #include "hv/ring3/monitor/alarm.h"
 #include "hv/ring3/monitor/cmos.h"
+#include "hv/ring3/monitor/crt.h"
 #include "hv/ring3/monitor/fwcfg.h"
 #include "hv/ring3/monitor/ioapic.h"
+#include "hv/ring3/monitor/pit.h"
 #include "hv/ring3/monitor/platform_msr.h"
 #include "hv/ring3/monitor/pmu.h"
 #include "hv/ring3/monitor/uart.h"
@@ -29,7 +31,7 @@ struct monitor {
 	struct vm_console *console;
 	const u8 *counters; /* of the VM: + vcpu * COUNTERS_STRIDE, as ring 0 writes them */
 	struct guest_memory memory;
-	struct view image, initrd;
+	struct view image, module[VM_MODULES];
 
 	/* Of the message at hand. */
 	const struct sys *sys; /* the calling thread's */
@@ -43,9 +45,11 @@ struct monitor {
 	struct alarms alarms;
 	struct ioapic ioapic;
 	struct cmos cmos;
+	struct pit pit;
 	struct platform_msrs msrs;
 	struct pmu pmu;
 	struct fwcfg fwcfg;
+	struct crt crt;
 	u8 reset_control; /* port 0xcf9, as last written */
 	u64 output_lost;  /* characters that nobody took in time */
 };
@@ -53,7 +57,7 @@ struct monitor {
 /* Power-on state. */
 void monitor_init(struct monitor *m, const struct process_info *info, const u8 *counters,
                   struct vm_console *console, struct guest_memory memory, struct view image,
-                  struct view initrd);
+                  const struct view module[VM_MODULES]);
 
 /*
  * Answers one message, with the lock held. False: nothing was answered, for a device has no room

@@ -25,8 +25,11 @@ enum mb2_header_tag {
 
 #define MB2_TAG_OPTIONAL BIT32(0)
 
-/* What the information requests may ask for, by type: what bootinfo_multiboot2 writes. */
-#define MB2_INFO_OFFERED (BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(6) | BIT(14) | BIT(15))
+/*
+ * The last type of information that the specification names. As GRUB has it, who requests one that
+ * is known but not there (a framebuffer, EFI) looks for it himself and finds none.
+ */
+#define MB2_INFO_KNOWN 21u
 
 struct mb2_header {
 	u32 magic, architecture, length, checksum;
@@ -61,7 +64,7 @@ static enum image_error check_requests(struct view body)
 	u32 type;
 
 	for (u64 at = 0; view_read(body, at, &type, sizeof(type)); at += sizeof(type))
-		if (type >= 64 || (BIT(type) & MB2_INFO_OFFERED) == 0)
+		if (type > MB2_INFO_KNOWN)
 			return IMAGE_FEATURE;
 	return IMAGE_OK;
 }

@@ -35,8 +35,14 @@ static_assert(SLOTS <= PLATFORM_MSR_SLOTS, "struct platform_msrs is too small");
 #define MISC_PERFMON      BIT(7)
 #define MISC_NO_BTS       BIT(11)
 #define MISC_NO_PEBS      BIT(12)
-#define MTRR_ENABLED      BIT(11)
-#define MTRR_WRITE_BACK   6ull
+/*
+ * Thermal control, Enhanced SpeedStep, MONITOR, limit of CPUID's leaves, xTPR messages, XD disable:
+ * what SDM volume 4 lets software write. KVM keeps them, without effect, as here; bits 7, 11 and 12
+ * are read-only, and there too a change of them faults. Of bits that have no name KVM keeps any.
+ */
+#define MISC_OTHERS     (BIT(3) | BIT(16) | BIT(18) | BIT(22) | BIT(23) | BIT(34))
+#define MTRR_ENABLED    BIT(11)
+#define MTRR_WRITE_BACK 6ull
 /* Memory types are 3 bits wide; which of them are reserved is left to who believes in them. */
 #define MTRR_TYPES 0x0707070707070707ull
 
@@ -52,7 +58,7 @@ const struct platform_msr_row platform_msr_rows[] = {
 	FIXED(0x179, "IA32_MCG_CAP", 0),                   /* no banks */
 	IGNORED(0x17a, "IA32_MCG_STATUS", 0),
 	{ "IA32_PERFEVTSEL", 0x186, PMU_COUNTERS, 1, MSR_EVENT, 0, PMU_EVENT_BITS, 0 },
-	KEPT(0x1a0, "IA32_MISC_ENABLE", SLOT_MISC_ENABLE, MISC_FAST_STRINGS,
+	KEPT(0x1a0, "IA32_MISC_ENABLE", SLOT_MISC_ENABLE, MISC_FAST_STRINGS | MISC_OTHERS,
 	     MISC_FAST_STRINGS | MISC_PERFMON | MISC_NO_BTS | MISC_NO_PEBS),
 	KEPT(0x1d9, "IA32_DEBUGCTL", SLOT_DEBUGCTL, 0, 0), /* no LBR, no BTF */
 	{ "IA32_MTRR_PHYSBASE", 0x200, 8, 2, MSR_KEPT, SLOT_MTRR_BASE, BITS(51, 12) | BITS(2, 0),
@@ -64,6 +70,9 @@ const struct platform_msr_row platform_msr_rows[] = {
 	/* As firmware leaves it: all memory is write-back. EPT decides in truth. */
 	KEPT(0x2ff, "IA32_MTRR_DEF_TYPE", SLOT_MTRR_DEFAULT, BIT(11) | BIT(10) | BITS(2, 0),
 	     MTRR_ENABLED | MTRR_WRITE_BACK),
+	{ "IA32_PERF_GLOBAL_STATUS", 0x38e, 1, 1, MSR_PMU_STATUS, 0, 0, 0 },
+	{ "IA32_PERF_GLOBAL_CTRL", 0x38f, 1, 1, MSR_PMU_CONTROL, 0, PMU_ALL, 0 },
+	{ "IA32_PERF_GLOBAL_OVF_CTRL", 0x390, 1, 1, MSR_PMU_CLEAR, 0, PMU_CLEAR_BITS, 0 },
 };
 const u32 platform_msr_row_count = ARRAY_SIZE(platform_msr_rows);
 
@@ -106,8 +115,13 @@ static u64 value_of(struct monitor *m, const struct platform_msr_row *row, u32 n
 		return pmu_read(m, n);
 	case MSR_EVENT:
 		return pmu_event(m, n);
+	case MSR_PMU_STATUS:
+		return pmu_overflowed(m);
+	case MSR_PMU_CONTROL:
+		return pmu_enabled(m);
 	case MSR_FIXED:
 	case MSR_IGNORED:
+	case MSR_PMU_CLEAR:
 		break;
 	}
 	return row->value;
@@ -123,22 +137,42 @@ bool platform_msr_read(struct monitor *m, u32 msr, u64 *value)
 	return row != NULL;
 }
 
+static void store(struct monitor *m, const struct platform_msr_row *row, u32 n, u64 value)
+{
+	switch ((enum platform_msr_class)row->class) {
+	case MSR_KEPT:
+		*kept(m, m->vcpu, row, n) = value;
+		break;
+	case MSR_PMC:
+		pmu_write(m, n, value);
+		break;
+	case MSR_EVENT:
+		pmu_set_event(m, n, value);
+		break;
+	case MSR_PMU_CONTROL:
+		pmu_enable(m, value);
+		break;
+	case MSR_PMU_CLEAR:
+		pmu_clear_overflowed(m, value);
+		break;
+	case MSR_FIXED:
+	case MSR_IGNORED:
+	case MSR_PMU_STATUS:
+		break;
+	}
+}
+
 bool platform_msr_write(struct monitor *m, u32 msr, u64 value)
 {
 	u32 n;
 	const struct platform_msr_row *row = find(msr, &n);
 
-	if (row == NULL || row->class == MSR_FIXED)
+	if (row == NULL || row->class == MSR_FIXED || row->class == MSR_PMU_STATUS)
 		return false;
 	if (row->class == MSR_IGNORED)
 		return true;
 	if (((value ^ value_of(m, row, n)) & ~row->writable) != 0)
 		return false;
-	if (row->class == MSR_KEPT)
-		*kept(m, m->vcpu, row, n) = value;
-	else if (row->class == MSR_PMC)
-		pmu_write(m, n, value);
-	else
-		pmu_set_event(m, n, value);
+	store(m, row, n, value);
 	return true;
 }

@@ -20,11 +20,14 @@ struct platform_msrs {
 };
 
 enum platform_msr_class {
-	MSR_FIXED,   /* reads as `value`; writes fault */
-	MSR_IGNORED, /* reads as `value`; writes are dropped */
-	MSR_KEPT,    /* slot `unit` + n of the kept ones; starts as `value` */
-	MSR_PMC,     /* counter n */
-	MSR_EVENT,   /* its event select */
+	MSR_FIXED,       /* reads as `value`; writes fault */
+	MSR_IGNORED,     /* reads as `value`; writes are dropped */
+	MSR_KEPT,        /* slot `unit` + n of the kept ones; starts as `value` */
+	MSR_PMC,         /* counter n */
+	MSR_EVENT,       /* its event select */
+	MSR_PMU_STATUS,  /* which counters have overflowed; writes fault */
+	MSR_PMU_CONTROL, /* which of them may count */
+	MSR_PMU_CLEAR,   /* a bit written clears that of the status; reads as 0 */
 };
 
 /* The n-th MSR of a row is first + n * stride. */

@@ -44,12 +44,13 @@ static u64 guest_ticks(const struct monitor *m)
 }
 
 /* With a counter mask of zero INV has no meaning (SDM 3B 19.2.1.1). */
-static bool runs(const struct pmu_counter *c)
+static bool runs(const struct pmu_vcpu *pmu, u32 n)
 {
+	const struct pmu_counter *c = &pmu->counter[n];
 	u64 asked = c->event & (EVENT_USR | EVENT_OS | EVENT_EDGE | EVENT_ENABLE | EVENT_COUNTER);
 	u64 select = c->event & EVENT_SELECT;
 
-	return asked == (EVENT_USR | EVENT_OS | EVENT_ENABLE) &&
+	return asked == (EVENT_USR | EVENT_OS | EVENT_ENABLE) && (pmu->stopped & BIT(n)) == 0 &&
 	       (select == CORE_CYCLES || select == REFERENCE_CYCLES);
 }
 
@@ -63,12 +64,15 @@ static u64 settle(struct monitor *m)
 	for (u32 i = 0; i < PMU_COUNTERS; i++) {
 		struct pmu_counter *c = &pmu->counter[i];
 
-		if (!runs(c))
+		if (!runs(pmu, i))
 			continue;
 		c->value += ticks;
-		if (c->value >= OVERFLOW && (c->event & EVENT_INT) != 0)
-			sys_pmi(m->sys);
+		if (c->value < OVERFLOW)
+			continue;
 		c->value &= OVERFLOW - 1;
+		pmu->overflowed |= BIT(i);
+		if ((c->event & EVENT_INT) != 0)
+			sys_pmi(m->sys);
 	}
 	return ticks;
 }
@@ -81,7 +85,7 @@ static u64 ticks_left(const struct pmu_vcpu *pmu)
 	for (u32 i = 0; i < PMU_COUNTERS; i++) {
 		const struct pmu_counter *c = &pmu->counter[i];
 
-		if (runs(c) && (c->event & EVENT_INT) != 0 &&
+		if (runs(pmu, i) && (c->event & EVENT_INT) != 0 &&
 		    (left == 0 || OVERFLOW - c->value < left))
 			left = OVERFLOW - c->value;
 	}
@@ -120,20 +124,49 @@ u64 pmu_event(const struct monitor *m, u32 n)
 	return m->pmu.vcpu[m->vcpu].counter[n].event;
 }
 
+/* What counts or is to be told has changed. */
+static void begin_anew(struct monitor *m)
+{
+	pmu_of(m)->fruitless = 0;
+	set_alarm(m);
+}
+
 void pmu_write(struct monitor *m, u32 n, u64 value)
 {
 	u64 sign = (value & BIT(31)) != 0 ? BITS(PMU_WIDTH - 1, 32) : 0;
 
 	settle(m);
 	pmu_of(m)->counter[n].value = sign | (u32)value;
-	pmu_of(m)->fruitless = 0;
-	set_alarm(m);
+	begin_anew(m);
+}
+
+u64 pmu_enabled(const struct monitor *m)
+{
+	return ~m->pmu.vcpu[m->vcpu].stopped & PMU_ALL;
+}
+
+void pmu_enable(struct monitor *m, u64 value)
+{
+	settle(m);
+	pmu_of(m)->stopped = ~value & PMU_ALL;
+	begin_anew(m);
+}
+
+u64 pmu_overflowed(struct monitor *m)
+{
+	settle(m);
+	return pmu_of(m)->overflowed;
+}
+
+void pmu_clear_overflowed(struct monitor *m, u64 which)
+{
+	settle(m);
+	pmu_of(m)->overflowed &= ~which;
 }
 
 void pmu_set_event(struct monitor *m, u32 n, u64 value)
 {
 	settle(m);
 	pmu_of(m)->counter[n].event = value;
-	pmu_of(m)->fruitless = 0;
-	set_alarm(m);
+	begin_anew(m);
 }

@@ -4,6 +4,7 @@
 
 #include "hv/ring3/monitor/acpi.h"
 #include "hv/ring3/monitor/monitor.h"
+#include "hv/ring3/monitor/pmtimer.h"
 #include "hv/ring3/monitor/power.h"
 #include "hv/ring3/monitor/testdev.h"
 
@@ -26,7 +27,7 @@ static const struct port_row rows[] = {
 	{ 0xf4, 4, 4, 0, read_zero, debug_exit_write },
 	{ 0x510, 2, 2, 0, fwcfg_read, fwcfg_write },
 	{ 0x60, 1, 1, 0, read_zero, write_nothing }, /* keyboard controller: data */
-	{ 0x61, 1, 1, 0, port_b_read, write_nothing },
+	{ 0x61, 1, 1, 0, port_b_read, port_b_write },
 	{ 0x64, 1, 1, 0, read_zero, keyboard_command_write },
 	{ 0x80, 1, 1, 0, read_zero, write_nothing }, /* POST codes; delays */
 	{ 0x92, 1, 1, 0, port_a_read, port_a_write },
@@ -35,6 +36,9 @@ static const struct port_row rows[] = {
 	{ ACPI_PORT_SLEEP_CONTROL, 1, 1, 0, read_zero, sleep_control_write },
 	{ ACPI_PORT_SLEEP_STATUS, 1, 1, 0, read_zero, write_nothing },
 	{ 0x604, 2, 2, 0, read_zero, pm1_control_write },
+	{ 0x40, 4, 1, 0, pit_read, pit_write },
+	{ ACPI_PORT_PM_TIMER, 4, 4, 0, pmtimer_read, write_nothing },
+	{ CRT_PORT, 2, 1, 0, crt_read, crt_write },
 	{ 0x2000, IOAPIC_PINS, 4, 0, read_zero, testdev_line_write },
 };
 
@@ -99,7 +103,7 @@ bool port_read(struct monitor *m, u32 port, u32 size, u32 *value)
 
 	if (row == NULL || !whole(row, port, size))
 		return read_bytes(m, port, size, value);
-	*value = row->read(m, row->unit, port - row->first);
+	*value = row->read(m, row->unit, port - row->first) & (UINT32_MAX >> (32 - 8 * size));
 	return true;
 }
 

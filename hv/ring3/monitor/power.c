@@ -31,16 +31,6 @@ void keyboard_command_write(struct monitor *m, u32 unit, u32 offset, u32 value)
 		stop(m, END_RESET, 0);
 }
 
-/* System control port B: refresh and timer 2 as if they ran, no error that an NMI would be for. */
-#define PORT_B_REFRESH BIT32(4)
-#define PORT_B_TIMER_2 BIT32(5)
-
-u32 port_b_read(struct monitor *m, u32 unit, u32 offset)
-{
-	(void)m, (void)unit, (void)offset;
-	return PORT_B_REFRESH | PORT_B_TIMER_2;
-}
-
 u32 port_a_read(struct monitor *m, u32 unit, u32 offset)
 {
 	(void)m, (void)unit, (void)offset;

@@ -14,7 +14,6 @@ void debug_exit_write(struct monitor *m, u32 unit, u32 offset, u32 value);
 void keyboard_command_write(struct monitor *m, u32 unit, u32 offset, u32 value);
 
 /* System control port A: bit 0 resets, bit 1 (A20) is always on. */
-u32 port_b_read(struct monitor *m, u32 unit, u32 offset);
 u32 port_a_read(struct monitor *m, u32 unit, u32 offset);
 void port_a_write(struct monitor *m, u32 unit, u32 offset, u32 value);
 

@@ -118,42 +118,82 @@ static struct vm_plan *find_vm(struct config *c, struct word name)
 	return NULL;
 }
 
-/* `initrd name=VM`: VMs that stand behind it count too, so this runs after all `vm` lines. */
-static void parse_initrd(struct config_parser *p, struct words *words, struct word kind)
+/* The VM's slot for this file: the first is the initrd's. NULL: none is free, which is told. */
+static u32 *find_slot(struct config_parser *p, struct vm_plan *plan, struct word name, bool initrd)
+{
+	u32 *slot = plan->config.module;
+
+	if (initrd && slot[0] != MODULE_NONE)
+		config_error(p, name, "this VM has an initrd already: module %u", slot[0] + 1);
+	if (initrd)
+		return slot[0] == MODULE_NONE ? slot : NULL;
+	for (u32 i = 1; i < VM_MODULES; i++)
+		if (slot[i] == MODULE_NONE)
+			return &slot[i];
+	config_error(p, name, "this VM has %u modules already", VM_MODULES - 1);
+	return NULL;
+}
+
+/* What stands behind the name: nothing, or `--` and what the guest is told with the file. */
+static void parse_module_args(struct config_parser *p, struct words *words, char *args)
+{
+	struct word word;
+	const char *rest;
+
+	if (!words_next(words, &word))
+		return;
+	if (!word_is(word, "--")) {
+		config_error(p, word, "nothing but -- and the module's arguments may stand here");
+		return;
+	}
+	rest = words_rest(words);
+	if (strlen(rest) >= MODULE_ARGS_LEN)
+		config_error(p, word, "more than %u characters of arguments", MODULE_ARGS_LEN - 1);
+	else
+		memcpy(args, rest, strlen(rest) + 1);
+}
+
+/*
+ * `initrd name=VM`, `module name=VM`: VMs that stand behind it count too, so this runs after all
+ * `vm` lines.
+ */
+static void parse_file(struct config_parser *p, struct words *words, struct word kind)
 {
 	struct word word = kind, key, name;
 	struct vm_plan *plan;
+	u32 *slot;
 
 	if (!words_next(words, &word) || !word_split(word, '=', &key, &name) ||
 	    !word_is(key, "name")) {
-		config_error(p, word, "an initrd line reads: initrd name=VM");
+		config_error(p, word, "such a line reads: %.*s name=VM", (int)kind.length,
+		             kind.text);
 		return;
 	}
 	plan = find_vm(p->config, name);
-	if (plan == NULL)
+	if (plan == NULL) {
 		config_error(p, name, "no vm line has this name");
-	else if (plan->config.initrd_module != MODULE_NONE)
-		config_error(p, name, "this VM has an initrd already: module %u",
-		             plan->config.initrd_module + 1);
-	else if (p->info->module[p->line].size == 0)
+		return;
+	}
+	if (p->info->module[p->line].size == 0)
 		config_error(p, kind, "the file is empty");
-	else
-		plan->config.initrd_module = p->line;
-	if (words_next(words, &word))
-		config_error(p, word, "nothing may stand behind the name");
+	slot = find_slot(p, plan, name, word_is(kind, "initrd"));
+	if (slot == NULL)
+		return;
+	*slot = p->line;
+	parse_module_args(p, words, plan->config.module_args[slot - plan->config.module]);
 }
 
-static void parse_line(struct config_parser *p, bool initrds)
+static void parse_line(struct config_parser *p, bool files)
 {
 	struct words words = { p->info->module[p->line].string, 0 };
 	struct word kind = { words.line, 0, 0 };
-	bool is_initrd;
+	bool is_file;
 
 	(void)words_next(&words, &kind);
-	is_initrd = word_is(kind, "initrd");
-	if (initrds || is_initrd) {
-		if (initrds && is_initrd)
-			parse_initrd(p, &words, kind);
+	is_file = word_is(kind, "initrd") || word_is(kind, "module");
+	if (files || is_file) {
+		if (files && is_file)
+			parse_file(p, &words, kind);
 	} else if (word_is(kind, "root")) {
 		parse_program(p, &words, kind, &p->config->root_module);
 	} else if (word_is(kind, "monitor")) {
@@ -161,7 +201,7 @@ static void parse_line(struct config_parser *p, bool initrds)
 	} else if (word_is(kind, "vm")) {
 		config_parse_vm(p, &words, kind);
 	} else {
-		config_error(p, kind, "a module is one of: root, monitor, vm, initrd");
+		config_error(p, kind, "a module is one of: root, monitor, vm, initrd, module");
 	}
 }
 

@@ -78,7 +78,7 @@ void config_error(struct config_parser *p, struct word at, const char *fmt, ...)
 void config_parse_vm(struct config_parser *p, struct words *words, struct word vm);
 
 /* Parses one KEY=VALUE into the plan; returns the key's index below CONFIG_KEYS, or CONFIG_KEYS. */
-#define CONFIG_KEYS 17u
+#define CONFIG_KEYS 18u
 u32 config_parse_key(struct config_parser *p, struct vm_plan *plan, struct word key,
                      struct word value);
 const char *config_key_name(u32 key);

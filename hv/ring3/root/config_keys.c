@@ -226,6 +226,18 @@ static bool parse_after(struct config_parser *p, struct vm_plan *plan, const str
 	return value.length > 0;
 }
 
+static bool parse_floor(struct config_parser *p, struct vm_plan *plan, const struct key_row *row,
+                        struct word value)
+{
+	u64 number;
+
+	(void)p;
+	if (!word_number(value, &number) || number > row->c)
+		return false;
+	plan->config.timer_floor = number;
+	return true;
+}
+
 #define IN_CONFIG(field) offsetof(struct vm_plan, config.field)
 #define ON_OFF           "on or off"
 
@@ -245,6 +257,7 @@ static const struct key_row rows[CONFIG_KEYS] = {
 	{ "slice", parse_slice, "ticks, or a time such as 500us or 5ms", 0, 0, 0 },
 	{ "budget", parse_number, "per mille of a core, 0 (no bound) to 1000", IN_CONFIG(budget), 0,
 	  1000 },
+	{ "timer-floor", parse_floor, "microseconds, 0 (none) to 1000000", 0, 0, 1000000 },
 	{ "console", parse_console, "off, lines or raw", 0, 0, 0 },
 	{ "restart", parse_restart, "on, off, reset, or how often at most",
 	  offsetof(struct vm_plan, restarts), 0, 1000000 },
@@ -268,6 +281,6 @@ u32 config_parse_key(struct config_parser *p, struct vm_plan *plan, struct word 
 	}
 	config_error(p, key,
 	             "no such key; there are name vcpus cpus mem apic pv apicv posted ipiv "
-	             "counters apic-page weight slice budget console restart after");
+	             "counters apic-page weight slice budget timer-floor console restart after");
 	return CONFIG_KEYS;
 }

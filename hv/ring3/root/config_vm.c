@@ -5,9 +5,10 @@
 
 #include "hv/base/string.h"
 
-#define MEMORY_DEFAULT (32ull << 20)
-#define WEIGHT_DEFAULT 100u
-#define XAPIC_VCPUS    255u /* IDs 0 to 254; 255 is the broadcast */
+#define MEMORY_DEFAULT      (32ull << 20)
+#define WEIGHT_DEFAULT      100u
+#define TIMER_FLOOR_DEFAULT 200u /* microseconds: as KVM has it */
+#define XAPIC_VCPUS         255u /* IDs 0 to 254; 255 is the broadcast */
 
 /* Where on the line each key stood; length 0: it did not. */
 struct seen {
@@ -24,9 +25,11 @@ static void defaults(struct config_parser *p, struct vm_plan *plan)
 	plan->config.apic = APIC_X2APIC;
 	plan->config.memory = MEMORY_DEFAULT;
 	plan->config.weight = WEIGHT_DEFAULT;
+	plan->config.timer_floor = TIMER_FLOOR_DEFAULT;
 	plan->config.cores = cores == 64 ? ~0ull : BIT(cores) - 1;
 	plan->config.image_module = p->line;
-	plan->config.initrd_module = MODULE_NONE;
+	for (u32 i = 0; i < VM_MODULES; i++)
+		plan->config.module[i] = MODULE_NONE;
 }
 
 static void parse_word(struct config_parser *p, struct vm_plan *plan, struct word word,
@@ -46,13 +49,11 @@ static void parse_word(struct config_parser *p, struct vm_plan *plan, struct wor
 	seen->value[index] = value;
 }
 
-/* The rest of the line, its leading blanks aside; it fits, for a line is no longer. */
+/* It fits, for a line is no longer. */
 static void take_args(struct vm_plan *plan, const struct words *words)
 {
-	const char *rest = words->line + words->at;
+	const char *rest = words_rest(words);
 
-	while (*rest == ' ' || *rest == '\t')
-		rest++;
 	memcpy(plan->config.args, rest, strlen(rest) + 1);
 }
 

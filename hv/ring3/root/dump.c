@@ -5,6 +5,7 @@
 #include "hv/abi/image_error.h"
 #include "hv/abi/names.h"
 #include "hv/base/bits.h"
+#include "hv/ring3/root/refused_names.h"
 
 /* Bits that have names, in the order in which they are printed. */
 struct bit_name {
@@ -131,6 +132,16 @@ bool dump_is_due(u32 end)
 	return end < VM_ENDS && kinds[end].dump;
 }
 
+/* With the name of the device that guests expect there. */
+static void print_address(u64 address, struct out *out)
+{
+	const char *name = refused_name(EVENT_MEMORY_REFUSED, address);
+
+	out_print(out, ": address %llx", ull(address));
+	if (name[0] != 0)
+		out_print(out, " (%s)", name);
+}
+
 void dump_value(u32 end, u64 value, struct out *out)
 {
 	switch (end) {
@@ -146,6 +157,13 @@ void dump_value(u32 end, u64 value, struct out *out)
 	case END_ENTRY_FAILED:
 		out_print(out, ": %llu %s", ull(value), entry_error_name(value));
 		break;
+	case END_UNREACHABLE:
+		print_address(value, out);
+		out_text(out, ", nothing is there");
+		break;
+	case END_INSTRUCTION:
+		print_address(value, out);
+		break;
 	case END_MONITOR_PROTOCOL:
 		out_print(out, ": %llu", ull(value));
 		break;
@@ -155,6 +173,64 @@ void dump_value(u32 end, u64 value, struct out *out)
 	default:
 		break;
 	}
+}
+
+static const char *mode_name(const struct vcpu_dump *d)
+{
+	u64 rights = d->segment[1][3];
+
+	if ((d->cr0 & BIT(0)) == 0)
+		return "real mode";
+	if ((d->rflags & BIT(17)) != 0)
+		return "virtual-8086 mode";
+	if ((d->efer & BIT(10)) != 0 && (rights & BIT(13)) != 0)
+		return "64-bit mode";
+	return (rights & BIT(14)) != 0 ? "32-bit mode" : "16-bit mode";
+}
+
+static void print_doing(const struct vcpu_dump *d, struct out *out)
+{
+	static const char *const names[DOING_KINDS] = {
+		[DOING_GUEST] = "executes",
+		[DOING_HALT] = "halted, waits for an interrupt",
+		[DOING_HALT_DEAF] = "halted with interrupts off, waits for an NMI",
+		[DOING_SIPI] = "waits for its start-up interrupt",
+		[DOING_MESSAGE] = "waits for its monitor",
+	};
+	static const char *const messages[] = {
+		[MSG_NONE] = "",
+		[MSG_START] = ": loading the image",
+		[MSG_IO] = ": a port",
+		[MSG_MMIO] = ": memory of a device",
+		[MSG_MSR] = ": an MSR",
+		[MSG_EOI] = ": an EOI",
+		[MSG_SIGNAL] = ": an alarm",
+	};
+
+	out_text(out, d->doing < DOING_KINDS ? names[d->doing] : "unknown");
+	if (d->doing == DOING_MESSAGE && d->message < ARRAY_SIZE(messages))
+		out_text(out, messages[d->message]);
+	if (d->timer == UINT64_MAX)
+		out_text(out, "; its timer is not set\n");
+	else
+		out_print(out, "; its timer is due in %llu\n", ull(d->timer));
+}
+
+void dump_glance(const struct vcpu_dump *d, struct out *out)
+{
+	u64 reason = bits_get(d->exit_reason, 15, 0);
+
+	print_doing(d, out);
+	if (d->doing == DOING_SIPI)
+		return;
+	out_print(out, "  %s, paging %s, interrupts %s, cr3 %llx, rsp %016llx\n", mode_name(d),
+	          (d->cr0 & BIT(31)) != 0 ? "on" : "off", (d->rflags & BIT(9)) != 0 ? "on" : "off",
+	          ull(d->cr3), ull(d->gpr[4]));
+	out_print(out, "  last exit %llu %s; code at %llx:", ull(reason), exit_reason_name(reason),
+	          ull(d->rip));
+	for (u32 i = 0; i < sizeof(d->code); i++)
+		out_print(out, " %02x", d->code[i]);
+	out_text(out, "\n");
 }
 
 void dump_print(const struct root_event *event, struct out *out)

@@ -8,7 +8,7 @@
 
 #define FAILURES_TEXT 2048u
 
-static void view_vm(const struct root *r, const struct slot *s, struct report_vm *vm)
+void final_view_vm(const struct root *r, const struct slot *s, struct report_vm *vm)
 {
 	*vm = (struct report_vm){
 		.id = s->id,
@@ -31,12 +31,13 @@ void final_view(const struct root *r, struct report *report)
 		.host = (const struct vcpu_counters *)(const void *)r->machine->counters,
 		.cores = MIN(r->machine->info->cores, MAX_CORES),
 		.core_counters = r->machine->cores,
+		.stretch_bound = emulated ? STRETCH_BOUND : 0,
 		.complete = r->complete,
 	};
 	memcpy(report->culprit, r->culprit, sizeof(report->culprit));
 	for (u32 i = 0; i < r->slots; i++)
 		if (slot_is_mapped(&r->slot[i]))
-			view_vm(r, &r->slot[i], &report->vm[report->vms++]);
+			final_view_vm(r, &r->slot[i], &report->vm[report->vms++]);
 }
 
 /* Text of one failure a line: to people as it is, to programs as an array of strings. */
@@ -66,7 +67,7 @@ void final_retire(struct root *r, struct slot *s)
 	u32 failed;
 
 	final_view(r, &report);
-	view_vm(r, s, &vm);
+	final_view_vm(r, s, &vm);
 	report_vm_lines(&report, &vm, &r->lines_queue.out);
 	vm.end = END_POWER_OFF; /* it is made anew: how it ended is no failure */
 	console_begin(&r->console);
@@ -92,6 +93,8 @@ void final_tables(struct root *r, struct out *out)
 	out_text(out, "\n");
 	report_cores(&report, out);
 	out_text(out, "\n");
+	report_stretches(&report, out);
+	out_text(out, "\n");
 }
 
 static u32 collect_failures(const struct root *r, const struct report *report, struct out *out)
@@ -103,7 +106,7 @@ static u32 collect_failures(const struct root *r, const struct report *report, s
 		          failed == 1 ? "" : "s", failed == 1 ? "it" : "they");
 	for (u32 i = 0; i < report->vms; i++)
 		failed += verdict_vm(&report->vm[i], out);
-	return failed + verdict_cores(report, out);
+	return failed + verdict_cores(report, out) + verdict_stretches(report, out);
 }
 
 static void tell_verdict(struct root *r, u32 failed, const char *failures)

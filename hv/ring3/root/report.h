@@ -29,6 +29,7 @@ struct report {
 	const struct vcpu_counters *host;   /* root's own, or NULL */
 	u32 cores;
 	const u8 *core_counters; /* of core 0; the others' PAGE_SIZE apart */
+	u64 stretch_bound;       /* of ring 0 with interrupts off; 0: none is asked for */
 	bool complete;           /* no VM's counters are gone: the cores' times must add up */
 };
 
@@ -65,17 +66,28 @@ void report_events(const struct report *r, const struct report_vm *vm, struct ou
 void report_blame(const struct report *r, struct out *out);
 void report_times(const struct report *r, struct out *out);
 void report_cores(const struct report *r, struct out *out);
+void report_stretches(const struct report *r, struct out *out);
 void report_trace(const struct report *r, struct out *out);
+
+/* --- what a VM asked for in vain: at most REFUSALS, in the order of time (refused.c) --- */
+
+u32 report_refusals(const struct report_vm *vm, struct refusal list[REFUSALS]);
+void report_refused(const struct report_vm *vm, struct out *out);
+void report_refused_lines(const struct report_vm *vm, struct out *out);
 
 /* --- lines for programs (report_json.c): all rows of one VM; of the machine --- */
 
 void report_vm_lines(const struct report *r, const struct report_vm *vm, struct out *out);
 void report_core_lines(const struct report *r, struct out *out);
 
+/* The member "stretch" of a core's line. */
+void report_stretch_member(const struct report *r, u32 core, struct out *out);
+
 /* --- the verdict (verdict.c) --- */
 
 /* Each failed condition as one line of words; returns how many there are. */
 u32 verdict_vm(const struct report_vm *vm, struct out *out);
 u32 verdict_cores(const struct report *r, struct out *out);
+u32 verdict_stretches(const struct report *r, struct out *out);
 
 #endif

@@ -118,6 +118,7 @@ void report_vm_lines(const struct report *r, const struct report_vm *vm, struct 
 	for (u32 vcpu = 0; vcpu < vm->vcpus; vcpu++)
 		time_line(vm->name, report_vcpu(vm, vcpu), out);
 	event_line(vm, out);
+	report_refused_lines(vm, out);
 }
 
 void report_core_lines(const struct report *r, struct out *out)
@@ -135,6 +136,7 @@ void report_core_lines(const struct report *r, struct out *out)
 		json_number(out, "host", t.host);
 		json_number(out, "kicks", report_core(r, core)->kicks_received);
 		json_number(out, "timers", report_core(r, core)->timer_interrupts);
+		report_stretch_member(r, core, out);
 		json_end(out);
 	}
 }

@@ -95,6 +95,8 @@ static u64 patience(struct root *r, bool sending)
 {
 	bool typing = r->machine->sys.now() < r->typing_until;
 
+	if (r->sampler.active)
+		return hz(r) / LOOKS_PER_SECOND + 1;
 	if (sending || typing)
 		return hz(r) / SERIAL_BURSTS_PER_SECOND + 1;
 	return is_deaf(r) ? 0 : hz(r) / LOOKS_PER_SECOND + 1;
@@ -158,6 +160,7 @@ void root_step(struct root *r)
 		pump_vms(r);
 		refresh_top(r);
 	}
+	sample_step(r);
 	sending = pump_send(r);
 	if (r->config.batch && slots_all_ended(r))
 		final_order(r, POWER_OFF);

@@ -12,6 +12,7 @@
 #include "hv/ring3/root/config.h"
 #include "hv/ring3/root/console.h"
 #include "hv/ring3/root/report.h"
+#include "hv/ring3/root/sample.h"
 #include "hv/ring3/root/serial.h"
 #include "hv/ring3/root/telemetry.h"
 #include "hv/ring3/root/top.h"
@@ -73,6 +74,8 @@ struct root {
 	struct console console;
 	struct telemetry telemetry;
 	struct top top;
+	struct sampler sampler;
+	u32 vcpu_given; /* at the prompt, behind a VM's name */
 	u32 last_focus; /* a VM's id: where ^T leads */
 	struct queue terminal_queue, lines_queue;
 	struct serial terminal, lines;
@@ -126,6 +129,7 @@ bool pump_may_draw(const struct root *r);        /* the terminal has nearly caug
 /* --- final.c --- */
 
 void final_view(const struct root *r, struct report *report);
+void final_view_vm(const struct root *r, const struct slot *s, struct report_vm *vm);
 void final_retire(struct root *r, struct slot *s); /* before a VM's counters go */
 void final_tables(struct root *r, struct out *out);
 void final_report(struct root *r); /* tables, telemetry, verdict */

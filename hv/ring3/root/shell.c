@@ -29,6 +29,13 @@ static void switch_focus(struct root *r)
 
 /* --- commands --- */
 
+static const char *const arguments[] = {
+	[SHELL_NONE] = "",
+	[SHELL_MAYBE_VM] = "[VM]",
+	[SHELL_VM] = "VM",
+	[SHELL_VM_VCPU] = "VM [vCPU]",
+};
+
 static void help(struct root *r, struct slot *s)
 {
 	(void)s;
@@ -36,11 +43,7 @@ static void help(struct root *r, struct slot *s)
 		const struct shell_command *c = &shell_commands[i];
 
 		text_left(&r->console.out, c->name, 11);
-		text_left(&r->console.out,
-		          c->argument == SHELL_NONE ? ""
-		          : c->argument == SHELL_VM ? "VM"
-		                                    : "[VM]",
-		          6);
+		text_left(&r->console.out, arguments[c->argument], 10);
 		out_print(&r->console.out, "%s\n", c->text);
 	}
 }
@@ -76,6 +79,14 @@ static void vms(struct root *r, struct slot *only)
 		          (unsigned long long)(s->plan->config.memory >> 20));
 		why(r, s, out);
 		out_text(out, "\n");
+	}
+	for (u32 i = 0; i < r->slots; i++) {
+		struct report_vm vm;
+
+		if (!slot_is_mapped(&r->slot[i]))
+			continue;
+		final_view_vm(r, &r->slot[i], &vm);
+		report_refused(&vm, out);
 	}
 }
 
@@ -129,6 +140,7 @@ static void times(struct root *r, struct slot *s)
 	final_view(r, &report);
 	report_times(&report, &r->console.out);
 	report_cores(&report, &r->console.out);
+	report_stretches(&report, &r->console.out);
 }
 
 static void top(struct root *r, struct slot *s)
@@ -194,6 +206,22 @@ static void send_break(struct root *r, struct slot *s)
 	focus(r, s);
 }
 
+static void regs(struct root *r, struct slot *s)
+{
+	if (s->state == SLOT_RUNNING || s->state == SLOT_PAUSED)
+		sample_regs(r, s, r->vcpu_given);
+	else
+		tell(r, s, SYS_EBUSY);
+}
+
+static void where(struct root *r, struct slot *s)
+{
+	if (s == NULL || s->state == SLOT_RUNNING || s->state == SLOT_PAUSED)
+		sample_where(r, s);
+	else
+		tell(r, s, SYS_EBUSY);
+}
+
 static void trace(struct root *r, struct slot *s)
 {
 	struct report report;
@@ -231,6 +259,8 @@ const struct shell_command shell_commands[] = {
 	{ "events", SHELL_MAYBE_VM, "everything else that is counted", events },
 	{ "blame", SHELL_NONE, "who took time from whom, and by what", blame },
 	{ "times", SHELL_NONE, "where the time of vCPUs and cores went", times },
+	{ "regs", SHELL_VM_VCPU, "everything about a vCPU, the first if none is named", regs },
+	{ "where", SHELL_MAYBE_VM, "where its vCPUs are, by 16 looks at each", where },
 	{ "trace", SHELL_NONE, "the last exits of each core", trace },
 	{ "report", SHELL_NONE, "all tables", report },
 	{ "focus", SHELL_VM, "give the VM the terminal; ^T leads back", focus },
@@ -255,6 +285,22 @@ const struct shell_command *shell_find(struct word name)
 	return NULL;
 }
 
+/* The vCPU behind the VM's name, or the first. False: it has none of that number, which is told. */
+static bool take_vcpu(struct root *r, const struct slot *s, struct words *words)
+{
+	struct word word;
+	u64 number = 0;
+
+	if (words_next(words, &word) &&
+	    (!word_number(word, &number) || number >= s->plan->config.vcpus)) {
+		out_print(&r->console.out, "there is no vCPU %.*s: %s has 0 to %u\n",
+		          (int)word.length, word.text, slot_name(s), s->plan->config.vcpus - 1);
+		return false;
+	}
+	r->vcpu_given = (u32)number;
+	return true;
+}
+
 static void run(struct root *r, const struct shell_command *c, struct words *words)
 {
 	struct word word, more;
@@ -267,11 +313,13 @@ static void run(struct root *r, const struct shell_command *c, struct words *wor
 	}
 	if (given)
 		s = slot_find(r, word);
+	if (s != NULL && c->argument == SHELL_VM_VCPU && !take_vcpu(r, s, words))
+		return;
 	if (words_next(words, &more))
 		out_print(&r->console.out, "%s takes one name\n", c->name);
 	else if (given && s == NULL)
 		out_print(&r->console.out, "there is no VM %.*s\n", (int)word.length, word.text);
-	else if (!given && c->argument == SHELL_VM)
+	else if (!given && c->argument >= SHELL_VM)
 		out_print(&r->console.out, "%s wants the name of a VM\n", c->name);
 	else
 		c->run(r, s);

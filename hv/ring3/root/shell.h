@@ -5,7 +5,7 @@
 
 #include "hv/ring3/root/root.h"
 
-enum shell_argument { SHELL_NONE, SHELL_MAYBE_VM, SHELL_VM };
+enum shell_argument { SHELL_NONE, SHELL_MAYBE_VM, SHELL_VM, SHELL_VM_VCPU };
 
 struct shell_command {
 	const char *name;

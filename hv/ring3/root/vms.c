@@ -178,6 +178,16 @@ s64 vms_reset(struct root *r, struct slot *s)
 
 /* --- events --- */
 
+/* What it asked for in vain may be why it did not end well. */
+static void tell_refused(struct root *r, const struct slot *s)
+{
+	struct report_vm vm;
+
+	final_view_vm(r, s, &vm);
+	if (s->end != END_POWER_OFF && (s->end != END_DEBUG_EXIT || s->value != 0))
+		report_refused(&vm, &r->console.out);
+}
+
 static void tell_end(struct root *r, struct slot *s, const struct root_event *event)
 {
 	struct out *out = &r->console.out;
@@ -189,6 +199,7 @@ static void tell_end(struct root *r, struct slot *s, const struct root_event *ev
 	out_text(out, "\n");
 	if (dump_is_due(s->end))
 		dump_print(event, out);
+	tell_refused(r, s);
 	console_end(&r->console);
 
 	json_begin(line, "vm-end");
@@ -269,6 +280,8 @@ void vms_event(struct root *r, const struct root_event *event)
 		handle_end(r, s, event);
 	else if (event->kind == EVENT_VM_GONE && s != NULL && s->state == SLOT_LEAVING)
 		handle_gone(r, s);
+	else if (event->kind == EVENT_SAMPLE)
+		sample_event(r, event);
 	else if (event->kind == EVENT_SYSCALL_DENIED)
 		console_say(&r->console, "the monitor of vm %s made system call %llu: refused",
 		            s != NULL ? slot_name(s) : "host", (unsigned long long)event->value);

@@ -25,6 +25,15 @@ bool words_next(struct words *w, struct word *word)
 	return w->at != begin;
 }
 
+const char *words_rest(const struct words *w)
+{
+	const char *rest = w->line + w->at;
+
+	while (is_blank(*rest))
+		rest++;
+	return rest;
+}
+
 bool word_is(struct word w, const char *text)
 {
 	return strlen(text) == w.length && memcmp(w.text, text, w.length) == 0;

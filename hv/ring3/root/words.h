@@ -18,6 +18,9 @@ struct words {
 };
 bool words_next(struct words *w, struct word *word);
 
+/* What is left of the line, its leading blanks aside. */
+const char *words_rest(const struct words *w);
+
 bool word_is(struct word w, const char *text);
 
 /* Splits at the first `c`, of which neither half holds any. False: there is none. */

@@ -2,7 +2,7 @@
 /* Ring 0 copies nothing onto itself. */
 #include "hv/base/string.h"
 
-void *memmove(void *dst, const void *src, size_t n)
+USED void *memmove(void *dst, const void *src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;

@@ -5,7 +5,7 @@
 ; A thread starts here with RDI = its index and RSP = the top of its stack (hv/abi/process.h).
 ; Should rt_main ever return, its result is the code that the program ends with.
 
-%define SYS_EXIT       15
+%define SYS_EXIT       16
 %define SYSCALL_VECTOR 0x80
 
 	section .text

@@ -11,7 +11,7 @@
 #include "hv/abi/process.h"
 #include "hv/abi/syscall.h"
 
-static_assert(SYS_EXIT == 15, "start.asm");
+static_assert(SYS_EXIT == 16, "start.asm");
 
 struct sys {
 	s64 (*call)(u64 number, u64 a, u64 b, u64 c);
@@ -102,6 +102,11 @@ MUST_USE static inline s64 sys_vm_destroy(const struct sys *s, u32 vm)
 MUST_USE static inline s64 sys_vm_pause(const struct sys *s, u32 vm, bool pause)
 {
 	return s->call(SYS_VM_PAUSE, vm, pause, 0);
+}
+
+MUST_USE static inline s64 sys_vm_sample(const struct sys *s, u32 vm, u32 vcpu)
+{
+	return s->call(SYS_VM_SAMPLE, vm, vcpu, 0);
 }
 
 /* A VM that has ended meanwhile does not mind. */

@@ -106,6 +106,53 @@ static void do_serial_port(const struct sys *sys)
 	out(0x3f8);
 }
 
+/* After a VM exit, which has set GDTR's limit to 64 KiB: each selector behind the GDT. */
+static void do_selectors(const struct sys *sys)
+{
+	if (sys->page->message.kind == MSG_START)
+		return;
+	for (u32 selector = 0x38; selector <= 0xffff; selector += 8) {
+		u64 rights;
+
+		__asm__ volatile("lar %k1, %k0" : "=r"(rights) : "r"(selector | 3) : "cc");
+	}
+}
+
+/* There is no LDT. */
+static void do_local_selector(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("mov %0, %%gs" : : "r"(7u));
+}
+
+static void do_sysenter(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("sysenter" : : : "memory");
+}
+
+/* STAR and LSTAR are the guest's, set or not; EFER.SCE is the host's. */
+static void do_syscall(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("syscall" : : : "rcx", "r11", "memory");
+}
+
+static void do_rdpmc(const struct sys *sys)
+{
+	(void)sys;
+	__asm__ volatile("rdpmc" : : "c"(0) : "rax", "rdx");
+}
+
+static u64 used_behind(u64 module, u64 size)
+{
+	u64 used = 0;
+
+	for (u64 at = size; size != 0 && at % PAGE_SIZE != 0; at++)
+		used += *(const u8 *)(module + at) != 0;
+	return used;
+}
+
 static void do_loop(const struct sys *sys)
 {
 	(void)sys;
@@ -303,6 +350,16 @@ static void flood(const struct sys *sys)
 	(void)sys->call(SYS_POWER, POWER_OFF, 0, 0);
 }
 
+/* How many bytes behind its images' ends, in their last pages, are not 0. */
+static void do_tail(const struct sys *sys)
+{
+	u64 used = used_behind(USER_IMAGE, info->image_size) +
+	           used_behind(USER_MODULES, info->module_size[0]);
+
+	reply_with(sys,
+	           (struct reply){ .action = REPLY_STOP, .stop = END_DEBUG_EXIT, .value = used });
+}
+
 static void do_end(const struct sys *sys)
 {
 	wait_for_round_time(sys);
@@ -323,6 +380,12 @@ static const struct {
 	{ "halt", do_halt },
 	{ "port", do_port },
 	{ "serial-port", do_serial_port },
+	{ "selectors", do_selectors },
+	{ "local-selector", do_local_selector },
+	{ "sysenter", do_sysenter },
+	{ "syscall", do_syscall },
+	{ "rdpmc", do_rdpmc },
+	{ "tail", do_tail },
 	{ "loop", do_loop },
 	{ "never", do_never },
 	{ "stack", do_stack },
@@ -355,11 +418,12 @@ u64 rt_main(u64 index)
 	const struct sys sys = { sys_call, tsc_read, sys_thread_page(index) };
 	const struct guest_memory memory = { (u8 *)USER_GUEST, info->config.memory };
 
+	const struct view modules[VM_MODULES] = { { NULL, 0 } };
+
 	if (index == 0)
 		monitor_init(&monitor, info, (const u8 *)USER_COUNTERS,
 		             (struct vm_console *)USER_CONSOLE, memory,
-		             (struct view){ (const u8 *)USER_IMAGE, info->image_size },
-		             (struct view){ (const u8 *)USER_INITRD, info->initrd_size });
+		             (struct view){ (const u8 *)USER_IMAGE, info->image_size }, modules);
 	else if (strcmp(info->config.args, "reply-race") == 0)
 		spoil_reply();
 	if (strcmp(info->config.args, "flood") == 0)

@@ -41,7 +41,7 @@ static struct vm_config usual(void)
 		.apic = APIC_X2APIC,
 		.monitor_module = MONITOR_MODULE,
 		.image_module = IMAGE_MODULE,
-		.initrd_module = MODULE_NONE,
+		.module = { MODULE_NONE, MODULE_NONE, MODULE_NONE, MODULE_NONE },
 		.weight = 100,
 		.cores = BITS(info->cores - 1, 0),
 		.memory = 2ull << 20,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Root that looks at a vector register once its VMs run: there it would find a guest's. */
+/*
+ * Root that looks at TSC_AUX while its VMs run, and then at a vector register: it would find a
+ * guest's. TSC_AUX is 0, or root ends at a null pointer; the vector register is out of reach (#NM).
+ */
 #include "hv/ring3/root/machine.h"
 
 #define STEPS 50u
@@ -12,8 +15,14 @@ u64 rt_main(u64 index)
 	u64 found;
 
 	root_start(&root, &machine);
-	for (u32 i = 0; i < STEPS; i++)
+	for (u32 i = 0; i < STEPS; i++) {
+		u32 aux;
+
 		root_step(&root);
+		__asm__ volatile("rdtscp" : "=c"(aux) : : "rax", "rdx");
+		if (aux != 0)
+			__asm__ volatile("mov %0, 0" : : "r"(aux) : "memory");
+	}
 	__asm__ volatile("movq %%xmm0, %0" : "=r"(found));
 	return found;
 }
