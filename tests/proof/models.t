@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Searches all states of the Spin models of delivery, FLUSH_TLB and progress: right as they are, wrong
-# without each of their orders and rules. Prints TAP.
+# Searches all states of the Spin models of delivery, FLUSH_TLB and progress: right as they are,
+# wrong without each of their orders and rules. Prints TAP.
 #
 # Alone it makes the searches of every day (make check): each order taken away, and the models as
 # they are in a small setting. With --all the large ones too (make check-models).
@@ -129,12 +129,12 @@ quiet="-DFLUSHES=0 -DWAKES=0"
 	wrong progress NO_LEAST $no_flush
 
 	formula=open
-	right progress "interrupts are taken, with a vCPU that is woken for nothing" $no_flush -DHALTS
+	right progress "interrupts are taken, beside a vCPU woken for nothing" $no_flush -DHALTS
 	wrong progress NO_WINDOW $quiet -DHALTS
 
 	formula=neighbour
 	right progress "a neighbour runs after its wake" $no_flush -DHALTS
-	right progress "a neighbour runs, no interrupt being let into the guest" $no_flush -DDEAF
+	right progress "a neighbour runs, the guest being deaf to interrupts" $no_flush -DDEAF
 	right_large progress "a neighbour runs, flushes too"
 	wrong progress NO_POLL $no_flush -DHALTS
 	wrong progress NO_POLL $no_flush -DDEAF
