@@ -27,7 +27,7 @@
  *   CLAIM_UNLOCKED  hv/kernel/sched/sched.c, claim_sleeper: a load and a store instead of the exchange
  *   PUSH_UNLOCKED   hv/kernel/sched/sched.c, push_woken: likewise
  *   NEXT_LATE       hv/kernel/sched/sched.c, push_woken: wake_next is written after the exchange
- *   TAKE_UNLOCKED   hv/kernel/sched/sched.c, take_wakes: a load and a store instead of the swap
+ *   TAKE_UNLOCKED   hv/kernel/sched/sched.c, take_wakes: a load and a store instead of the exchange
  *   PUSH_SILENT     hv/kernel/sched/sched.c, sched_notify: nobody kicks for a stack that was empty
  *   KICK_DROPPED    hv/kernel/exit/cpu.c, exit_external_interrupt: goes back without publish and look
  *   RESUME_AS_HOST  hv/kernel/vcpu/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the short way after ring 3
@@ -255,26 +255,34 @@ inline sched_notify(me, own, target)
 	look = 0
 }
 
+/* One at a time; the owner alone pops, so that a head that is still there has the same successor. */
 inline take_wakes(core, woken, head)
 {
-	if
-	:: SEEN(core, WOKEN(core)) != 0 ->
+	head = SEEN(core, WOKEN(core));
+	do
+	:: head != 0 ->
+		woken = SEEN(core, NEXT(head - 1));
 #ifdef TAKE_UNLOCKED
-		head = SEEN(core, WOKEN(core));
-		store(core, WOKEN(core), 0);
+		store(core, WOKEN(core), woken);
+		wake_one(core, head - 1);
+		head = SEEN(core, WOKEN(core))
 #else
-		d_step { DRAINED(core); head = memory[WOKEN(core)]; memory[WOKEN(core)] = 0 }
+		d_step {
+			DRAINED(core);
+			if
+			:: memory[WOKEN(core)] == head -> memory[WOKEN(core)] = woken; won = true
+			:: else -> won = false
+			fi
+		}
+		if
+		:: won -> won = false; wake_one(core, head - 1)
+		:: else
+		fi;
+		head = SEEN(core, WOKEN(core))
 #endif
-		do
-		:: head != 0 ->
-			woken = head - 1;
-			head = SEEN(core, NEXT(woken));
-			wake_one(core, woken)
-		:: else -> break
-		od;
-		woken = 0
-	:: else
-	fi
+	:: else -> break
+	od;
+	woken = 0
 }
 
 /* ---- vapic/mail.h, vapic/mail.c ---- */
