@@ -208,16 +208,17 @@ static bool may_wait(struct vcpu *vcpu, u32 requests)
  */
 static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
 {
-	u32 requests = atomic_load(&vcpu->requests);
+	u32 requests;
 
-	if (unlikely(requests != 0) && !may_wait(vcpu, requests)) {
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		turn_back(vcpu);
-	}
-	if (likely(requests == 0)) {
+	if (likely(atomic_load(&vcpu->requests) == 0)) {
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
 		vcpu_take_mail(vcpu);
 		publish(vcpu);
+	}
+	requests = atomic_load(&vcpu->requests);
+	if (unlikely(requests != 0) && !may_wait(vcpu, requests)) {
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		turn_back(vcpu);
 	}
 	if (has_mail(vcpu))
 		lapic_send(vcpu->rq->core->apic_id, VECTOR_KICK);
