@@ -22,7 +22,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 	} while (0)
 
 static u8 memory[GUARD + MEMORY + GUARD];
-static const struct view no_files[VM_MODULES];
 static const struct view files[VM_MODULES] = { { (const u8 *)"initrd", 7 } };
 static struct vm_config config = { .name = "a", .vcpus = 2, .args = "x" };
 
@@ -138,6 +137,8 @@ END_TEST
 
 START_TEST(whole_images)
 {
+	static const struct view no_files[VM_MODULES];
+
 	for (u32 kind = 0; kind < 4; kind++) {
 		struct load_request r = {
 			{ file, FILE_SIZE }, no_files, { memory + GUARD, MEMORY }, &config
