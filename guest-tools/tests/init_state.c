@@ -47,7 +47,7 @@ __asm__(".pushsection .rodata\n.balign 16\n"
 
 /* ---- the processor before ---- */
 
-static bool ready, go;
+static bool ready USED, go USED; /* by name in the assembly */
 static u64 more_cr0;
 
 /* All registers are marked, then interrupts on, and no way back. */
