@@ -146,7 +146,7 @@ for tool, args, given, says in (
         ("boot", [], "FOO", "FOO=: there is no such setting; there are IMAGE INITRD VCPUS"),
         ("run", [], "VCPUS", "VCPUS=: there is no such setting; CPUS= is meant?"),
         ("run", ["--shell"], "ENTRIES", "ENTRIES=: there is no such setting; ENTRY= is meant?"),
-        ("linux", [], "ARGS", "ARGS=: there is no such setting; there are KERNEL INITRD")):
+        ("linux", [], "ARGS", "ARGS=: there is no such setting; there are DEBIAN KERNEL")):
     got, out, err = call(tool, "--given", "CC", "--given", given, *args)
     tap.ok(got == 2 and says in err, f"{tool}: {says}", err)
 for target, command in (("boot", "boot"), ("run", "run"), ("shell", "run"), ("linux", "linux")):

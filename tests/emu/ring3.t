@@ -26,9 +26,9 @@ PF, GP, UD = 14, 13, 6
 FAULTED, DEBUG_EXIT = 10, 1  # enum vm_end, as ring 0 says it
 NM = 7
 
-# Calls that monitor_bad.c makes and has no right to: ten by ten values for each of root's nine
+# Calls that monitor_bad.c makes and has no right to: ten by ten values for each of root's ten
 # calls and of three that do not exist, and two more.
-REFUSED = (9 + 3) * 10 * 10 + 2
+REFUSED = (10 + 3) * 10 * 10 + 2
 
 # What the monitor does, how its VM ends, the value that goes with it (None: any). A race of its own
 # threads may end in the refusal of a reply or in its acceptance, and in nothing between.

@@ -57,7 +57,8 @@ def part_commands(d):
     for name in names:
         if name in wants:
             answers(d, f"{name} nobody", "there is no VM nobody", f"{name} nobody: refused")
-            answers(d, f"{name} done more", f"{name} takes one name", f"{name} done more: refused")
+            answers(d, f"{name} done more", f"{name} takes one name|there is no vCPU more",
+                    f"{name} done more: refused")
         else:
             answers(d, f"{name} now", f"{name} stands alone", f"{name} now: refused")
         if wants.get(name) == "VM":
@@ -170,7 +171,7 @@ def part_end(d):
     d.type("power-off\r")
     d.expect("tapvisor: verdict: ", 60)
     verdict = d.text[d.text.rindex("Time of cores"):].replace("\r", "")
-    failed = re.findall(r"^(\w+ (?!\d).*)$", verdict.split("\n\n", 1)[1], re.M)
+    failed = re.findall(r"^(\w+ (?!\d).*)$", verdict.split("\n\n", 2)[2], re.M)
     tap.none([line for line in failed if "stopped" not in line and "verdict" not in line],
              "power-off: what is counted adds up, though VMs ran", verdict)
     d.thread.join(20)
