@@ -56,7 +56,7 @@ BOOTS = [
         ("vm name=l13 counters=yes", "yes", "counters= wants on or off"),
         ("wm name=l14", "wm", "a module is one of: root, monitor, vm, initrd"),
         ("initrd name=nobody", "nobody", "no vm line has this name"),
-        ("initrd for=right", "for=right", "an initrd line reads: initrd name=VM"),
+        ("initrd for=right", "for=right", "such a line reads: initrd name=VM"),
         ("root", "root", "there is such a line already: module 1"),
     ],
     [(f"vm name=m{i} mem=256M", "", "the VMs ask for 1056 MiB of memory, .* MiB are free")
@@ -162,7 +162,7 @@ run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", f"{IMAGE} vm name
             "large initrd name=small", "twice.elf vm name=twice", "high.elf vm name=high"],
            files=files, cpus=2, seconds=60)
 for vm, value, why in (("text", 1, "the image has no Multiboot header, and is no ELF with a PVH"),
-                       ("small", 11, "the initrd does not fit into the VM's memory: raise mem="),
+                       ("small", 11, "the initrd or a module does not fit into the VM's memory: raise mem="),
                        ("twice", 13, "two segments lie in the same place"),
                        ("high", 14, "a segment ends above 3 GiB, more than any mem= can give")):
     end = run.vm_end(vm) or {}

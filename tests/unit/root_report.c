@@ -342,9 +342,9 @@ START_TEST(dumps)
 			dump_print(&e, o);
 	}
 	dump_value(END_UNREACHABLE, 0xfed00000, ring3_text(&out));
-	ck_assert_str_eq(out.text, ": address fed00000 (HPET), nothing is there");
+	ck_assert_str_eq(out.text, ": on fed00000 (HPET), where nothing is");
 	dump_value(END_INSTRUCTION, 0xfec00010, ring3_text(&out));
-	ck_assert_str_eq(out.text, ": address fec00010 (IOAPIC)");
+	ck_assert_str_eq(out.text, ": on fec00010 (IOAPIC), which is no RAM");
 	/* Every reason with every bit set: no table is left. */
 	for (u64 reason = 0; reason < 70000; reason += reason < 100 ? 1 : 997) {
 		o = ring3_text(&out);
