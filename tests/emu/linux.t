@@ -223,7 +223,7 @@ def stock():
     events = [record for record in records if record["type"] == "events"]
     tap.ok(events and events[0]["pv-eoi-skipped"] > 1000, "stock: EOIs went without an exit",
            str(events))
-    tap.ok(events and events[0]["yield"] > 0, "stock: senders gave way to whom they had interrupted",
+    tap.ok(events and events[0]["yield"] > 0, "stock: senders gave way to those they woke",
            str(events))
     tap.note(f"{events[0]['pv-kick'] if events else 0} waiters for a spinlock were kicked")
     paths = {record["path"]: record for record in records if record["type"] == "ipi"}

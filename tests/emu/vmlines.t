@@ -162,7 +162,8 @@ run = boot([f"{IMAGE} vm name=right", "text.elf vm name=text", f"{IMAGE} vm name
             "large initrd name=small", "twice.elf vm name=twice", "high.elf vm name=high"],
            files=files, cpus=2, seconds=60)
 for vm, value, why in (("text", 1, "the image has no Multiboot header, and is no ELF with a PVH"),
-                       ("small", 11, "the initrd or a module does not fit into the VM's memory: raise mem="),
+                       ("small", 11,
+                        "the initrd or a module does not fit into the VM's memory: raise mem="),
                        ("twice", 13, "two segments lie in the same place"),
                        ("high", 14, "a segment ends above 3 GiB, more than any mem= can give")):
     end = run.vm_end(vm) or {}
