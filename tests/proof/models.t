@@ -128,6 +128,13 @@ quiet="-DFLUSHES=0 -DWAKES=0"
 	wrong progress NO_LIMIT $no_flush
 	wrong progress NO_LEAST $no_flush
 
+	formula=works
+	right progress "the guest executes something whatever comes" $quiet -DTIMES=0 -DPROMPT
+	right_large progress "the guest executes something, flushes too" -DWAKES=0 -DTIMES=0 -DPROMPT
+	wrong progress NO_BRIEF $quiet -DTIMES=0 -DPROMPT
+	wrong progress NO_DRAIN $quiet -DTIMES=0 -DPROMPT
+	wrong progress NO_STORM $quiet -DTIMES=0 -DPROMPT
+
 	formula=open
 	right progress "interrupts are taken, beside a vCPU woken for nothing" $no_flush -DHALTS
 	wrong progress NO_WINDOW $quiet -DHALTS
@@ -144,12 +151,12 @@ quiet="-DFLUSHES=0 -DWAKES=0"
 	formula=mail
 	right progress "what is posted is taken" $quiet -DTIMES=0
 	right_large progress "what is posted is taken, beside a neighbour" -DDEAF
-	wrong progress NO_KICK $quiet -DTIMES=0
+	wrong progress NO_END $quiet -DTIMES=0
 
 	formula=asked
 	right progress "what is asked is done" $quiet -DTIMES=0
 	right_large progress "what is asked is done, beside a neighbour"
-	wrong progress NO_KICK $quiet -DTIMES=0
+	wrong progress NO_END $quiet -DTIMES=0
 
 	formula=flushed
 	right_large progress "each flush is done"

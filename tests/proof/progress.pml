@@ -9,15 +9,19 @@
  * proven, where every process that can go on does at some time (weak fairness):
  *
  *   guest      V is entered again and again, whatever comes meanwhile
+ *   works      and without a kick pending there, so that it executes more than nothing; its
+ *              own timer, which has a floor, apart (TIMES=0)
  *   open       the core comes to a place where interrupts are taken: guest, window, idle
  *   neighbour  N runs after each wake
  *   mail, asked, flushed   what was posted to V, or asked of it, is taken
  *   and without fairness: no guest instruction uses a translation after the FLUSH_TLB that drops it
  *     has returned
  *
- * Two settings beside the plain one:
+ * Settings beside the plain one:
  *
  *   HALTS      V may halt with interrupts off, so that posts wake it for nothing: without guest
+ *   PROMPT     a kick comes with its sender's look at the state, not at a moment of its choice: for
+ *              works, since one that is under way may always hit the one entry it must not
  *   DEAF       no interrupt is let into guest mode (docs/caveats.md): V leaves it by its watch alone
  *
  * One macro takes one rule away; with it the search must find an error:
@@ -28,11 +32,17 @@
  *   NO_FLUSH   vcpu.c, may_wait: a flush is left for the next exit like other requests
  *   FLUSH_LATE the same: the order is taken, so that its sender goes on, and carried out later
  *   LOOK_ONCE  vcpu.c, resume_with_mail: no look at the requests after RUN_HOST stood for the mail
- *   NO_KICK    vcpu.c, resume_with_mail: no kick of its own for what it leaves behind
+ *   NO_BRIEF   vcpu.c, enter_briefly: a kick of its own for what is left behind, as RUN_GUEST
+ *   NO_DRAIN   vcpu.c, enter_briefly: no window, so that kicks under way come in at once
+ *   NO_STORM   cpu.c, exit_external_interrupt: kicks are not counted
+ *   NO_END     vcpu.c, enter_briefly: no timer for what is left behind
  *   NO_TIMER   vcpu.c, take_deadline: a deadline that is past again does not end guest mode
  *   NO_LEAST   queue.c, queue_yield_at: whoever has the core may have to give way before it has run
  *   IN_ORDER   queue.c, queue_choose: V is chosen whenever it is ready
  */
+#ifndef STORM /* kicks after which V is entered briefly: 256 */
+#define STORM 2
+#endif
 #ifndef WINDOW_AFTER /* rounds of the loop */
 #define WINDOW_AFTER 2
 #endif
@@ -51,7 +61,7 @@
 #endif
 
 /* RUN_* of hv/kernel/vcpu/vcpu.h. */
-mtype = { HOST, GUEST, BLOCKED };
+mtype = { HOST, GUEST, BLOCKED, BRIEF };
 
 /* Bits of the wake stack: who is in it. */
 #define V 1
@@ -73,12 +83,13 @@ bool old;            /* V's TLB may hold what the last FLUSH_TLB is to drop */
 bool returned;       /* that FLUSH_TLB has */
 
 /* Places, for the formulas. */
-bool in_guest, interrupts_on, wanted;
+bool in_guest, interrupts_on, wanted, working;
 
 #define REQUESTS (kick || flush)
 #define DEADLINE (past || over)
 
 ltl guest { []<> in_guest }
+ltl works { []<> working }
 ltl open { []<> (in_guest || interrupts_on) }
 ltl neighbour { [] (wanted -> <> !wanted) }
 ltl mail { []<> !on }
@@ -90,21 +101,24 @@ ltl flushed { []<> !flush }
 /* True: the stack was empty, and who finds it so kicks. */
 inline push_woken(who)
 {
-	d_step {
-		if
-		:: woken == 0 -> kicked = true
-		:: else
-		fi;
-		woken = woken | who
-	}
+	if
+	:: atomic { woken == 0 -> woken = who }
+	   kicked = true
+	:: atomic { woken != 0 -> woken = woken | who }
+	fi
 }
 
 inline sched_notify()
 {
 	if
+#ifdef PROMPT
+	:: atomic { state == GUEST -> kicked = true }
+#else
 	:: state == GUEST -> kicked = true
-	:: atomic { state == BLOCKED -> state = HOST; push_woken(V) }
-	:: atomic { state == HOST -> skip }
+#endif
+	:: atomic { state == BLOCKED -> state = HOST }
+	   push_woken(V)
+	:: atomic { (state == HOST || state == BRIEF) -> skip }
 	fi
 }
 
@@ -132,7 +146,7 @@ active proctype Flusher()
 	   :: state == GUEST -> kicked = true
 	   :: else
 	   fi;
-	   !(state == GUEST && flush); /* may_use_old */
+	   !((state == GUEST || state == BRIEF) && flush); /* may_use_old */
 	   d_step { returned = true; assert(!(in_guest && old)) }
 	od
 }
@@ -231,7 +245,8 @@ inline take_requests()
 active proctype Core()
 {
 	byte rounds;
-	bool turned, halted, look, got, last_v, left;
+	bool turned, halted, look, got, last_v, left, brief, storm;
+	byte kicks;
 
 	ready_v = true;
 pick:
@@ -260,6 +275,7 @@ pick:
 
 vcpu_run:
 	state = HOST;
+	brief = false;
 #ifndef NO_POLL
 	sched_poll();
 #endif
@@ -297,7 +313,7 @@ resume_with_mail:
 	:: else
 	fi;
 #ifndef LOOK_ONCE
-	look = REQUESTS;
+	look = on || REQUESTS;
 #endif
 	if
 	:: look && MAY_TURN -> /* not may_wait */
@@ -313,20 +329,35 @@ resume_with_mail:
 		:: got -> pv_flush_own()
 		:: else
 		fi;
-		got = false
+		got = false;
 #endif
+		goto enter_briefly
 	:: else
 	fi;
-#ifndef NO_KICK
-	if
-	:: on || REQUESTS -> kicked = true
-	:: else
-	fi;
+	goto attend;
+
+enter_briefly:
+	skip;
+	d_step { storm = false; turned = true }
+#ifdef NO_BRIEF
+	kicked = true;
+#else
+	state = BRIEF;
+#ifndef NO_DRAIN
+	open_window();
+#endif
+	take_wakes();
+#ifndef NO_END
+	brief = true;
+#endif
 #endif
 
 attend:
 	if
-	:: DEADLINE && MAY_TURN -> /* take_deadline */
+#ifndef NO_STORM
+	:: storm -> goto enter_briefly
+#endif
+	:: !storm && DEADLINE && MAY_TURN -> /* take_deadline */
 		turned = true;
 		goto vcpu_run
 	:: else
@@ -336,7 +367,13 @@ attend:
 	/* vmx_enter: with a deadline that is past, or a kick, it exits at once. */
 enter:
 	skip;
-	d_step { in_guest = true; ran = true; assert(!(old && returned)) }
+	d_step {
+		in_guest = true;
+		ran = true;
+		working = !kicked;
+		assert(!(old && returned))
+	}
+	working = false;
 	if
 	:: left -> d_step { left = false; old = false }
 	:: else
@@ -355,7 +392,7 @@ enter:
 		goto resume
 #endif
 #ifndef NO_TIMER
-	:: DEADLINE ->
+	:: DEADLINE || brief ->
 		in_guest = false;
 		goto vcpu_run
 #endif
@@ -367,15 +404,17 @@ enter:
 	fi;
 
 kick_came: /* short_external_interrupt, exit_external_interrupt */
+	kicks = (kicks < STORM -> kicks + 1 : 1);
 	if
-	:: woken == 0 && !REQUESTS -> on = false; goto resume
-	:: woken == 0 && REQUESTS -> goto publish
+	:: kicks < STORM && woken == 0 && !REQUESTS -> on = false; goto resume
+	:: kicks < STORM && woken == 0 && REQUESTS -> goto publish
+	:: kicks >= STORM && woken == 0 -> storm = true; goto publish
 	:: woken != 0 -> take_wakes(); goto vcpu_run
 	fi;
 
 resume: /* vcpu_resume_guest, the short way: looks for mail only if something else is pending */
 	if
-	:: DEADLINE && (on || REQUESTS) -> goto resume_with_mail
+	:: (DEADLINE || brief) && (on || REQUESTS) -> goto resume_with_mail
 	:: DEADLINE && !(on || REQUESTS) -> goto attend
 	:: else -> goto enter
 	fi;

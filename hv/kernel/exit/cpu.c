@@ -148,6 +148,16 @@ NORETURN void exit_exception(struct vcpu *vcpu)
 
 /* ---- the host's interrupts ---- */
 
+/* Whether guests of this core made fewer exits than kicks came, since the last time. */
+static bool kicked_alone(struct run_queue *rq)
+{
+	u64 others = rq->counters.trace_next - rq->counters.kicks_received;
+	u64 made = others - rq->other_exits;
+
+	rq->other_exits = others;
+	return (s64)made < KICKS_OF_A_STORM;
+}
+
 NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
@@ -156,7 +166,8 @@ NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 	lapic_eoi();
 	/* Most kicks say "look at your mailbox", which every entry does. */
 	if (vector == VECTOR_KICK && likely(atomic_load(&rq->woken) == NULL)) {
-		rq->counters.kicks_received++;
+		if (++rq->counters.kicks_received % KICKS_OF_A_STORM == 0 && kicked_alone(rq))
+			vcpu->vmx.pending |= ATTEND_BRIEF;
 		vcpu_enter_guest(vcpu);
 	}
 	if (vector == VECTOR_KICK || vector == VECTOR_TIMER)

@@ -179,18 +179,19 @@ static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 	struct run_queue *rq = vcpu->rq;
 	const struct vapic_mail *mail = &vcpu->apic->mail;
 	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
+	u64 kicks = rq->counters.kicks_received + 1;
 
 	/* INIT and SIPI write all registers, of which some are still the processor's here. */
 	if (unlikely((info & INTERRUPTION_VECTOR) != VECTOR_KICK) ||
 	    unlikely(atomic_load(&rq->woken) != NULL) ||
 	    unlikely(atomic_load(&vcpu->requests) != 0) ||
-	    unlikely(atomic_load(&mail->events) != 0))
+	    unlikely(atomic_load(&mail->events) != 0) || unlikely(kicks % KICKS_OF_A_STORM == 0))
 		return no_short_way(vcpu, reason);
 	lapic_eoi();
-	rq->counters.kicks_received++;
+	rq->counters.kicks_received = kicks;
 	/*
-	 * RUN_GUEST stands meanwhile. Who posts after the pull has cleared the mailbox's `on`, or
-	 * an event after the look at those, sends a kick of its own, which exits right after the
+	 * RUN_GUEST stands meanwhile. Whoever posts after the pull has cleared the mailbox's `on`,
+	 * or an event after the look at those, sends a kick of its own, which exits right after the
 	 * entry.
 	 */
 	if (likely(atomic_load(&mail->on) != 0))

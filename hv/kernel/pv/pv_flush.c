@@ -3,7 +3,7 @@
  * Hypercall FLUSH_TLB: a shootdown without interrupts in the guest.
  *
  *   CALLER                                     TARGET
- *   state = RUN_HOST                           (guest mode: RUN_GUEST, RUN_POSTED)
+ *   state = RUN_HOST                           (guest mode: RUN_GUEST, RUN_POSTED, _BRIEF)
  *   lock or  target.requests, FLUSH            kick: exit, vcpu_run
  *   load target.state                          state = RUN_HOST
  *     in guest: kick, and wait until either    xchg  requests, 0
@@ -42,7 +42,8 @@ void pv_flush_own(struct vcpu *vcpu)
 	count(vcpu, EVENT_PV_TLB_FLUSH);
 }
 
-static bool in_guest(const struct vcpu *target)
+/* In RUN_BRIEF it is in guest mode too, but soon looks by itself. */
+static bool takes_kicks(const struct vcpu *target)
 {
 	u32 state = atomic_load(&target->state);
 
@@ -51,7 +52,9 @@ static bool in_guest(const struct vcpu *target)
 
 static bool may_use_old(const struct vcpu *target)
 {
-	return in_guest(target) && (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
+	u32 state = atomic_load(&target->state);
+
+	return state != RUN_HOST && state != RUN_BLOCKED && (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
 }
 
 static bool all_done(const struct vcpu *vcpu, const struct vapic_set *targets)
@@ -85,7 +88,7 @@ NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 	atomic_store_fence(&vcpu->state, (u32)RUN_HOST);
 	set_for_each (i, targets) {
 		atomic_or(&all[i]->requests, REQUEST_FLUSH);
-		if (in_guest(all[i]))
+		if (takes_kicks(all[i]))
 			lapic_send(all[i]->rq->core->apic_id, VECTOR_KICK);
 	}
 	vcpu->vmx.gpr[RAX] = vapic_set_count(targets);

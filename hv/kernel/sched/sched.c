@@ -256,6 +256,12 @@ void sched_poll(struct run_queue *rq, u64 now)
 		take_timers(rq, now);
 }
 
+void sched_window(struct run_queue *rq)
+{
+	open_window(rq, rdtsc());
+	sched_poll(rq, rdtsc());
+}
+
 /* ---- slices ---- */
 
 u64 sched_slice_end(const struct vcpu *vcpu)
@@ -301,8 +307,7 @@ static void pick(void *argument)
 	struct vcpu *next;
 
 	for (;;) {
-		open_window(rq, rdtsc());
-		sched_poll(rq, rdtsc());
+		sched_window(rq);
 		next = vcpu_of_entity(queue_choose(&rq->queue));
 		if (next != NULL)
 			break;

@@ -32,6 +32,7 @@ struct run_queue {
 	u64 closed;           /* what `opened` was when something else than an exit closed them */
 	u32 closed_by;        /* STRETCH_*: what that was */
 	u32 vms;              /* bit n: VM n has held this core, or took time from its holder */
+	u64 other_exits;      /* exits that were no kicks, when kicks were last looked at */
 	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
 	struct sched_queue queue;
 	u64 held[MAX_VMS][BLAME_CAUSES]; /* ticks of this core, by whom and how; account.h */
@@ -42,6 +43,9 @@ struct run_queue {
 		u8 page[PAGE_SIZE];
 	} ALIGNED(PAGE_SIZE);
 };
+
+/* So many kicks to a core without as many other exits leave its guest no time to execute. */
+#define KICKS_OF_A_STORM 256u
 
 extern struct run_queue run_queues[MAX_CORES];
 
@@ -94,6 +98,9 @@ void sched_interrupted(struct vcpu *vcpu, u64 vector);
  * in while the guest's IF is 0 (docs/caveats.md). rq->stamp is recent.
  */
 void sched_poll(struct run_queue *rq, u64 now);
+
+/* A window for interrupts now, and then as sched_poll. */
+void sched_window(struct run_queue *rq);
 
 /* Whether the current vCPU should give way now. */
 MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);

@@ -133,7 +133,7 @@ static NORETURN void turn_back(struct vcpu *vcpu)
 
 /*
  * An entry turns back once. After that the guest is entered, whatever others have sent meanwhile:
- * else they could keep it out for ever. What is left over makes it exit at once.
+ * else they could keep it out for ever. What is left over waits for a short timer's exit.
  */
 static bool may_turn(const struct vcpu *vcpu)
 {
@@ -160,12 +160,36 @@ static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
 	vmx_enter(&vcpu->vmx);
 }
 
+/* Ticks that a vCPU has for itself when others would keep it from executing anything. */
+#define BRIEF_RUN 2048u
+
+static NORETURN void attend(struct vcpu *vcpu);
+
+/*
+ * Senders that never pause would let the guest execute next to nothing: a kick would be pending at
+ * each entry. So kicks under way are taken in a window, nobody sends further ones to RUN_BRIEF, and
+ * a timer ends the run. Comes where mail is found three times in one exit, and after each 256 kicks
+ * between which the guest did nothing that exits (exit_external_interrupt).
+ */
+static NORETURN void enter_briefly(struct vcpu *vcpu)
+{
+	u32 pending = vcpu->vmx.pending & ~ATTEND_BRIEF;
+
+	atomic_store_fence(&vcpu->state, (u32)RUN_BRIEF);
+	sched_window(vcpu->rq);
+	vcpu->deadline = rdtsc() + BRIEF_RUN;
+	vcpu->vmx.pending = pending | ATTEND_DEADLINE | ATTEND_TURNED;
+	attend(vcpu);
+}
+
 /* As attend() below, for what is not usual: vcpu_run, and all that has to do with PV EOI. */
 static NOINLINE NORETURN void attend_apart(struct vcpu *vcpu)
 {
 	pv_eoi_settle(vcpu);
 	if ((vcpu->vmx.pending & ATTEND_RUN) != 0)
 		turn_back(vcpu);
+	if ((vcpu->vmx.pending & ATTEND_BRIEF) != 0)
+		enter_briefly(vcpu);
 	if ((vcpu->vmx.pending & ATTEND_DEADLINE) != 0)
 		take_deadline(vcpu);
 	if ((vcpu->vmx.pending & PENDING_EVENTS) != 0)
@@ -190,12 +214,12 @@ static NORETURN void attend(struct vcpu *vcpu)
 }
 
 /*
- * What guests may ask of one another without end is left for the exit that follows at once; but no
+ * What guests may post to and ask of one another without end is left for the next exit; but no
  * translation older than a flush may be used on the way. All else turns back as often as it comes.
  */
-static bool may_wait(struct vcpu *vcpu, u32 requests)
+static bool may_wait(struct vcpu *vcpu)
 {
-	if (may_turn(vcpu) || (requests & ~REQUESTS_OF_GUESTS) != 0)
+	if (may_turn(vcpu) || (atomic_load(&vcpu->requests) & ~REQUESTS_OF_GUESTS) != 0)
 		return false;
 	if ((atomic_and(&vcpu->requests, ~REQUEST_FLUSH) & REQUEST_FLUSH) != 0)
 		pv_flush_own(vcpu);
@@ -203,26 +227,22 @@ static bool may_wait(struct vcpu *vcpu, u32 requests)
 }
 
 /*
- * RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. Whatever comes
- * after that second look is met by a kick of our own, which exits as soon as the guest is entered.
+ * RUN_GUEST is published, and there is mail: taken in RUN_HOST, then published anew. Mail that has
+ * come by this second look makes the entry turn back, and a third time it waits for a short timer.
  */
 static NOINLINE NORETURN void resume_with_mail(struct vcpu *vcpu)
 {
-	u32 requests;
-
 	if (likely(atomic_load(&vcpu->requests) == 0)) {
 		atomic_store(&vcpu->state, (u32)RUN_HOST);
 		vcpu_take_mail(vcpu);
 		publish(vcpu);
 	}
-	requests = atomic_load(&vcpu->requests);
-	if (unlikely(requests != 0) && !may_wait(vcpu, requests)) {
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		turn_back(vcpu);
-	}
-	if (has_mail(vcpu))
-		lapic_send(vcpu->rq->core->apic_id, VECTOR_KICK);
-	attend(vcpu);
+	if (likely(!has_mail(vcpu)))
+		attend(vcpu);
+	if (may_wait(vcpu))
+		enter_briefly(vcpu);
+	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	turn_back(vcpu);
 }
 
 /* Something wants attention; it may be an event that the guest sent to its own mailbox. */
@@ -234,8 +254,9 @@ static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
 }
 
 /*
- * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
- * kick exits as soon as the guest is entered. So the short way neither publishes nor looks.
+ * RUN_GUEST has stood since the last entry: whoever has posted in the meantime has kicked too, and
+ * that kick exits as soon as the guest is entered; or RUN_BRIEF has, and its timer exits soon. So
+ * the short way neither publishes nor looks.
  */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {

@@ -28,6 +28,7 @@ enum run_state {
 	RUN_GUEST,   /* in guest mode, or in an exit that goes straight back to it: kick */
 	RUN_BLOCKED, /* sleeps: who moves it to RUN_HOST queues it and kicks its core */
 	RUN_POSTED,  /* as RUN_GUEST, but the processor itself takes vectors from the mailbox */
+	RUN_BRIEF,   /* in guest mode by a short timer: looks at its mailbox soon, without a kick */
 };
 
 /* Orders from other cores, taken where the mailbox is. */
@@ -54,7 +55,8 @@ enum run_state {
 #define ATTEND_EOI      BIT32(19) /* PV EOI: an offer stands, or may be made */
 #define ATTEND_YIELD    BIT32(20) /* with ATTEND_RUN: asked to let others run first */
 #define ATTEND_TURNED   BIT32(21) /* turned back since the last entry: not a second time */
-#define ATTEND_APART    (ATTEND_RUN | ATTEND_DEADLINE | ATTEND_EOI)
+#define ATTEND_BRIEF    BIT32(22) /* kicked too often: the next entry is enter_briefly's */
+#define ATTEND_APART    (ATTEND_RUN | ATTEND_DEADLINE | ATTEND_EOI | ATTEND_BRIEF)
 
 enum activity {
 	ACTIVITY_RUN,
