@@ -135,7 +135,7 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run shell boot linux libvapic check check-unit check-fresh check-guests \
-	check-threads check-models check-emu lint fuzz hostile coverage mutants loc disasm clean \
+	check-limits check-threads check-models check-emu lint fuzz hostile coverage mutants loc disasm clean \
 	help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
@@ -168,10 +168,10 @@ EMUS  := $(wildcard tests/emu/*.t)
 LONG  := guests.t apicv.t ring3.t hostile_time.t linux.t boot.t hostile.t compare.t shell.t pv.t
 LONG  := $(addprefix tests/emu/,$(LONG))
 # One boot of Debian's kernel is for every day (linux.t); the others are parts of their own:
-# check-linux, check-linux-patched, check-nested, soak-linux.
+# check-linux, check-linux-patched, check-nested, soak-linux; and check-guests, check-limits.
 LINUX_EMUS := linux-inside.t linux-switches.t linux-ipis.t linux-soak.t linux-lockup.t nested.t
 LINUX_EMUS := $(addprefix tests/emu/,$(LINUX_EMUS))
-EMUS  := $(filter-out $(LINUX_EMUS) tests/emu/others.t,$(EMUS))
+EMUS  := $(filter-out $(LINUX_EMUS) $(addprefix tests/emu/,others.t limits.t),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
 check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
@@ -185,6 +185,9 @@ check-emu: all emus ## emulator tests alone
 
 check-guests: all ## guests of others: memtest86+, Xen, GNU Mach, kernels of Debian (GUEST=name)
 	$(Q)$(PROVE) --verbose tests/emu/others.t $(if $(GUEST),:: "$(GUEST)")
+
+check-limits: all ## the bound of ring 0 at 15 VMs of 256 vCPUs, and with gigabytes (minutes)
+	$(Q)$(PROVE) --verbose tests/emu/limits.t
 
 check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
 	$(Q)$(PROVE) $(TSANS)
