@@ -135,7 +135,8 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run shell boot linux libvapic check check-unit check-fresh check-guests \
-	check-limits check-threads check-models check-emu lint fuzz hostile coverage mutants loc disasm clean \
+	check-limits check-threads check-models check-emu check-release lint fuzz hostile coverage \
+	mutants loc disasm clean \
 	help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
@@ -182,6 +183,11 @@ check-unit: units ## host unit tests alone (ASan and UBSan)
 
 check-emu: all emus ## emulator tests alone
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
+
+# What compilers, emulators and boot loaders of another release can be seen by.
+RELEASE := $(patsubst %,tests/emu/%.t,apicv compare boot faults pv counters crash entry commands)
+check-release: all units emus ## unit tests, and those in the emulator that a new release is seen by
+	$(Q)$(PROVE) -j$(JOBS) $(RELEASE) $(UNITS)
 
 check-guests: all ## guests of others: memtest86+, Xen, GNU Mach, kernels of Debian (GUEST=name)
 	$(Q)$(PROVE) --verbose tests/emu/others.t $(if $(GUEST),:: "$(GUEST)")

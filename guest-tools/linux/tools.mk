@@ -34,14 +34,14 @@ $(LINUX)/headers/kernel: $(LINUX_TOOLS)/headers | $(APT_CONF)
 	$(Q)$(AS_RELEASED) $(LINUX_TOOLS)/headers $(@D)
 	@touch -h $@
 
-# Kernel, where it is built: modules are built among their sources, so these are copied. They go
-# without BTF, which pahole would make.
+# Kernel, where it is built, target: modules are built among their sources, so these are copied. They
+# go without BTF, which pahole would make.
 define build_module
-$(call say,KBUILD,$(2)/tapvisor.ko)
+$(call say,KBUILD,$(2)/$(or $(3),tapvisor.ko))
 @mkdir -p $(2)
 @cp -r $(LINUX_TOOLS)/module/* $(2)
 +$(Q)$(MAKE) --no-print-directory -s -C $(1) M=$(CURDIR)/$(2) TAPVISOR=$(CURDIR) KCFLAGS=-Werror \
-	CONFIG_DEBUG_INFO_BTF_MODULES= modules
+	CONFIG_DEBUG_INFO_BTF_MODULES= $(or $(3),modules)
 endef
 
 linux-module: $(LINUX)/module/tapvisor.ko ## build tapvisor.ko for Debian's kernel
@@ -71,10 +71,11 @@ $(PATCHED)/obj/.config: $(PATCHED)/source/.done $(LINUX_TOOLS)/patch/config
 	$(KBUILD_PATCHED) KCONFIG_ALLCONFIG=$(CURDIR)/$(LINUX_TOOLS)/patch/config allnoconfig
 	@touch $@ # which is left as it is where nothing changes
 
-# What the patches touch, and no more: for the everyday tests.
+# What the patches touch, and the module without what links it, for the everyday tests.
 linux-patch: $(PATCHED)/obj/.config
 	$(call say,KBUILD,$(PATCHED)/obj/arch/x86/kernel/tapvisor.o)
 	$(KBUILD_PATCHED) KCFLAGS=-Werror arch/x86/kernel/tapvisor.o arch/x86/kernel/setup.o
+	$(call build_module,$(PATCHED)/obj,$(PATCHED)/objects,tapvisor.o)
 
 # The whole kernel takes ten minutes on two cores, so it gives way to others.
 $(PATCHED)/vmlinux: $(PATCHED)/obj/.config $(LINUX_TOOLS)/unpack

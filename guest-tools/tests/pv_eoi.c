@@ -213,9 +213,17 @@ static void send_high(u32 vector)
 	flag_seen = *own_flag() & 1;
 }
 
+/*
+ * An exit for another's sake between the two EOIs settles the skipped one, and the outer one's is
+ * offered too. That comes seldom, and never in each of a few tries.
+ */
 static void test_nested(void)
 {
-	one_with(send_high);
+	for (u32 tries = 0; tries < 4; tries++) {
+		one_with(send_high);
+		if (trapped[0] == 1)
+			break;
+	}
 	tap_ok(taken_in_order == 2 && order[1] == HIGH && taken[0] == 2,
 	       "%s: a higher one interrupts the handler", apic->name);
 	tap_ok(skipped[0] == 1 && trapped[0] == 1,

@@ -110,6 +110,8 @@ def test_objects():
         tap.like(text, rf"\b[tT] {symbol}\b", f"tapvisor.o has {symbol}", text)
     _, text = run("nm", f"{OBJECTS}/setup.o")
     tap.like(text, r"\bU tapvisor_init_platform\b", "setup.o calls it", text)
+    _, text = run("nm", f"{LINUX}/patched/objects/tapvisor.o")
+    tap.like(text, r"\b[tT] tapvisor_cpuid\b", "the module compiles for that source as well", text)
 
 
 tap.ok(PATCHES, "there is a series of patches")

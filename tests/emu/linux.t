@@ -48,7 +48,7 @@ MAY_WARN = (
 )
 # What Linux says when it takes an interface up; with pv=kvm, but for the first.
 TAKEN_UP = {
-    "the PMU": r"Performance Events: (.*\n)?.*core PMU driver",
+    "the PMU": r"Performance Events: (.*\n){0,3}.*core PMU driver",
     "paravirtual IPIs": r"kvm-guest: setup PV IPIs",
     "paravirtual TLB flush": r"kvm-guest: KVM setup pv remote TLB flush",
     "paravirtual yield": r"kvm-guest: setup PV sched yield",
@@ -176,8 +176,11 @@ def look(guest, cpus):
         without = f"0-{cpus - 2}" if cpus > 2 else "0"
         tap.is_(found["hotplug"].split(), [without, f"0{last}", str(cpus - 1)],
                 f"{name}: a CPU goes off, comes back, and runs things")
+    # From 7 on Linux leaves these rows out while they are 0.
+    fine = [["0"], []] if version(guest) >= (7, 0) else [["0"]]
     for row in ("ERR", "MIS"):
-        tap.like(found["interrupts"], rf"^ *{row}: +0$", f"{name}: no APIC errors: {row}")
+        errors = re.findall(rf"^ *{row}: +(\d+)$", found["interrupts"], re.M)
+        tap.ok(errors in fine, f"{name}: no APIC errors: {row}", found["interrupts"])
     return found
 
 
@@ -208,11 +211,12 @@ def stock():
         tap.ok(rate < 50, f"stock: idle, less than 50 exits a second for each vCPU ({rate:.1f})",
                f"{exits} exits in {seconds} s")
 
-        guest.talk.type("echo l > /proc/sysrq-trigger\r")
-        for cpu in range(1, 4):
-            guest.talk.expect("NMI backtrace for cpu ", WAIT)
+        # From 6.12 on the prompt may come in the midst of what the kernel says.
+        guest.talk.type("echo l > /proc/sysrq-trigger; sleep 2; echo all o\\ver\r")
+        said = guest.talk.expect(r"^all over", WAIT)
         guest.talk.expect(PROMPT, WAIT)
-        tap.ok(True, "stock: SysRq l reaches the other CPUs by NMI")
+        tap.is_(sorted(re.findall(r"NMI backtrace for cpu (\d)", said)), ["0", "1", "2", "3"],
+                "stock: SysRq l reaches the other CPUs by NMI", said[-2000:])
         guest.talk.type("\x14")
         guest.talk.expect("tapvisor> ", WAIT)
         guest.talk.type("break linux\rh")

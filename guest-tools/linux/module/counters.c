@@ -8,6 +8,12 @@
 #include <linux/smp.h>
 
 #include <asm/processor.h>
+#if __has_include(<asm/cpuid/api.h>)
+#include <asm/cpuid/api.h>
+#endif
+#ifndef for_each_possible_cpuid_base_hypervisor /* the older name */
+#define cpuid_base_hypervisor hypervisor_cpuid_base
+#endif
 
 #include "hv/abi/hypercall.h"
 
@@ -19,7 +25,7 @@ bool tapvisor_cpuid(u32 leaf, u32 regs[4])
 
 	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR))
 		return false;
-	base = hypervisor_cpuid_base("TAPVISOR IPI", leaf - CPUID_TAP_BASE);
+	base = cpuid_base_hypervisor("TAPVISOR IPI", leaf - CPUID_TAP_BASE);
 	if (!base)
 		return false;
 	cpuid(base + leaf - CPUID_TAP_BASE, &regs[0], &regs[1], &regs[2], &regs[3]);
