@@ -344,13 +344,13 @@ u32 vapic_msr_write(struct vapic *a, u32 msr, u64 value, u64 now,
  * are stale: vapic_next, vapic_accept, vapic_eoi and vapic_eoi_skippable want
  * vapic_adopt first. All else may be called at any time; what it adds to IRR, vapic_hand_over says.
  *
- * apic_write: an APIC-write exit. The register at `offset` holds what the guest wrote (the ICR of
- * x2APIC mode 64 bits from 0x300 on); now follows what the write does. As vapic_mmio_write, or for
- * ICR, EOI, TPR and SELF_IPI in x2APIC mode as vapic_msr_write, GP included.
- * adopt: the processor has changed IRR and ISR: their summaries anew.
- * hand_over: the highest vector that came into IRR since the last call, or 0, for RVI.
- * interrupt_status: SVI << 8 | RVI of IRR and ISR, for a processor that begins to keep them.
- * virtual_eoi: an EOI-induced exit; the processor has cleared the vector in ISR. As vapic_eoi.
+ * vapic_apic_write: does what follows an APIC-write exit. The register at `offset` holds what the
+ * guest wrote (x2APIC mode: the ICR's 64 bits from 0x300 on). As vapic_mmio_write, or for ICR, EOI,
+ * TPR and SELF_IPI in x2APIC mode as vapic_msr_write, GP included.
+ * vapic_adopt: counts the summaries of IRR and ISR anew, which the processor has changed.
+ * vapic_hand_over: returns for RVI the highest vector that came into IRR since the last call, or 0.
+ * vapic_interrupt_status: returns SVI << 8 | RVI, for a processor that begins to keep them.
+ * vapic_virtual_eoi: as vapic_eoi, where the processor has cleared the vector in ISR already.
  */
 u32 vapic_apic_write(struct vapic *a, u32 offset, u64 now, struct vapic_effects *fx) MUST_USE;
 void vapic_adopt(struct vapic *a);

@@ -116,9 +116,9 @@ static NOINLINE bool notify_posted(struct vcpu *vcpu)
 
 /*
  * The sender's half of the delivery protocol. The post was a locked instruction, hence a full
- * fence: this load of `state` comes after it. Partner: vcpu_publish and sched_block, which store
- * `state` with XCHG before they look at the mailbox. For the same reason the kick needs no fence of
- * its own: what the target must see was visible before.
+ * fence: this load of `state` comes after it. Partners: `publish` (vcpu.c) and sched_block, which
+ * store `state` with XCHG before they look at the mailbox. For the same reason the kick needs no
+ * fence of its own: what the target must see was visible before.
  */
 bool sched_notify(struct vcpu *vcpu)
 {
