@@ -95,7 +95,7 @@ def is_place(path, origin=""):
     path = path.rstrip("/")
     if re.search(r"\bNAME\b", path):
         pattern = re.escape(path.replace("build/unit", "tests/unit")).replace("NAME", r"[\w-]+")
-        return any(re.fullmatch(rf"{pattern}|{pattern[:-1]}c", place) for place in places)
+        return any(re.fullmatch(rf"(.*/)?({pattern}|{pattern[:-1]}c)", place) for place in places)
     if path in places or os.path.normpath(f"{origin}/{path}") in places:
         return True
     if re.search(rf"\.{ENDINGS}$", path) and path.endswith((".elf", ".iso", ".json", ".jsonl")):
@@ -120,7 +120,7 @@ def wrong_span(span, origin):
                 and built(path)):
             yield f"file {path}"
     rest = PATH.sub(" ", span)
-    for path in re.findall(r"(?<![\w./<-])(?:hv|vmx|vapic|docs|tests|guest-tools)/[\w./-]*", rest):
+    for path in re.findall(r"(?<![\w./<-])(?:hv|vmx|vapic|docs|tests|guest-tools)/[\w./-]*(?![\w*])", rest):
         if not (is_place(path.rstrip("."), origin) or may(path)):
             yield f"directory {path}"
     for word in re.findall(rf"{ALONE}([A-Za-z_]\w*_\w+|[A-Za-z]\w+(?=\(\)))(?![\w-]*[./]\w)", rest):
@@ -196,6 +196,10 @@ for name in sources:
         if not (is_name(word) or pair[2] and any(known.startswith(word) for known in words)):
             comments.append(f"{where}: name {word}")
 tap.none(comments, f"{count} names in ring 0's comments are there")
+counters = re.search(r"vcpu_event_name\(.*?^}", tree.read("hv/abi/names.h"), re.S | re.M).group(0)
+counters = re.findall(r'= "([^"]+)"', counters)
+tap.none([name for name in counters if f"`{name}`" not in tree.read("docs/telemetry.md")],
+         f"docs/telemetry.md has a row for each of {len(counters)} counters")
 tap.none([f"{ALLOWED}: {word}" for word in sorted(set(allowed) - used)],
          "no name of others is listed for nothing")
 tap.none([f"{ALLOWED}: {word}" for word, reason in allowed.items() if not reason],

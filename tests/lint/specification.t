@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """docs/specification.md names tests that exist: each row has one, and each file, libcheck function,
-quoted test point, image, document and make target in it is there. The other way round, each test of
-the emulator, of the proofs and of the units is named by a row."""
+quoted test point, image, document and make target in it is there. The other way round, each test,
+lint and test image is named by a row."""
 import os
 import re
 import sys
@@ -129,8 +129,8 @@ tap.ok(len(walked) > 100, f"{len(walked)} promises")
 tap.none([line for row in walked for line in row.wrong], "each names tests that exist")
 
 named = {name for row in walked for name in row.found}
-tests = [name for name in tree.files(".t", ".c")
-         if re.match(r"tests/(emu|proof|lint|unit)/[^/]*$", name)]
+tests = [name for name in tree.files(".t", ".c", ".asm")
+         if re.match(r"tests/(emu|proof|lint|unit)/[^/]*[tc]$|guest-tools/tests/", name)]
 tap.none([name for name in tests if name not in named],
          "each test is named by a promise")
 tap.done()
