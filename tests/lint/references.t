@@ -21,6 +21,7 @@ ENDINGS = r"(?:c|h|asm|asl|pml|py|t|md|sh|txt|ld|mk|elf|iso|cfg|json|jsonl|patch
 COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.S)
 PATH = re.compile(rf"(?<![\w./-])[\w.-]+(?:/[\w.-]+)*\.{ENDINGS}(?![\w/-])(?!\.\w)")
 ALONE = r"(?<![\w./$%-])"
+IN_QUOTES = ALONE + r"([A-Za-z_]\w*_\w+|[A-Za-z]\w+(?=\(\)))(?![\w-]*[./]\w)"
 # In comments: calls; names with an underscore, which a star behind them makes a beginning of some.
 NAME = re.compile(
     r"(?<![\w.%-])([A-Za-z_]\w*)(?=\(\))|(?<![\w.%-])([A-Za-z]+_\w*[A-Za-z0-9])(\*?)(?![\w-])")
@@ -123,7 +124,7 @@ def wrong_span(span, origin):
     for path in re.findall(r"(?<![\w./<-])(?:hv|vmx|vapic|docs|tests|guest-tools)/[\w./-]*(?![\w*])", rest):
         if not (is_place(path.rstrip("."), origin) or may(path)):
             yield f"directory {path}"
-    for word in re.findall(rf"{ALONE}([A-Za-z_]\w*_\w+|[A-Za-z]\w+(?=\(\)))(?![\w-]*[./]\w)", rest):
+    for word in re.findall(IN_QUOTES, rest):
         if not is_name(word):
             yield f"name {word}"
     for word in re.findall(rf"{ALONE}([A-Za-z][\w-]*)=", rest):
