@@ -21,8 +21,8 @@ void route_publish(struct vapic *a)
 		r |= VAPIC_ROUTE_ENABLED;
 	if (mode == VAPIC_X2APIC)
 		r |= VAPIC_ROUTE_X2APIC;
-	a->others = apic_enabled(a) ? a->vm->few & ~BIT(a->index % 64) : 0;
-	a->quick = mode != VAPIC_DISABLED && apic_enabled(a) ? (u8)mode : 0;
+	a->fast_others = apic_enabled(a) ? a->vm->fast_vcpus & ~BIT(a->index % 64) : 0;
+	a->fast_mode = mode != VAPIC_DISABLED && apic_enabled(a) ? (u8)mode : 0;
 	/* Senders read it without order: a message that races with the change may go either way. */
 	atomic_store(&a->vm->route[a->index], r);
 }

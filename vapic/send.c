@@ -151,8 +151,8 @@ static NOINLINE u32 post_self(struct vapic *a, struct parcel p, struct vapic_tal
 }
 
 /* Posts to all in fx->wake, but to the sender last. */
-static ALWAYS_INLINE u32 deliver(struct vapic_vm *vm, struct vapic *src, struct parcel p, u32 extra,
-                                 struct vapic_effects *fx)
+static ALWAYS_INLINE u32 post_all(struct vapic_vm *vm, struct vapic *src, struct parcel p,
+                                  u32 extra, struct vapic_effects *fx)
 {
 	bool self = src != NULL && take_self(src, &fx->wake);
 	struct count c = post_set(vm, p, &fx->wake);
@@ -177,7 +177,7 @@ u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u3
                 struct vapic_effects *fx)
 {
 	struct parcel p = pack(src, icr);
-	u32 todo = deliver(vm, src, p, extra, fx);
+	u32 todo = post_all(vm, src, p, extra, fx);
 
 	if (p.illegal && src != NULL)
 		todo |= esr_log(src, APIC_ESR_SEND_ILLEGAL);

@@ -101,20 +101,20 @@ static_assert(sizeof(struct vapic_mail) == 2 * CACHE_LINE, "one line hot, one li
 struct vapic {
 	u32 reg[1024];
 	struct vapic_vm *vm;
-	u64 base;               /* IA32_APIC_BASE */
-	u64 timer_due;          /* guest TSC of the next expiry, VAPIC_NEVER while stopped */
-	u64 timer_period;       /* initial count times divisor, in TSC ticks */
-	u64 others;             /* every other vCPU, where vm->few; 0 also while not enabled */
-	u32 index;              /* in vm->apic; constant */
-	u32 id;                 /* initial APIC ID; constant */
-	u32 esr_log;            /* errors since the last write to ESR */
-	u8 esr_armed;           /* the error LVT may fire */
-	u8 quick;               /* enum vapic_mode while enabled by SVR too, else 0: vapic/hot.h */
-	u8 irr_words;           /* bit n: reg word n of IRR is not 0 */
-	u8 isr_words;           /* likewise for ISR */
-	u8 timer_shift;         /* divisor is 1 << this */
-	u8 timer_mode;          /* bits 18:17 of its LVT entry */
-	u8 *eoi_flag;           /* PV EOI: bit 0 was set there; NULL: nowhere */
+	u64 base;         /* IA32_APIC_BASE */
+	u64 timer_due;    /* guest TSC of the next expiry, VAPIC_NEVER while stopped */
+	u64 timer_period; /* initial count times divisor, in TSC ticks */
+	u64 fast_others;  /* every other vCPU, where vm->fast_vcpus; 0 also while not enabled */
+	u32 index;        /* in vm->apic; constant */
+	u32 id;           /* initial APIC ID; constant */
+	u32 esr_log;      /* errors since the last write to ESR */
+	u8 esr_armed;     /* the error LVT may fire */
+	u8 fast_mode;     /* enum vapic_mode while enabled by SVR too, else 0: vapic/fast.h */
+	u8 irr_words;     /* bit n: reg word n of IRR is not 0 */
+	u8 isr_words;     /* likewise for ISR */
+	u8 timer_shift;   /* divisor is 1 << this */
+	u8 timer_mode;    /* bits 18:17 of its LVT entry */
+	u8 *eoi_flag;     /* PV EOI: bit 0 was set there; NULL: nowhere */
 	struct vapic_mail mail; /* anyone */
 } ALIGNED(CACHE_LINE);
 
@@ -146,10 +146,10 @@ struct vapic_vm {
 	struct vapic **apic; /* [count], constant once all are set up */
 	u16 *index;          /* [ids]: APIC ID to vCPU index or VAPIC_NONE, constant likewise */
 
-	u64 few;       /* the vCPUs as a bitmap, if 64 suffice and APIC IDs are indexes; else 0 */
-	u32 scattered; /* some APIC ID is not its vCPU's index; constant likewise */
-	u32 xapics;    /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
-	u32 far;       /* some APIC ID lies beyond index[]; constant likewise */
+	u64 fast_vcpus; /* the vCPUs as a bitmap, if 64 suffice and APIC IDs are indexes; else 0 */
+	u32 scattered;  /* some APIC ID is not its vCPU's index; constant likewise */
+	u32 xapics;     /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
+	u32 far;        /* some APIC ID lies beyond index[]; constant likewise */
 };
 
 /* Checks the sizes, empties the arrays. Before any vCPU of it is set up. False: bad numbers. */

@@ -315,6 +315,6 @@ void cpuid_build(struct cpuid_table *t, const struct cpuid_config *c)
 	build_hypervisor(t, c);
 	t->cr4 = offered_cr4(t);
 	for (unsigned int i = 0; i < CPUID_BASIC_LEAVES; i++)
-		t->basic[i].plain = t->basic[i].patch == CPUID_CONSTANT &&
-		                    t->basic[i].subleaves == 0;
+		t->basic[i].fast = t->basic[i].patch == CPUID_CONSTANT &&
+		                   t->basic[i].subleaves == 0;
 }

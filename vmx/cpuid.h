@@ -34,8 +34,8 @@ struct cpuid_row {
 	u8 patch;     /* enum cpuid_patch */
 	u8 subleaves; /* 0: ECX does not matter; else rows from `first` on */
 	u8 first;
-	u8 plain; /* neither patched nor with subleaves; cpuid_build() sets it last */
-} ALIGNED(32);    /* so that finding one is a shift */
+	u8 fast; /* neither patched nor with subleaves; cpuid_build() sets it last */
+} ALIGNED(32);   /* so that finding one is a shift */
 
 struct cpuid_table {
 	struct cpuid_row basic[CPUID_BASIC_LEAVES];
@@ -72,11 +72,11 @@ void cpuid_build(struct cpuid_table *table, const struct cpuid_config *config);
  */
 MUST_USE const struct cpuid_row *cpuid_find(const struct cpuid_table *table, u32 leaf, u32 subleaf);
 
-/* The same for the short way: NULL unless it is a basic leaf that is a constant. */
-static ALWAYS_INLINE const struct cpuid_row *cpuid_find_plain(const struct cpuid_table *table,
-                                                              u32 leaf)
+/* The same for the fast path: NULL unless it is a basic leaf that is a constant. */
+static ALWAYS_INLINE const struct cpuid_row *cpuid_find_fast(const struct cpuid_table *table,
+                                                             u32 leaf)
 {
-	if (leaf >= CPUID_BASIC_LEAVES || !table->basic[leaf].plain)
+	if (leaf >= CPUID_BASIC_LEAVES || !table->basic[leaf].fast)
 		return NULL;
 	return &table->basic[leaf];
 }

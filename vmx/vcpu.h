@@ -53,7 +53,7 @@ struct vmx_vcpu {
 	u32 revectored_length;
 	u32 exception; /* a fault to inject at the next entry; entry-interruption format */
 	u32 exception_error;
-	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the short way */
+	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the fast path */
 	u32 pending_interrupt; /* PENDING_INTERRUPT and more; PENDING_VIRTUAL: the processor
 	                          delivers */
 	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
@@ -82,11 +82,11 @@ void vmx_exit(void);
 /* The layer above's virtual CPU, which begins with a struct vmx_vcpu. */
 struct vcpu;
 
-/* The long way of an exit, on the core's empty stack: handles it and goes on by vmx_enter. */
+/* The slow path of an exit, on the core's empty stack: handles it and goes on by vmx_enter. */
 typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
 
 /*
- * A VM exit, the short way. Of the guest's registers RAX, RBX, RCX, RDX, RSI, RDI and R8 to R11 are
+ * A VM exit, the fast path. Of the guest's registers RAX, RBX, RCX, RDX, RSI, RDI and R8 to R11 are
  * in gpr[]; the others are in the processor, and handed back by returning. NULL: the exit is
  * handled, and the guest goes on at once. Else whom to call with all registers in gpr[].
  */

@@ -235,7 +235,7 @@ static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
 
 /*
  * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
- * kick exits as soon as the guest is entered. So the short way neither publishes nor looks.
+ * kick exits as soon as the guest is entered. So the fast path neither publishes nor looks.
  */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
@@ -253,7 +253,7 @@ NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
 	attend(vcpu);
 }
 
-/* ---- everything that is not the short way ---- */
+/* ---- everything that is not the fast path ---- */
 
 static bool nmi_due(const struct vcpu *vcpu)
 {

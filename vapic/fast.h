@@ -4,15 +4,15 @@
  * vapic.h's functions do, for APICs in the usual state: whoever calls asks first whether they are,
  * and goes the general way if not.
  */
-#ifndef VAPIC_HOT_H
-#define VAPIC_HOT_H
+#ifndef VAPIC_FAST_H
+#define VAPIC_FAST_H
 
 #include "vapic/mail.h"
 
 /* In this mode, enabled by SVR, and no level-triggered interrupt has been seen. */
-static ALWAYS_INLINE bool vapic_is_quick(const struct vapic *a, enum vapic_mode mode)
+static ALWAYS_INLINE bool vapic_is_fast(const struct vapic *a, enum vapic_mode mode)
 {
-	return a->quick == mode && atomic_load_relaxed(&a->mail.leveled) == 0;
+	return a->fast_mode == mode && atomic_load_relaxed(&a->mail.leveled) == 0;
 }
 
 /* The word of a 256-bit register that holds vectors 32w..32w+31. */
@@ -30,7 +30,7 @@ static ALWAYS_INLINE u32 vapic_highest(struct vapic *a, u32 reg, u32 words)
 }
 
 /* vapic_next() and vapic_accept() at once, for who can inject now: the vector, or -1. */
-static ALWAYS_INLINE int vapic_take(struct vapic *a)
+static ALWAYS_INLINE int vapic_fast_take(struct vapic *a)
 {
 	u32 words = a->irr_words;
 	u32 floor = a->reg[APIC_TPR / 4] & 0xff;
@@ -57,8 +57,9 @@ static ALWAYS_INLINE int vapic_take(struct vapic *a)
 	return (int)vector;
 }
 
-/* vapic_eoi() of a quick APIC. True: something is in IRR, and may be deliverable now. */
-static ALWAYS_INLINE bool vapic_eoi_quick(struct vapic *a)
+/* vapic_eoi() of an APIC on the fast path. True: something is in IRR, and may be deliverable now.
+ */
+static ALWAYS_INLINE bool vapic_fast_eoi(struct vapic *a)
 {
 	u64 words = a->isr_words;
 	u64 w;
@@ -76,7 +77,7 @@ static ALWAYS_INLINE bool vapic_eoi_quick(struct vapic *a)
 }
 
 /* What the guest reads there afterwards. */
-static ALWAYS_INLINE void vapic_icr_note(struct vapic *a, u64 icr)
+static ALWAYS_INLINE void vapic_fast_note_icr(struct vapic *a, u64 icr)
 {
 	a->reg[APIC_ICR / 4] = (u32)icr;
 	a->reg[APIC_ICR_HIGH / 4] = (u32)(icr >> 32);
@@ -87,56 +88,56 @@ static ALWAYS_INLINE void vapic_icr_note(struct vapic *a, u64 icr)
  * not the usual case. That is up to 64 vCPUs whose IDs are their indexes, and the sender enabled
  * and not among the targets. No base overflows.
  */
-static ALWAYS_INLINE u64 vapic_few_by_id(const struct vapic *src, u64 low, u64 base)
+static ALWAYS_INLINE u64 vapic_fast_targets(const struct vapic *src, u64 low, u64 base)
 {
 	u64 targets = low << (base % 64);
 
 	if (unlikely(base >= 64) || unlikely(targets >> base != low) ||
-	    unlikely((targets & ~src->others) != 0))
+	    unlikely((targets & ~src->fast_others) != 0))
 		return 0;
 	return targets;
 }
 
 /* In x2APIC mode's ICR, what faults or has no effect. */
-#define NOT_PLAIN (VAPIC_ICR_RESERVED | APIC_ICR_STATUS)
+#define ICR_NOT_FAST (VAPIC_ICR_RESERVED | APIC_ICR_STATUS)
 
 /* The same for a fixed interrupt by an ICR value of x2APIC mode that has a legal vector. */
-static ALWAYS_INLINE u64 vapic_few_by_icr(const struct vapic *src, u64 icr)
+static ALWAYS_INLINE u64 vapic_fast_targets_x2apic(const struct vapic *src, u64 icr)
 {
-	u32 how = (u32)icr & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | NOT_PLAIN);
+	u32 how = (u32)icr & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | ICR_NOT_FAST);
 	u64 dest = icr >> 32;
 
 	if (how == 0)
-		return vapic_few_by_id(src, 1, dest);
+		return vapic_fast_targets(src, 1, dest);
 	if (how == APIC_ICR_OTHERS)
-		return src->others;
+		return src->fast_others;
 	/* A logical destination is cluster and members; xAPICs would have logical IDs of their own.
 	 */
 	if (how == APIC_ICR_LOGICAL && likely(atomic_load_relaxed(&src->vm->xapics) == 0))
-		return vapic_few_by_id(src, dest & 0xffff, dest >> 16 << 4);
+		return vapic_fast_targets(src, dest & 0xffff, dest >> 16 << 4);
 	return 0;
 }
 
 /* The same for the low half of xAPIC mode's ICR, the high half being in its register. */
-static ALWAYS_INLINE u64 vapic_few_by_low(const struct vapic *src, u32 low)
+static ALWAYS_INLINE u64 vapic_fast_targets_xapic(const struct vapic *src, u32 low)
 {
 	u32 how = low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND);
 	u32 dest = src->reg[APIC_ICR_HIGH / 4] >> 24;
 
 	if (how == 0)
-		return vapic_few_by_id(src, 1, dest);
-	return how == APIC_ICR_OTHERS ? src->others : 0;
+		return vapic_fast_targets(src, 1, dest);
+	return how == APIC_ICR_OTHERS ? src->fast_others : 0;
 }
 
 /* An ICR value of x2APIC mode that has a legal vector: fixed, to oneself, no reserved bit set. */
-static ALWAYS_INLINE bool vapic_icr_is_plain_self(u32 low)
+static ALWAYS_INLINE bool vapic_fast_is_self(u32 low)
 {
-	return (low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | NOT_PLAIN)) ==
+	return (low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | ICR_NOT_FAST)) ==
 	       APIC_ICR_SELF;
 }
 
-/* Sends that of a quick APIC. False: coalesced, the vector was pending. */
-static ALWAYS_INLINE bool vapic_send_self_quick(struct vapic *a, u32 vector)
+/* Sends that of an APIC on the fast path. False: coalesced, the vector was pending. */
+static ALWAYS_INLINE bool vapic_fast_send_self(struct vapic *a, u32 vector)
 {
 	u32 bit = vector % 32;
 	u64 w = vector / 32;
