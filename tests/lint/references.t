@@ -20,6 +20,8 @@ RING0 = ("hv/kernel/", "hv/base/", "hv/abi/", "vmx/", "vapic/")
 ENDINGS = r"(?:c|h|asm|asl|pml|py|t|md|sh|txt|ld|mk|elf|iso|cfg|json|jsonl|patch|inc)"
 COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.S)
 PATH = re.compile(rf"(?<![\w./-])[\w.-]+(?:/[\w.-]+)*\.{ENDINGS}(?![\w/-])(?!\.\w)")
+DIRECTORY = re.compile(
+    r"(?<![\w./<-])(?:hv|vmx|vapic|docs|tests|guest-tools)/[\w./-]*(?![\w*])")
 ALONE = r"(?<![\w./$%-])"
 IN_QUOTES = ALONE + r"([A-Za-z_]\w*_\w+|[A-Za-z]\w+(?=\(\)))(?![\w-]*[./]\w)"
 # In comments: calls; names with an underscore, which a star behind them makes a beginning of some.
@@ -121,7 +123,7 @@ def wrong_span(span, origin):
                 and built(path)):
             yield f"file {path}"
     rest = PATH.sub(" ", span)
-    for path in re.findall(r"(?<![\w./<-])(?:hv|vmx|vapic|docs|tests|guest-tools)/[\w./-]*(?![\w*])", rest):
+    for path in DIRECTORY.findall(rest):
         if not (is_place(path.rstrip("."), origin) or may(path)):
             yield f"directory {path}"
     for word in re.findall(IN_QUOTES, rest):
