@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What guests do most, inline: send a fixed interrupt, take one, end it. Owner only. Each does what
- * vapic.h's functions do, for APICs in the usual state: whoever calls asks first whether they are,
- * and goes the general way if not.
+ * The fast path's part of the model, inline: send a fixed interrupt, take one, end it. Owner only.
+ * Each function does what the one of vapic.h does, for an APIC that vapic_is_fast(). The caller
+ * asks that first, and takes the slow path if it is not.
  */
 #ifndef VAPIC_FAST_H
 #define VAPIC_FAST_H
 
 #include "vapic/mail.h"
 
-/* In this mode, enabled by SVR, and no level-triggered interrupt has been seen. */
+/*
+ * Whether the fast path may serve this APIC: it is in that mode, enabled by SVR, and no
+ * level-triggered interrupt has been seen.
+ */
 static ALWAYS_INLINE bool vapic_is_fast(const struct vapic *a, enum vapic_mode mode)
 {
 	return a->fast_mode == mode && atomic_load_relaxed(&a->mail.leveled) == 0;
 }
 
-/* The word of a 256-bit register that holds vectors 32w..32w+31. */
+/* Returns the word of a 256-bit register that holds vectors 32w..32w+31. */
 static ALWAYS_INLINE u32 *vapic_word(struct vapic *a, u32 reg, u64 w)
 {
 	return &a->reg[reg / 4 + w * 4];
 }
 
-/* The highest vector in ISR or IRR; `words`, the register's summary, is not 0. */
+/* Returns the highest vector in ISR or IRR; `words`, the register's summary, is not 0. */
 static ALWAYS_INLINE u32 vapic_highest(struct vapic *a, u32 reg, u32 words)
 {
 	u32 w = bit_highest(words);
@@ -29,7 +32,10 @@ static ALWAYS_INLINE u32 vapic_highest(struct vapic *a, u32 reg, u32 words)
 	return w * 32 + bit_highest(*vapic_word(a, reg, w));
 }
 
-/* vapic_next() and vapic_accept() at once, for who can inject now: the vector, or -1. */
+/*
+ * Does vapic_next() and vapic_accept() in one, for a caller that can inject now. Returns the
+ * vector, or -1.
+ */
 static ALWAYS_INLINE int vapic_fast_take(struct vapic *a)
 {
 	u32 words = a->irr_words;
@@ -57,8 +63,7 @@ static ALWAYS_INLINE int vapic_fast_take(struct vapic *a)
 	return (int)vector;
 }
 
-/* vapic_eoi() of an APIC on the fast path. True: something is in IRR, and may be deliverable now.
- */
+/* Does vapic_eoi(). True: something is in IRR, and may be deliverable now. */
 static ALWAYS_INLINE bool vapic_fast_eoi(struct vapic *a)
 {
 	u64 words = a->isr_words;
@@ -76,7 +81,7 @@ static ALWAYS_INLINE bool vapic_fast_eoi(struct vapic *a)
 	return a->irr_words != 0;
 }
 
-/* What the guest reads there afterwards. */
+/* Stores an x2APIC ICR value as the guest reads it back afterwards. */
 static ALWAYS_INLINE void vapic_fast_note_icr(struct vapic *a, u64 icr)
 {
 	a->reg[APIC_ICR / 4] = (u32)icr;
@@ -84,9 +89,9 @@ static ALWAYS_INLINE void vapic_fast_note_icr(struct vapic *a, u64 icr)
 }
 
 /*
- * The vCPUs with APIC ID base + n for each set bit n of `low`, as a bitmap of indexes, 0 meaning:
- * not the usual case. That is up to 64 vCPUs whose IDs are their indexes, and the sender enabled
- * and not among the targets. No base overflows.
+ * Returns the vCPUs with APIC ID base + n for each set bit n of `low`, as a bitmap of indexes; 0:
+ * the slow path has to route. The fast path can where the VM has up to 64 vCPUs whose IDs are their
+ * indexes, and the sender is enabled and not among its targets. No base overflows.
  */
 static ALWAYS_INLINE u64 vapic_fast_targets(const struct vapic *src, u64 low, u64 base)
 {
@@ -98,10 +103,13 @@ static ALWAYS_INLINE u64 vapic_fast_targets(const struct vapic *src, u64 low, u6
 	return targets;
 }
 
-/* In x2APIC mode's ICR, what faults or has no effect. */
+/* Bits of x2APIC mode's ICR that fault or have no effect. */
 #define ICR_NOT_FAST (VAPIC_ICR_RESERVED | APIC_ICR_STATUS)
 
-/* The same for a fixed interrupt by an ICR value of x2APIC mode that has a legal vector. */
+/*
+ * Returns the targets of an x2APIC ICR value with a legal vector, as vapic_fast_targets() does; 0
+ * also unless it is a fixed interrupt to others.
+ */
 static ALWAYS_INLINE u64 vapic_fast_targets_x2apic(const struct vapic *src, u64 icr)
 {
 	u32 how = (u32)icr & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | ICR_NOT_FAST);
@@ -111,14 +119,15 @@ static ALWAYS_INLINE u64 vapic_fast_targets_x2apic(const struct vapic *src, u64 
 		return vapic_fast_targets(src, 1, dest);
 	if (how == APIC_ICR_OTHERS)
 		return src->fast_others;
-	/* A logical destination is cluster and members; xAPICs would have logical IDs of their own.
+	/*
+	 * A logical destination is cluster and members; xAPICs would have logical IDs of their own.
 	 */
 	if (how == APIC_ICR_LOGICAL && likely(atomic_load_relaxed(&src->vm->xapics) == 0))
 		return vapic_fast_targets(src, dest & 0xffff, dest >> 16 << 4);
 	return 0;
 }
 
-/* The same for the low half of xAPIC mode's ICR, the high half being in its register. */
+/* Returns the targets of the low half of xAPIC mode's ICR; the high half is in its register. */
 static ALWAYS_INLINE u64 vapic_fast_targets_xapic(const struct vapic *src, u32 low)
 {
 	u32 how = low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND);
@@ -129,14 +138,14 @@ static ALWAYS_INLINE u64 vapic_fast_targets_xapic(const struct vapic *src, u32 l
 	return how == APIC_ICR_OTHERS ? src->fast_others : 0;
 }
 
-/* An ICR value of x2APIC mode that has a legal vector: fixed, to oneself, no reserved bit set. */
+/* Whether an x2APIC ICR value with a legal vector is a fixed interrupt to oneself, no more. */
 static ALWAYS_INLINE bool vapic_fast_is_self(u32 low)
 {
 	return (low & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND | ICR_NOT_FAST)) ==
 	       APIC_ICR_SELF;
 }
 
-/* Sends that of an APIC on the fast path. False: coalesced, the vector was pending. */
+/* Sends a fixed interrupt to oneself. False: coalesced, the vector was pending. */
 static ALWAYS_INLINE bool vapic_fast_send_self(struct vapic *a, u32 vector)
 {
 	u32 bit = vector % 32;

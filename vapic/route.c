@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who is meant. Each target matches by its own mode, so that VMs with APICs in both modes have one
- * rule: an x2APIC answers to cluster and member of its ID, an xAPIC to LDR under its DFR.
+ * Finds the targets of an interrupt message. Each target matches by its own mode, so that VMs with
+ * APICs in both modes have one rule: an x2APIC answers to cluster and member of its ID, an xAPIC to
+ * LDR under its DFR.
  */
 #include "vapic/internal.h"
 

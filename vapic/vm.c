@@ -73,7 +73,7 @@ void regs_reset(struct vapic *a)
 	timer_stop(a);
 }
 
-/* What was posted before is gone with the rest; what is on its way finds the APIC disabled. */
+/* Also empties the mailbox: an interrupt posted before a reset is gone with it. */
 static void reset(struct vapic *a, u64 base)
 {
 	regs_reset(a);

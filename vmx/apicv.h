@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who serves the guest's APIC accesses: exits, or the processor (SDM 3C, "APIC Virtualization and
- * Virtual Interrupts"): TPR shadow, APIC-register virtualisation and virtual-interrupt delivery
- * together, in xAPIC mode through the APIC-access page, in x2APIC mode through the MSRs.
+ * Chooses who serves the guest's APIC accesses: exits, or the processor (SDM 3C, "APIC
+ * Virtualization and Virtual Interrupts"): TPR shadow, APIC-register virtualisation and
+ * virtual-interrupt delivery together, in xAPIC mode through the APIC-access page, in x2APIC mode
+ * through the MSRs.
  *
  * All act on the current VMCS, on the owner's core. What the APIC holds is the layer above's.
  */
@@ -38,20 +39,20 @@ void vmx_posted_set(struct vmx_vcpu *vcpu, bool on);
  * where accesses to the APIC-access page exit as such, loads and stores of that page's TPR too.
  * A move or store that makes TPR's class less than the threshold exits:
  * VMX_EXIT_TPR_BELOW_THRESHOLD. An entry with the threshold above TPR's class fails (SDM
- * 3C 27.2.1.1) or exits at once: whoever lowers TPR sets the threshold anew. Both do nothing on a
+ * 3C 27.2.1.1) or exits at once: lowering TPR must set the threshold again. Both do nothing on a
  * processor that lacks it: there CR8 exits.
  */
 MUST_USE bool vmx_has_tpr_shadow(const struct vmx_caps *caps);
 void vmx_tpr_shadow(struct vmx_vcpu *vcpu, bool on); /* and the threshold 0 */
 void vmx_tpr_threshold(struct vmx_vcpu *vcpu, u32 class);
 
-/* What VMX_APIC_XAPIC and VMX_APIC_X2APIC need is there. */
+/* Whether the processor has what VMX_APIC_XAPIC and VMX_APIC_X2APIC need. */
 MUST_USE bool vmx_apicv_offered(const struct vmx_caps *caps, enum vmx_apic how);
 
 /* A new VMCS, after vmx_vcpu_setup: the other addresses, and VMX_APIC_TRAPPED. */
 void vmx_apicv_prepare(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm);
 
-/* Changes who serves; the TPR shadow stays off where a trapped page would be served by it. */
+/* Changes who serves. The TPR shadow stays off where it would serve a trapped page. */
 void vmx_apicv_set(struct vmx_vcpu *vcpu, const struct vmx_apicv *vm, enum vmx_apic how);
 
 /* A vector came into the virtual-APIC page's IRR: RVI becomes at least that. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /*
- * What a core's VT-x can do, what Tapvisor needs of it, and the VMCS control words that follow.
+ * Reads what a core's VT-x can do, checks what Tapvisor needs of it, and the VMCS control words
+ * that follow.
  *
  * Three steps, each a walk over a table: vmx_caps_read() collects the raw words (CPUID, capability
  * MSRs; SDM volume 3, appendix A), never touching an MSR that is not there; vmx_caps_build() makes

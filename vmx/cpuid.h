@@ -20,7 +20,7 @@
 #define CPUID_SUBLEAVES        32u
 #define CPUID_XSAVE_COMPONENTS 20u
 
-/* What of a row depends on the vCPU and its state. */
+/* Parts of a row that depend on the vCPU and its state. */
 enum cpuid_patch {
 	CPUID_CONSTANT,
 	CPUID_FEATURES,   /* leaf 1: APIC ID, OSXSAVE, APIC enabled */
@@ -59,7 +59,7 @@ struct cpuid_config {
 	u64 xcr0;             /* components that the guest may enable; 0: no XSAVE */
 	bool kvm, tap;        /* pv=kvm, pv=tap */
 	u32 kvm_features;     /* KVM_FEATURE bits that are really there */
-	u32 tap_features;     /* TAP_FEATURE bits, likewise */
+	u32 tap_features;     /* TAP_FEATURE bits, 0 without */
 	u64 counters;         /* gpa of the counters, 0: none */
 	u32 counters_stride;
 };
@@ -72,7 +72,7 @@ void cpuid_build(struct cpuid_table *table, const struct cpuid_config *config);
  */
 MUST_USE const struct cpuid_row *cpuid_find(const struct cpuid_table *table, u32 leaf, u32 subleaf);
 
-/* The same for the fast path: NULL unless it is a basic leaf that is a constant. */
+/* Finds a row for the fast path: NULL unless it is a basic leaf that is a constant. */
 static ALWAYS_INLINE const struct cpuid_row *cpuid_find_fast(const struct cpuid_table *table,
                                                              u32 leaf)
 {
@@ -81,7 +81,7 @@ static ALWAYS_INLINE const struct cpuid_row *cpuid_find_fast(const struct cpuid_
 	return &table->basic[leaf];
 }
 
-/* What cpuid_patch() must know of the vCPU. */
+/* State of the vCPU that cpuid_patch() needs. */
 struct cpuid_vcpu {
 	u32 apic_id; /* x2APIC ID */
 	bool apic_enabled;

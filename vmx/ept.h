@@ -43,8 +43,10 @@ MUST_USE bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights
  */
 MUST_USE bool ept_execute(struct ept *ept, gpa_t gpa);
 
-/* Frees the tables, not what they map: as many as `budget` says, counted down. False: more are
- * left. */
+/*
+ * Frees the tables, not what they map: as many as `budget` says, counted down. False: more are
+ * left.
+ */
 MUST_USE bool ept_destroy(struct ept *ept, unsigned int *budget);
 
 #endif

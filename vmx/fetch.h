@@ -30,7 +30,7 @@ struct fetch_entry {
 	struct insn insn;
 };
 
-/* Of one vCPU, used by its owner alone; all zero at first. 3 KiB. */
+/* A vCPU's remembered instructions, used by its owner only; all zero at first. 3 KiB. */
 struct fetch_memory {
 	struct fetch_entry way[FETCH_SETS][FETCH_WAYS];
 	u32 next; /* the way to fill next */

@@ -28,7 +28,7 @@ enum exception_vector {
 /* A fault at the instruction that exited: RIP stays. error is ignored for those without one. */
 void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 error);
 
-/* The same for #DB: DR6 and DR7 first. `causes` as exit qualifications have them. */
+/* Injects #DB, after updating DR6 and DR7. `causes` are bits as in exit qualifications. */
 void vmx_inject_debug(struct vmx_vcpu *vcpu, u64 causes);
 
 /*
@@ -49,7 +49,7 @@ void vmx_take_traps(struct vmx_vcpu *vcpu);
 /* After an exit that may have interrupted the delivery of an event: take it up for re-injection. */
 void vmx_take_revectored(struct vmx_vcpu *vcpu);
 
-/* What the APIC has to offer at this entry: asks for a vector only when it can be delivered. */
+/* Asks the APIC for a vector at this entry, only when it can be delivered. */
 enum vmx_injection {
 	INJECTED_NOTHING, /* nothing pending, or a window was opened */
 	INJECTED_FAULT,

@@ -18,7 +18,7 @@ struct vmx_raw;
  */
 MUST_USE bool vmx_core_start(const struct vmx_caps *caps, const struct vmx_raw *mine, hpa_t region);
 
-/* What an exit loads: constants of the core that the vCPU is pinned to. */
+/* Host state that an exit loads: constants of the core that the vCPU is pinned to. */
 struct vmx_host {
 	u64 cr3; /* of the kernel, whichever process was active */
 	u64 gdt_base, tss_base;
@@ -26,7 +26,7 @@ struct vmx_host {
 	u64 stack_top;
 };
 
-/* What distinguishes one vCPU's VMCS from another's. */
+/* The parts in which one vCPU's VMCS differs from another's. */
 struct vmx_config {
 	const struct vmx_caps *caps;
 	hpa_t ept; /* root of the tree */

@@ -18,7 +18,7 @@ struct vmx_vcpu;
  */
 void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip, u32 signature);
 
-/* As the monitor wants its first vCPU. False: a mode or an address that no processor could hold. */
+/* Starts the first vCPU as its monitor asks. False: a mode or address no processor could hold. */
 MUST_USE bool vmx_start_image(struct vmx_vcpu *vcpu, const struct vcpu_start *start);
 
 #endif

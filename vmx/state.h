@@ -11,8 +11,10 @@
 
 struct vmx_guest_state;
 
-/* What XCR0 a guest may at most have on this machine, and the XSAVE area's size for it, in bytes.
- * Each core, once, with CR4.OSXSAVE set. Without XSAVE both are 0: FXSAVE's 512 bytes then. */
+/*
+ * What XCR0 a guest may at most have on this machine, and the XSAVE area's size for it, in bytes.
+ * Each core, once, with CR4.OSXSAVE set. Without XSAVE both are 0: FXSAVE's 512 bytes then.
+ */
 u64 vmx_xcr0_allowed(void);
 u32 vmx_xsave_size(void);
 

@@ -17,7 +17,7 @@ struct vmx_caps;
 /* Register numbers as instructions encode them; slot RSP of gpr[] is unused (VMCS_GUEST_RSP). */
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
-/* What the guest may change without an exit, and the host does not use; see vmx/state.c. */
+/* State that the guest changes without an exit and ring 0 does not use: vmx/state.c. */
 struct vmx_guest_state {
 	u64 msr[6]; /* STAR LSTAR CSTAR FMASK KERNEL_GS_BASE TSC_AUX */
 	u64 dr[4];
@@ -92,8 +92,10 @@ typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
  */
 exit_handler vmx_on_exit(struct vmx_vcpu *vcpu);
 
-/* VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
- * VMCS_INSTRUCTION_ERROR tells. */
+/*
+ * VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
+ * VMCS_INSTRUCTION_ERROR tells.
+ */
 NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vcpu, bool invalid);
 
 /* A VMX instruction on a field failed: a mistake of the hypervisor's own. */

@@ -75,8 +75,10 @@ MUST_USE bool vmx_on(hpa_t region);
 /* INVEPT, all contexts of this core: after EPT entries were narrowed or reused. */
 void vmx_flush_ept(void);
 
-/* INVVPID on this core: what was cached of a vCPU, or of all where the processor can do no less.
- * Nothing where VPIDs are not in use, as each entry empties the TLB then. */
+/*
+ * INVVPID on this core: what was cached of a vCPU, or of all where the processor can do no less.
+ * Nothing where VPIDs are not in use, as each entry empties the TLB then.
+ */
 void vmx_flush_vpid(struct vpid_flush how);
 
 #endif
