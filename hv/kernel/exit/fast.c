@@ -5,8 +5,8 @@
  * the same reason (hv/kernel/exit/exits.c): each case that is not the usual one has its code there
  * alone.
  *
- * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
- * kick exits as soon as the guest is entered. So the fast path neither publishes nor looks.
+ * RUN_GUEST has stood since the last entry: any sender that has posted meanwhile has kicked too, so
+ * that the fast path neither publishes nor looks (the delivery protocol, vapic/mail.h).
  */
 #include "hv/abi/hypercall.h"
 #include "hv/kernel/sched/account.h"

@@ -109,10 +109,8 @@ static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
 }
 
 /*
- * The owner's half of the delivery protocol: after this the caller looks at has_mail. The exchange
- * is a full fence: a sender either sees RUN_GUEST and kicks, or its post is seen there. Partner:
- * sched_notify. A kick that comes between that look and the entry stays pending in the core's APIC,
- * and exits at once.
+ * The owner's PUBLISH of the delivery protocol, barrier B (vapic/mail.h); the LOOK, has_mail(),
+ * must follow. Partner: sched_notify.
  */
 static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 {
@@ -233,10 +231,7 @@ static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
 	attend(vcpu);
 }
 
-/*
- * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
- * kick exits as soon as the guest is entered. So the fast path neither publishes nor looks.
- */
+/* Any sender that has posted since the last entry has also kicked: vapic/mail.h. */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->vmx.pending != 0))
