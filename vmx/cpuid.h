@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /*
- * What CPUID tells a guest, as data: built once for each VM from the host's leaves by a table that
+ * A guest's CPUID leaves as data: built once for each VM from the host's leaves by a table that
  * says what passes and what is set (vmx/cpuid.c), looked up by direct index at each exit.
  *
  * Nothing passes that the table does not name: a feature of a new processor stays hidden until
@@ -35,21 +35,20 @@ struct cpuid_row {
 	u8 subleaves; /* 0: ECX does not matter; else rows from `first` on */
 	u8 first;
 	u8 fast; /* neither patched nor with subleaves; cpuid_build() sets it last */
-} ALIGNED(32);   /* so that finding one is a shift */
+} ALIGNED(32);   /* finding one is then a shift */
 
 struct cpuid_table {
 	struct cpuid_row basic[CPUID_BASIC_LEAVES];
 	struct cpuid_row extended[CPUID_EXTENDED_LEAVES];
 	struct cpuid_row hypervisor[2][4]; /* from 0x40000000, from 0x40000100 */
 	struct cpuid_row subleaf[CPUID_SUBLEAVES];
-	struct cpuid_row beyond; /* a subleaf that is not there: zero */
-	struct cpuid_row
-		beyond_topology; /* the same of leaves 0xB and 0x1F, which still tell the ID */
-	u64 cr4;                 /* bits of CR4 that the guest's features let it set */
-	u64 physical_mask;       /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
+	struct cpuid_row beyond;          /* for a subleaf that is not there: zero */
+	struct cpuid_row beyond_topology; /* for one of leaves 0xB and 0x1F: tells the ID */
+	u64 cr4;                          /* bits of CR4 that the guest's features let it set */
+	u64 physical_mask;                /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
 };
 
-/* All that a VM's leaves depend on. */
+/* Everything that a VM's leaves depend on. */
 struct cpuid_config {
 	struct cpuid (*host)(u32 leaf, u32 subleaf);
 	u32 vcpus;
@@ -67,8 +66,8 @@ struct cpuid_config {
 void cpuid_build(struct cpuid_table *table, const struct cpuid_config *config);
 
 /*
- * The row for EAX, ECX. If row->patch is not 0, the value is to be copied and patched. Rows live as
- * long as the table.
+ * Returns the row for EAX, ECX. If row->patch is not 0, the caller copies the value and patches it.
+ * Rows live as long as the table.
  */
 MUST_USE const struct cpuid_row *cpuid_find(const struct cpuid_table *table, u32 leaf, u32 subleaf);
 

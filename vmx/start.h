@@ -12,7 +12,7 @@
 struct vmx_vcpu;
 
 /*
- * After INIT, SDM 3A table 10-1: real mode, at cs:ip, EDX telling family, model and stepping. Keeps
+ * Sets the state after INIT (SDM 3A table 10-1): real mode, at cs:ip, EDX the signature. Keeps
  * FPU, XCR0, MSRs, CR0.CD and NW, and what is pending. The core holds this vCPU's state, and all of
  * the guest's registers are in gpr[].
  */

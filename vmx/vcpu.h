@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One virtual processor as VT-x sees it: its VMCS, the registers that VMCS does not hold, and what
- * of the processor's state changes hands when another vCPU gets the core.
+ * One virtual processor as VT-x sees it: its VMCS, the registers that the VMCS does not hold, and
+ * the processor state that is switched when another vCPU gets the core.
  *
  * Owner: the core that the vCPU is pinned to; nobody else touches it once it runs.
  */
@@ -56,7 +56,7 @@ struct vmx_vcpu {
 	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the fast path */
 	u32 pending_interrupt; /* PENDING_INTERRUPT and more; PENDING_VIRTUAL: the processor
 	                          delivers */
-	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
+	u32 pending_halt;      /* HLT sets it: PENDING_VIRTUAL, as the processor may hold one */
 	u32 apic;              /* enum vmx_apic */
 	u32 tpr_threshold;     /* copy of the VMCS's word; vmx/apicv.h */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
@@ -74,7 +74,7 @@ static_assert(offsetof(struct vmx_vcpu, launched) == 136, "vmx/switch.asm: VCPU_
 /* Enters the guest. The VMCS is current, the stack is given up. */
 NORETURN void vmx_enter(struct vmx_vcpu *vcpu);
 
-/* HOST_RIP; not to be called. */
+/* Where exits arrive (HOST_RIP); not to be called. */
 void vmx_exit(void);
 
 /* ---- Supplied by the layer above; each starts on the core's empty stack, interrupts off. ---- */
