@@ -134,10 +134,9 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot linux libvapic check check-unit check-fresh check-guests \
-	check-limits check-threads check-models check-emu check-release lint fuzz hostile coverage \
-	mutants loc disasm clean \
-	help objects units emus
+.PHONY: all iso run shell boot linux libvapic check check-quick check-unit check-fresh \
+	check-guests check-limits check-threads check-models check-emu check-release lint fuzz \
+	hostile coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -175,8 +174,22 @@ LINUX_EMUS := $(addprefix tests/emu/,$(LINUX_EMUS))
 EMUS  := $(filter-out $(LINUX_EMUS) $(addprefix tests/emu/,others.t limits.t),$(EMUS))
 EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the last to end is short
 
-check: all units emus fuzzers tsans ## every test: unit tests, fuzzers, models, lints, emulator
-	$(Q)$(PROVE) -j$(JOBS) $(EMUS) $(LINTS) $(PROOFS) $(TSANS) $(UNITS)
+# What takes seconds of processor time each is left to the stage behind the quick one.
+SLOW_LINTS := $(addprefix tests/lint/,compilers.t headers.t vapic-library.t)
+SLOW_UNITS := monitor_alu monitor_devices monitor_emulate root_life sched_queue vapic_hardware \
+	      vapic_random vapic_regs vapic_route vapic_vm vmx_fetch vmx_walk
+SLOW_UNITS := $(SLOW_UNITS:%=$(B)/unit/%.t)
+
+# Stages, each only where those before it have passed: what fails soonest is told soonest.
+check: check-quick ## every test, in stages: check-quick, the slower ones, the emulator's
+	$(Q)$(MAKE) --no-print-directory fuzzers tsans emus
+	$(Q)$(PROVE) -j$(JOBS) $(SLOW_LINTS) $(PROOFS) $(TSANS) $(SLOW_UNITS)
+	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
+
+check-quick: all units ## lints, quick unit tests and one boot: a minute, before each commit
+	$(Q)$(PROVE) -j$(JOBS) $(filter-out $(SLOW_LINTS),$(LINTS)) \
+		$(filter-out $(SLOW_UNITS),$(UNITS))
+	$(Q)$(PROVE) tests/emu/guests.t :: x2apic:self_ipi,physical,hlt,pv_flush
 
 check-unit: units ## host unit tests alone (ASan and UBSan)
 	$(Q)$(PROVE) -j$(JOBS) $(UNITS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What reading and writing each register does, beyond the bits. Rows of regs.c point here. */
+/* Side effects of register reads and writes; rows of regs.c point here. */
 #include "vapic/regs.h"
 
 u32 read_apr(const struct vapic *a, const struct reg_io *io)
@@ -42,7 +42,7 @@ u32 write_ldr(struct vapic *a, const struct reg_io *io)
 	return VAPIC_OK;
 }
 
-/* Bits 27:0 read as ones. */
+/* Stores DFR with bits 27:0 set, as they read. */
 u32 write_dfr(struct vapic *a, const struct reg_io *io)
 {
 	a->reg[io->offset / 4] = io->value | 0x0fffffff;
@@ -73,8 +73,9 @@ u32 write_svr(struct vapic *a, const struct reg_io *io)
 	return a->irr_words != 0 ? VAPIC_SELF | VAPIC_MODE : VAPIC_MODE;
 }
 
-/* A write of anything shows what was logged since the last one, and lets the error entry fire
- * again. */
+/*
+ * Any write shows the errors logged since the last write, and lets the error entry fire again.
+ */
 u32 write_esr(struct vapic *a, const struct reg_io *io)
 {
 	a->reg[io->offset / 4] = a->esr_log;
@@ -88,7 +89,7 @@ u32 write_icr_low(struct vapic *a, const struct reg_io *io)
 	return vapic_icr_write_low(a, io->value, io->fx);
 }
 
-/* While disabled the mask cannot be lifted. Remote IRR goes when the pin turns to edge. */
+/* Keeps a disabled APIC's entries masked; remote IRR goes when the pin turns to edge. */
 static u32 lvt_value(const struct vapic *a, u32 offset, u32 value)
 {
 	if (value & APIC_LVT_LEVEL)

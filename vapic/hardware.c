@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Entrances for VT-x's APIC virtualisation, where the processor has changed reg[] itself. */
+/* Calls for VT-x's APIC virtualisation, where the processor has changed reg[] itself. */
 #include "vapic/regs.h"
 
-/* The few registers that virtual x2APIC mode stores and then reports. */
+/* Handles the registers that virtual x2APIC mode stores and then reports. */
 static u32 x2apic_write(struct vapic *a, u32 offset, u64 now, struct vapic_effects *fx)
 {
 	const struct reg *r = &regs[offset / 16];
@@ -21,7 +21,7 @@ static u32 xapic_write(struct vapic *a, u32 offset, u64 now, struct vapic_effect
 {
 	const struct reg *r = &regs[offset / 16];
 
-	/* Read-only here, but the processor has stored. */
+	/* ID is read-only, but the processor has stored: put it back. */
 	if (offset == APIC_ID)
 		a->reg[APIC_ID / 4] = a->id << 24;
 	if (!(r->access & W))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* One structure for every message, whatever registers or bus cycles it came from. */
+/* Decoders: one structure for every interrupt message, from ICR, MSR or MSI. */
 #include "vapic/internal.h"
 
-/* The low half is alike in both modes. */
+/* Decodes the low half, which is alike in both modes. */
 static struct vapic_icr decode(u32 low, u32 dest, u32 flags)
 {
 	if (low & APIC_ICR_LOGICAL)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The guest writes its ICR. The most frequent values have a way of their own: vapic/hot.h. */
+/* ICR writes on the slow path; vapic/fast.h takes the most frequent ones. */
 #include "vapic/internal.h"
 
 u32 vapic_icr_write64(struct vapic *a, u64 value, struct vapic_effects *fx)

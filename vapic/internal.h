@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the model share among themselves. All of it is for the owner of `a`. */
+/* Functions that the model's files share among themselves, all for the owner of `a`. */
 #ifndef VAPIC_INTERNAL_H
 #define VAPIC_INTERNAL_H
 
@@ -11,13 +11,13 @@ static ALWAYS_INLINE bool apic_enabled(const struct vapic *a)
 	return (a->reg[APIC_SVR / 4] & APIC_SVR_ENABLE) != 0;
 }
 
-/* Index in reg[] of the word of a 256-bit register that holds this vector. */
+/* Returns the index in reg[] of the word of a 256-bit register that holds this vector. */
 static ALWAYS_INLINE u32 vector_word(u32 reg, u32 vector)
 {
 	return reg / 4 + vector / 32 * 4;
 }
 
-/* The highest vector in ISR or IRR, or -1; `words` is the register's summary. */
+/* Returns the highest vector in ISR or IRR, or -1; `words` is the register's summary. */
 static ALWAYS_INLINE int vector_highest(const struct vapic *a, u32 reg, u32 words)
 {
 	u32 w;
@@ -28,7 +28,7 @@ static ALWAYS_INLINE int vector_highest(const struct vapic *a, u32 reg, u32 word
 	return (int)(w * 32 + bit_highest(a->reg[reg / 4 + w * 4]));
 }
 
-/* TMR follows the trigger mode of each vector that enters IRR. Off the path while all is edge. */
+/* Notes in TMR the trigger mode of a vector that enters IRR. Not called while all is edge. */
 static NOINLINE void tmr_set(struct vapic *a, u32 vector, bool level)
 {
 	u32 *tmr = &a->reg[vector_word(APIC_TMR, vector)];
@@ -39,7 +39,7 @@ static NOINLINE void tmr_set(struct vapic *a, u32 vector, bool level)
 		atomic_store_relaxed(&a->mail.leveled, 1u);
 }
 
-/* A fixed interrupt arrives in IRR. True if it was pending there already. */
+/* Puts a vector into IRR. True if it was pending there already. */
 static ALWAYS_INLINE bool irr_set(struct vapic *a, u32 vector, bool level)
 {
 	u32 *irr = &a->reg[vector_word(APIC_IRR, vector)];
@@ -53,23 +53,22 @@ static ALWAYS_INLINE bool irr_set(struct vapic *a, u32 vector, bool level)
 	return (old & bit) != 0;
 }
 
-/* The highest vector in ISR or IRR, or 0, without its summary. */
+/* Returns the highest vector in ISR or IRR, or 0, without using the summaries. */
 u32 vector_scan(const struct vapic *a, u32 reg);
 
-/* An EOI has taken this vector out of ISR. Returns `todo`, with EOI where it was level-triggered.
- */
+/* After an EOI of this vector: returns `todo`, with EOI added if it was level-triggered. */
 u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx) MUST_USE;
 
 /* Moves the mailbox's vectors into IRR. Returns how many were pending there already. */
 u32 mail_take(struct vapic *a);
 
-/* An event of the APIC's own, not a message. Returns SELF | EVENT. */
+/* Posts an event of the APIC's own to its own mailbox. Returns SELF | EVENT. */
 u32 mail_event_self(struct vapic *a, u32 event) MUST_USE;
 
-/* Publishes what senders must know; after every change of mode, SVR, LDR or DFR. */
+/* Publishes the route word. Must be called after every change of mode, SVR, LDR or DFR. */
 void route_publish(struct vapic *a);
 
-/* The vCPUs that a message names. Lowest priority is not yet arbitrated. */
+/* Finds the vCPUs that an interrupt message names. Lowest priority is not yet arbitrated. */
 void route_resolve(const struct vapic_vm *vm, const struct vapic *src, struct vapic_icr icr,
                    struct vapic_set *set);
 
@@ -89,18 +88,18 @@ u32 esr_log(struct vapic *a, u32 errors) MUST_USE;
 /* Changes the base MSR and what hangs on the mode. The value is legal. */
 void mode_set(struct vapic *a, u64 base);
 
-/* All registers to their values after INIT; ID and mode stay. */
+/* Sets all registers to their values after INIT; ID and mode stay. */
 void regs_reset(struct vapic *a);
 
 void timer_stop(struct vapic *a);
 
-/* Word w of IRR as the guest sees it: with what is in the mailbox, if the APIC takes it. */
+/* Returns word w of IRR as the guest sees it: with the mailbox, if the APIC is enabled. */
 u32 irr_seen(const struct vapic *a, u32 w);
 
-/* Word w of ISR as the guest sees it: without a vector whose EOI it has skipped (PV EOI). */
+/* Returns word w of ISR as the guest sees it: without a vector whose EOI it has skipped. */
 u32 isr_seen(const struct vapic *a, u32 w);
 
-/* An EOI of a level-triggered vector: local pins that wait for it may fire again. */
+/* Lets local pins fire again that wait for the EOI of this level-triggered vector. */
 void lvt_eoi(struct vapic *a, u32 vector);
 
 #endif

@@ -9,7 +9,7 @@ static const u16 lvt_offset[VAPIC_LVT_COUNT] = {
 	[VAPIC_LVT_ERROR] = APIC_ERROR,
 };
 
-/* What a delivery mode puts into the mailbox. Fixed goes to IRR; SMI and reserved, nowhere. */
+/* The event that a delivery mode puts into the mailbox; none for fixed, SMI and reserved. */
 static const u8 lvt_event[8] = {
 	[VAPIC_DM_NMI] = VAPIC_EV_NMI,
 	[VAPIC_DM_INIT] = VAPIC_EV_INIT,
@@ -65,7 +65,7 @@ void lvt_eoi(struct vapic *a, u32 vector)
 
 /*
  * The error entry fires once, then not before the guest writes ESR. An error entry whose own vector
- * is illegal is one more error and ends there: raising it anew would never end.
+ * is illegal is one more error and ends there: raising it once more would never end.
  */
 u32 esr_log(struct vapic *a, u32 errors)
 {

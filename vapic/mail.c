@@ -2,7 +2,7 @@
 /* The owner empties its mailbox. */
 #include "vapic/mail.h"
 
-/* Vectors 32w..32w+31 arrive together. Returns how many of them were in IRR already. */
+/* Moves vectors 32w..32w+31 into IRR. Returns how many of them were there already. */
 static ALWAYS_INLINE u32 take_half(struct vapic *a, u32 w, u32 vectors)
 {
 	u32 *irr = &a->reg[APIC_IRR / 4 + w * 4];
@@ -36,7 +36,7 @@ static NOINLINE u32 take_word(struct vapic *a, u32 w)
 	return folded;
 }
 
-/* A look saves a locked instruction; what comes later has its own wake. */
+/* Reads each word first, to avoid the XCHG; a later post sends its own wake-up. */
 u32 mail_take(struct vapic *a)
 {
 	u32 folded = 0;
@@ -47,7 +47,7 @@ u32 mail_take(struct vapic *a)
 	return folded;
 }
 
-/* While disabled an APIC ignores what comes: senders that had not seen it lose their message. */
+/* Drops what was posted by senders that had not yet seen the APIC disabled, as it ignores it. */
 static u32 mail_discard(struct vapic *a)
 {
 	u32 lost = 0;
@@ -63,7 +63,7 @@ u32 mail_event_self(struct vapic *a, u32 event)
 	return VAPIC_SELF | VAPIC_EVENT;
 }
 
-/* Returns the events that are the caller's. */
+/* Takes the events. Returns those that the caller has to act on. */
 static NOINLINE u32 take_events(struct vapic *a)
 {
 	u32 events = atomic_swap(&a->mail.events, 0);
@@ -80,8 +80,8 @@ static ALWAYS_INLINE struct vapic_mailed pull_vectors(struct vapic *a, u32 event
 
 	if (likely(atomic_load_relaxed(&a->mail.on) & 1)) {
 		/*
-		 * Barrier: `on` is clear before pir is looked at. Partner: mail_post_vector(). The
-		 * other order would lose a vector whose sender saw `on` still set.
+		 * Barrier A (mail.h): `on` is clear before pir is read; partner:
+		 * mail_post_vector().
 		 */
 		atomic_and(&a->mail.on, ~1u);
 		if (likely(apic_enabled(a))) {

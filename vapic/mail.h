@@ -1,10 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Posting into a mailbox, from any core. Inline: this is the path from ICR write to kick.
+ * Posting into a mailbox, from any core, inline on the path from ICR write to kick; and the
+ * delivery protocol, of which this is *the* comment: all others point here.
+ *
+ * A sender and the target's owner share three things without a lock: the mailbox (struct
+ * vapic_mail), the target's run state, and the requests to it. The last two are the hypervisor's
+ * (hv/kernel/vcpu/vcpu.h: enum run_state, REQUEST_*).
+ *
+ *   sender                                    target's owner
+ *   POST   lock or pir, vector       (A)      PUBLISH  xchg state = guest, or blocked       (B)
+ *          lock bts on: was set? done         LOOK     on, events or requests set?
+ *   LOOK   at the target's state     (B)               no:  enter the guest, or sleep
+ *          guest:   KICK its core                      yes: state = host, PULL, and PUBLISH again
+ *          blocked: WAKE, if this sender      PULL     clear on, then xchg pir              (A)
+ *                   wins the CAS to host
+ *          host:    nothing: it will look
+ *
+ * A: mail_post_vector() sets pir before it tests `on`; vapic_pull() clears `on` before it reads
+ * pir. The owner finds the vector, or the sender finds `on` clear and answers for the notification.
+ * B: a post is a locked instruction, hence a full fence before the look at the state
+ *    (sched_notify); the state is stored by XCHG, hence before the look at the mailbox (`publish`,
+ *    sched_block). The sender sees the state and kicks or wakes, or the owner sees the post.
+ *
+ * A kick that comes after the owner's look stays pending in the core's APIC: the guest exits as
+ * soon as it is entered. So an exit that goes straight back (the fast path) leaves the state at
+ * "guest", and neither publishes nor looks: any sender that has posted meanwhile has kicked too. A
+ * kick needs no fence of its own. Requests are or-ed in by a locked instruction and travel like
+ * events, whose sender answers if it finds none there.
  *
  * Both functions end in a locked instruction also where nothing changes, because what the sender
  * stored before (the data that the interrupt announces) must be visible to a target that takes the
  * bit another sender has set.
+ *
+ * Each order is needed: tests/proof/delivery.pml, tests/proof/mailbox.pml, docs/vapic-evidence.md.
  */
 #ifndef VAPIC_MAIL_H
 #define VAPIC_MAIL_H
@@ -30,11 +58,7 @@ static NOINLINE void mail_trigger(struct vapic_mail *m, u32 vector, bool level)
 	}
 }
 
-/*
- * Barrier: the vector is in pir before `on` is looked at. Partner: vapic_pull(), which clears `on`
- * before it looks at pir. So either the owner sees the vector, or this sender sees `on` clear and
- * wakes the owner.
- */
+/* Posts a vector. Barrier A: pir before `on`; partner: vapic_pull(). */
 static ALWAYS_INLINE enum posted mail_post_vector(struct vapic_mail *m, u32 vector, bool level)
 {
 	u64 bit = BIT(vector % 64);
@@ -59,7 +83,7 @@ static inline enum posted mail_post_event(struct vapic_mail *m, u32 event)
 		new = (event & VAPIC_EV_INIT) != 0 ? VAPIC_EV_INIT : old | event;
 		if ((event & VAPIC_EV_SIPI) && (old & VAPIC_EV_SIPI))
 			new = old;
-		/* Barrier: partner is the swap in vapic_pull(). */
+		/* Barrier: full, as every post; partner: the swap in vapic_pull(). */
 	} while (!atomic_cas(&m->events, &old, new));
 	if (new == old)
 		return POSTED_TWICE;

@@ -2,7 +2,7 @@
 /* The APIC page as memory, in xAPIC mode. */
 #include "vapic/regs.h"
 
-/* The row of an offset; reserved registers and all above the table have no access. */
+/* Returns the row of an offset; reserved registers and all above the table have no access. */
 static const struct reg *row(u32 offset)
 {
 	static const struct reg nothing;

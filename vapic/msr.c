@@ -2,7 +2,7 @@
 /* The APIC as MSRs: x2APIC registers, the base, the TSC deadline. */
 #include "vapic/regs.h"
 
-/* The row of an x2APIC MSR that may be accessed so, else NULL. */
+/* Returns the row of an x2APIC MSR that allows this access, or NULL. */
 static const struct reg *row(const struct vapic *a, u32 msr, u32 access)
 {
 	u32 i = msr - MSR_X2APIC;

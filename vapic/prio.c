@@ -2,7 +2,7 @@
 /* Which interrupt is next: IRR, ISR, TPR, PPR (SDM volume 3A, "Handling Interrupts"). */
 #include "vapic/internal.h"
 
-/* TPR shadow lets the processor write TPR in reg[]; only bits 7:0 exist. */
+/* Returns TPR, which the processor writes under a TPR shadow; only bits 7:0 exist. */
 static u32 tpr(const struct vapic *a)
 {
 	return a->reg[APIC_TPR / 4] & 0xff;
@@ -16,8 +16,8 @@ static u32 isr_top(const struct vapic *a)
 }
 
 /*
- * The highest vector of ISR or IRR, or 0, by looking at all of it: for what is seldom asked, and
- * where the processor keeps the registers and nobody the summaries.
+ * Returns the highest vector of ISR or IRR, or 0, by looking at all of it: for rare questions, and
+ * while the processor keeps the registers and nobody the summaries.
  */
 u32 vector_scan(const struct vapic *a, u32 reg)
 {
@@ -50,7 +50,7 @@ u8 vapic_ppr(const struct vapic *a)
 {
 	u32 isr = top_seen(a, isr_seen);
 
-	/* Where the classes are equal the SDM leaves the low bits open; VT-x's own rule is this. */
+	/* The SDM leaves the low bits open for equal classes; this is VT-x's own rule. */
 	return (u8)(tpr(a) >> 4 >= isr >> 4 ? tpr(a) : isr & 0xf0);
 }
 
@@ -96,7 +96,7 @@ void vapic_accept(struct vapic *a, u8 vector)
 	a->isr_words = (u8)(a->isr_words | word);
 }
 
-/* The rare part of an EOI: was it level-triggered, and who wants to know? */
+/* Handles the rare part of an EOI: a level-triggered vector, and whoever waits for its end. */
 NOINLINE u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx)
 {
 	if (!(a->reg[vector_word(APIC_TMR, vector)] & BIT32(vector % 32)))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The EOI that the guest has skipped is made up for by the owner's next look (settle), which comes
- * before any entry. What happens in between cannot tell: an EOI by register takes the highest bit
- * of ISR now and leaves the next one to settle, so that both are gone in the end; reads of ISR, PPR
- * and APR go by what the guest has done (isr_seen); and nothing is accepted.
+ * vapic_pv_eoi_settle() carries out the EOI that the guest has skipped, before any entry. Nothing
+ * can tell that it comes late: an EOI by register meanwhile takes the highest bit of ISR and leaves
+ * the next one to settle, so that both are gone in the end; reads of ISR, PPR and APR go by what
+ * the guest has done (isr_seen); and no vector is accepted in between.
  */
 #include "vapic/pv_eoi.h"
 

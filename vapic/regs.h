@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The register table: one row for each 16 bytes of the APIC page, used by MMIO and MSR accesses
- * alike, and by reset. docs/vapic.md prints it; tests walk it.
+ * alike, and by reset. docs/vapic-registers.md prints it; tests
+ * walk it.
  */
 #ifndef VAPIC_REGS_H
 #define VAPIC_REGS_H
@@ -17,7 +18,7 @@ enum reg_access {
 	MSR_W = 8, /* WRMSR works, else #GP */
 };
 
-/* One access to a register. */
+/* An access to a register, as the functions of its row get it. */
 struct reg_io {
 	u32 offset;
 	u32 value; /* write: already cut down to the row's writable bits */
@@ -27,7 +28,7 @@ struct reg_io {
 
 /* A write's side effect. Returns VAPIC_* bits, GP never: all checks come before. */
 typedef u32 reg_write_fn(struct vapic *a, const struct reg_io *io);
-/* A value that is computed instead of stored. */
+/* Returns the value of a register that is computed instead of stored. */
 typedef u32 reg_read_fn(const struct vapic *a, const struct reg_io *io);
 
 struct reg {
@@ -44,7 +45,7 @@ struct reg {
 
 extern const struct reg regs[APIC_ROWS];
 
-/* Writable bits on this VM. */
+/* Returns the bits that a write changes with this VM's features. */
 u32 reg_writable(const struct vapic *a, const struct reg *r);
 u32 reg_read(const struct vapic *a, const struct reg *r, u32 offset, u64 now);
 u32 reg_write(struct vapic *a, const struct reg *r, u32 offset, u32 value, u64 now,

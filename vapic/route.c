@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who is meant. Each target matches by its own mode, so that VMs with APICs in both modes have one
- * rule: an x2APIC answers to cluster and member of its ID, an xAPIC to LDR under its DFR.
+ * Finds the targets of an interrupt message. Each target matches by its own mode, so that VMs with
+ * APICs in both modes have one rule: an x2APIC answers to cluster and member of its ID, an xAPIC to
+ * LDR under its DFR.
  */
 #include "vapic/internal.h"
 
@@ -21,8 +22,8 @@ void route_publish(struct vapic *a)
 		r |= VAPIC_ROUTE_ENABLED;
 	if (mode == VAPIC_X2APIC)
 		r |= VAPIC_ROUTE_X2APIC;
-	a->others = apic_enabled(a) ? a->vm->few & ~BIT(a->index % 64) : 0;
-	a->quick = mode != VAPIC_DISABLED && apic_enabled(a) ? (u8)mode : 0;
+	a->fast_others = apic_enabled(a) ? a->vm->fast_vcpus & ~BIT(a->index % 64) : 0;
+	a->fast_mode = mode != VAPIC_DISABLED && apic_enabled(a) ? (u8)mode : 0;
 	/* Senders read it without order: a message that races with the change may go either way. */
 	atomic_store(&a->vm->route[a->index], r);
 }

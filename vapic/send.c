@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* From a message to mailboxes. */
+/* Posts an interrupt message to its targets' mailboxes. */
 #include "vapic/mail.h"
 
-/* What a delivery mode does to a target. */
+/* How a delivery mode acts on a target. */
 enum act { ACT_DROP, ACT_VECTOR, ACT_EVENT };
 
 static const struct {
@@ -18,7 +18,7 @@ static const struct {
 	[VAPIC_DM_EXTINT] = { ACT_EVENT, VAPIC_EV_EXTINT },
 };
 
-/* One message, reduced to what each target gets. */
+/* An interrupt message, reduced to what each target gets. */
 struct parcel {
 	enum act act;
 	u32 event;    /* ACT_EVENT: bits for the mailbox */
@@ -82,7 +82,7 @@ static void arbitrate(const struct vapic_vm *vm, u32 vector, struct vapic_set *s
 	vapic_set_only(set, i);
 }
 
-/* What became of a message, in registers. The others are posted. */
+/* Counts of one send, in registers. Posted is the rest. */
 struct count {
 	u32 requested, coalesced, dropped;
 };
@@ -126,7 +126,7 @@ static bool take_self(const struct vapic *src, struct vapic_set *set)
 	return self;
 }
 
-/* The sender's own copy. Its registers are at hand, so that a vector goes straight into IRR. */
+/* Posts to the sender itself, whose registers are at hand: a vector goes straight into IRR. */
 static NOINLINE u32 post_self(struct vapic *a, struct parcel p, struct vapic_tally *t)
 {
 	bool twice;
@@ -150,9 +150,9 @@ static NOINLINE u32 post_self(struct vapic *a, struct parcel p, struct vapic_tal
 	return p.act == ACT_EVENT ? VAPIC_SELF | VAPIC_EVENT : VAPIC_SELF;
 }
 
-/* Posts to all in fx->wake, but to the sender last. */
-static ALWAYS_INLINE u32 deliver(struct vapic_vm *vm, struct vapic *src, struct parcel p, u32 extra,
-                                 struct vapic_effects *fx)
+/* Posts to all in fx->wake, to the sender last. Leaves those to notify in fx->wake. */
+static ALWAYS_INLINE u32 post_all(struct vapic_vm *vm, struct vapic *src, struct parcel p,
+                                  u32 extra, struct vapic_effects *fx)
 {
 	bool self = src != NULL && take_self(src, &fx->wake);
 	struct count c = post_set(vm, p, &fx->wake);
@@ -177,7 +177,7 @@ u32 send_to_set(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr, u3
                 struct vapic_effects *fx)
 {
 	struct parcel p = pack(src, icr);
-	u32 todo = deliver(vm, src, p, extra, fx);
+	u32 todo = post_all(vm, src, p, extra, fx);
 
 	if (p.illegal && src != NULL)
 		todo |= esr_log(src, APIC_ESR_SEND_ILLEGAL);

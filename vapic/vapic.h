@@ -14,13 +14,9 @@
  * must do, and fill the members of struct vapic_effects that those bits announce; members not
  * announced are undefined. The word is must-use: a dropped "wake" is a lost interrupt.
  *
- * THE PROTOCOL
- *   sender: post (locked, so a full fence) -> look at each target in `wake` -> kick the one that is
- *           in guest mode, wake the one that sleeps, leave the others
- *   owner:  state = IN_GUEST (XCHG, a full fence) -> vapic_pending()? -> if so state = OUT, pull,
- *           try again; else enter. The same before sleeping.
- * At most one sender of a burst finds a target in its `wake`; the target's next vapic_pull()
- * re-arms that. docs/vapic.md draws it.
+ * THE PROTOCOL between senders and owners is told in vapic/mail.h, and drawn in docs/vapic.md. At
+ * most one sender of a burst finds a target in its `wake`; the target's next vapic_pull() re-arms
+ * that.
  */
 #ifndef VAPIC_VAPIC_H
 #define VAPIC_VAPIC_H
@@ -44,7 +40,7 @@ enum vapic_todo {
 	VAPIC_SKIPPED = BIT32(9), /* settle only: the guest had skipped an EOI, which is done now */
 };
 
-/* What became of one message. requested == posted + coalesced + dropped, always. */
+/* Counts of one send: requested == posted + coalesced + dropped, always. */
 struct vapic_tally {
 	u16 requested; /* APICs it named, on or off: its fan-out; if none, 1, which is dropped */
 	u16 posted;    /* newly pending */
@@ -76,7 +72,7 @@ enum vapic_event {
 #define VAPIC_EV_SIPI_VECTOR(events) ((u8)((events) >> 8))
 
 /*
- * What any core may post to. The first line has the layout of VT-x's posted-interrupt descriptor
+ * The mailbox, to which any core may post. Its first line is VT-x's posted-interrupt descriptor
  * (SDM volume 3C, "Posted-Interrupt Processing"), whose upper bits are free for software.
  */
 struct vapic_mail {
@@ -101,26 +97,26 @@ static_assert(sizeof(struct vapic_mail) == 2 * CACHE_LINE, "one line hot, one li
 struct vapic {
 	u32 reg[1024];
 	struct vapic_vm *vm;
-	u64 base;               /* IA32_APIC_BASE */
-	u64 timer_due;          /* guest TSC of the next expiry, VAPIC_NEVER while stopped */
-	u64 timer_period;       /* initial count times divisor, in TSC ticks */
-	u64 others;             /* every other vCPU, where vm->few; 0 also while not enabled */
-	u32 index;              /* in vm->apic; constant */
-	u32 id;                 /* initial APIC ID; constant */
-	u32 esr_log;            /* errors since the last write to ESR */
-	u8 esr_armed;           /* the error LVT may fire */
-	u8 quick;               /* enum vapic_mode while enabled by SVR too, else 0: vapic/hot.h */
-	u8 irr_words;           /* bit n: reg word n of IRR is not 0 */
-	u8 isr_words;           /* likewise for ISR */
-	u8 timer_shift;         /* divisor is 1 << this */
-	u8 timer_mode;          /* bits 18:17 of its LVT entry */
-	u8 *eoi_flag;           /* PV EOI: bit 0 was set there; NULL: nowhere */
+	u64 base;         /* IA32_APIC_BASE */
+	u64 timer_due;    /* guest TSC of the next expiry, VAPIC_NEVER while stopped */
+	u64 timer_period; /* initial count times divisor, in TSC ticks */
+	u64 fast_others;  /* every other vCPU, where vm->fast_vcpus; 0 also while not enabled */
+	u32 index;        /* in vm->apic; constant */
+	u32 id;           /* initial APIC ID; constant */
+	u32 esr_log;      /* errors since the last write to ESR */
+	u8 esr_armed;     /* the error LVT may fire */
+	u8 fast_mode;     /* enum vapic_mode while enabled by SVR too, else 0: vapic/fast.h */
+	u8 irr_words;     /* bit n: reg word n of IRR is not 0 */
+	u8 isr_words;     /* the same for ISR */
+	u8 timer_shift;   /* divisor is 1 << this */
+	u8 timer_mode;    /* bits 18:17 of its LVT entry */
+	u8 *eoi_flag;     /* PV EOI: bit 0 was set there; NULL: nowhere */
 	struct vapic_mail mail; /* anyone */
 } ALIGNED(CACHE_LINE);
 
 /*
- * What senders know of a target, published by its owner as one word, so that a sender scans packed
- * memory and never touches a target's registers.
+ * The route word: all that senders know of a target, published by its owner as one word, so that a
+ * sender scans packed memory and never touches a target's registers.
  */
 #define VAPIC_ROUTE_ID(r)      ((u32)(r))
 #define VAPIC_ROUTE_LOGICAL(r) ((u8)((r) >> 32)) /* LDR[31:24], xAPIC mode */
@@ -146,10 +142,10 @@ struct vapic_vm {
 	struct vapic **apic; /* [count], constant once all are set up */
 	u16 *index;          /* [ids]: APIC ID to vCPU index or VAPIC_NONE, constant likewise */
 
-	u64 few;       /* the vCPUs as a bitmap, if 64 suffice and APIC IDs are indexes; else 0 */
-	u32 scattered; /* some APIC ID is not its vCPU's index; constant likewise */
-	u32 xapics;    /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
-	u32 far;       /* some APIC ID lies beyond index[]; constant likewise */
+	u64 fast_vcpus; /* the vCPUs as a bitmap, if 64 suffice and APIC IDs are indexes; else 0 */
+	u32 scattered;  /* some APIC ID is not its vCPU's index; constant likewise */
+	u32 xapics;     /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
+	u32 far;        /* some APIC ID lies beyond index[]; constant likewise */
 };
 
 /* Checks the sizes, empties the arrays. Before any vCPU of it is set up. False: bad numbers. */
@@ -161,15 +157,15 @@ bool vapic_vm_setup(struct vapic_vm *vm) MUST_USE;
  */
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp) MUST_USE;
 
-/* Owner. Power-up or RESET: everything anew, base MSR included. Returns TIMER | MODE. */
+/* Owner. Resets all, base MSR included (power-up, RESET). Returns TIMER | MODE. */
 u32 vapic_reset(struct vapic *a, bool bsp) MUST_USE;
 
-/* Owner. INIT: as RESET, but the base MSR (hence the mode) and the ID stay. Returns as RESET. */
+/* Owner. INIT: resets all but the base MSR (hence the mode) and the ID. Returns TIMER | MODE. */
 u32 vapic_init(struct vapic *a) MUST_USE;
 
 u32 vapic_index_far(const struct vapic_vm *vm, u32 id); /* for IDs beyond index[] */
 
-/* Anyone: index of the vCPU with this APIC ID, or VAPIC_NONE. */
+/* Anyone. Returns the index of the vCPU with this APIC ID, or VAPIC_NONE. */
 static ALWAYS_INLINE u32 vapic_index(const struct vapic_vm *vm, u32 id)
 {
 	return id < vm->ids ? vm->index[id] : vapic_index_far(vm, id);
@@ -202,7 +198,7 @@ enum vapic_icr_flag {
 	VAPIC_ICR_WIDE = BIT32(3),   /* 32-bit destination; else 8-bit, 0xff meaning everybody */
 };
 
-/* A message, from wherever it came. 8 bytes, passed in a register. */
+/* An interrupt message, from ICR, MSR, MSI or hypercall. 8 bytes, passed in a register. */
 struct vapic_icr {
 	u32 dest;
 	u8 vector;
@@ -214,15 +210,15 @@ struct vapic_icr {
 /* Bits of the ICR's low half that must be 0 in x2APIC mode: 31:20, 17:16, 13. */
 #define VAPIC_ICR_RESERVED 0xfff32000u
 
-/* Decoders, pure. They take any value; reserved bits are the caller's affair. */
+/* Decode any value into an interrupt message; the caller has checked reserved bits. */
 struct vapic_icr vapic_icr_xapic(u32 low, u32 high);
 struct vapic_icr vapic_icr_x2apic(u64 value);
 struct vapic_icr vapic_icr_msi(u64 address, u32 data);
 
 /*
- * Routes and posts one message. Owner of src; src == NULL: anyone, for a device (MSI, IOAPIC pin).
- * Returns SENT, with WAKE, SELF, EVENT as they apply. Never faults. An illegal vector is logged in
- * src's ESR and at each receiver.
+ * Routes and posts one interrupt message. Owner of src; src == NULL: anyone, for a device (MSI,
+ * IOAPIC pin). Returns SENT, with WAKE, SELF, EVENT as they apply. Never faults. An illegal vector
+ * is logged in src's ESR and at each receiver.
  */
 u32 vapic_send(struct vapic_vm *vm, struct vapic *src, struct vapic_icr icr,
                struct vapic_effects *fx) MUST_USE;
@@ -232,7 +228,7 @@ u32 vapic_icr_write64(struct vapic *a, u64 value, struct vapic_effects *fx) MUST
 u32 vapic_icr_write_low(struct vapic *a, u32 low, struct vapic_effects *fx) MUST_USE;
 u32 vapic_self_ipi(struct vapic *a, u64 value, struct vapic_effects *fx) MUST_USE;
 
-/* Anyone. A device's message in MSI form. An address outside 0xfeexxxxx is dropped. */
+/* Anyone. Sends a device's MSI; one to an address outside 0xfeexxxxx is dropped. */
 u32 vapic_msi(struct vapic_vm *vm, u64 address, u32 data, struct vapic_effects *fx) MUST_USE;
 
 /*
@@ -279,7 +275,7 @@ int vapic_next(const struct vapic *a) MUST_USE;
 
 /*
  * Owner. The priority class of the interrupt that TPR alone holds back, or 0: TPR's class falling
- * below it lets that interrupt come, which is VT-x's TPR threshold. An EOI asks anew.
+ * below it lets that interrupt come, which is VT-x's TPR threshold. Ask again after an EOI.
  */
 u32 vapic_held_class(const struct vapic *a) MUST_USE;
 
@@ -344,13 +340,13 @@ u32 vapic_msr_write(struct vapic *a, u32 msr, u64 value, u64 now,
  * are stale: vapic_next, vapic_accept, vapic_eoi and vapic_eoi_skippable want
  * vapic_adopt first. All else may be called at any time; what it adds to IRR, vapic_hand_over says.
  *
- * apic_write: an APIC-write exit. The register at `offset` holds what the guest wrote (the ICR of
- * x2APIC mode 64 bits from 0x300 on); now follows what the write does. As vapic_mmio_write, or for
- * ICR, EOI, TPR and SELF_IPI in x2APIC mode as vapic_msr_write, GP included.
- * adopt: the processor has changed IRR and ISR: their summaries anew.
- * hand_over: the highest vector that came into IRR since the last call, or 0, for RVI.
- * interrupt_status: SVI << 8 | RVI of IRR and ISR, for a processor that begins to keep them.
- * virtual_eoi: an EOI-induced exit; the processor has cleared the vector in ISR. As vapic_eoi.
+ * vapic_apic_write: does what follows an APIC-write exit. The register at `offset` holds what the
+ * guest wrote (x2APIC mode: the ICR's 64 bits from 0x300 on). As vapic_mmio_write, or for ICR, EOI,
+ * TPR and SELF_IPI in x2APIC mode as vapic_msr_write, GP included.
+ * vapic_adopt: recomputes the summaries of IRR and ISR, which the processor has changed.
+ * vapic_hand_over: returns for RVI the highest vector that came into IRR since the last call, or 0.
+ * vapic_interrupt_status: returns SVI << 8 | RVI, for a processor that begins to keep them.
+ * vapic_virtual_eoi: as vapic_eoi, where the processor has cleared the vector in ISR already.
  */
 u32 vapic_apic_write(struct vapic *a, u32 offset, u64 now, struct vapic_effects *fx) MUST_USE;
 void vapic_adopt(struct vapic *a);
@@ -392,7 +388,7 @@ static ALWAYS_INLINE u64 vapic_timer_deadline(const struct vapic *a)
 u32 vapic_timer_expire(struct vapic *a, u64 now) MUST_USE;
 
 /*
- * Owner. The guest's TSC went from `from` to `to` at one blow (it wrote it): a running count keeps
+ * Owner. Call when the guest's TSC jumped from `from` to `to` (it wrote it): a running count keeps
  * what is left of it, a TSC deadline stays the value it is. Returns TIMER.
  */
 u32 vapic_timer_rebase(struct vapic *a, u64 from, u64 to) MUST_USE;

@@ -20,19 +20,19 @@ bool vapic_vm_setup(struct vapic_vm *vm)
 	for (u32 id = 0; id < vm->ids; id++)
 		vm->index[id] = VAPIC_NONE;
 	vm->scattered = 0;
-	vm->few = vm->count <= 64 ? ~0ull >> (64 - vm->count) : 0;
+	vm->fast_vcpus = vm->count <= 64 ? ~0ull >> (64 - vm->count) : 0;
 	vm->xapics = 0;
 	vm->far = 0;
 	return true;
 }
 
 /* For all, those included that have been enabled by now. */
-static void leave_short_ways(struct vapic_vm *vm)
+static void leave_fast_path(struct vapic_vm *vm)
 {
-	vm->few = 0;
+	vm->fast_vcpus = 0;
 	for (u32 i = 0; i < vm->count; i++)
 		if (vm->apic[i] != NULL)
-			vm->apic[i]->others = 0;
+			vm->apic[i]->fast_others = 0;
 }
 
 bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool bsp)
@@ -50,7 +50,7 @@ bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool b
 		vm->far = 1;
 	vm->scattered |= id != index;
 	if (vm->scattered != 0)
-		leave_short_ways(vm);
+		leave_fast_path(vm);
 	return true;
 }
 
@@ -73,7 +73,7 @@ void regs_reset(struct vapic *a)
 	timer_stop(a);
 }
 
-/* What was posted before is gone with the rest; what is on its way finds the APIC disabled. */
+/* Also empties the mailbox: an interrupt posted before a reset is gone with it. */
 static void reset(struct vapic *a, u64 base)
 {
 	regs_reset(a);

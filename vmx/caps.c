@@ -4,7 +4,7 @@
 
 #include "vmx/controls.h"
 
-/* What a row asks of its word. */
+/* How a row looks at its word. */
 enum need {
 	NEED_EQUAL, /* (word & mask) == value */
 	NEED_OTHER, /* (word & mask) != value */

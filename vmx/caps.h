@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /*
- * What a core's VT-x can do, what Tapvisor needs of it, and the VMCS control words that follow.
+ * Reads what a core's VT-x can do, checks it against what Tapvisor needs, and makes the VMCS
+ * control words.
  *
  * Three steps, each a walk over a table: vmx_caps_read() collects the raw words (CPUID, capability
  * MSRs; SDM volume 3, appendix A), never touching an MSR that is not there; vmx_caps_build() makes
@@ -80,9 +81,9 @@ struct vmx_caps {
 	u32 allowed[VMX_CONTROLS]; /* bits that may be 1 */
 	u64 tertiary_allowed;
 
-	/* CR0 and CR4 in VMX root: (v | set) & may. */
+	/* For CR0 and CR4 in VMX root: (value | set) & may. */
 	u64 cr0_set, cr0_may, cr4_set, cr4_may;
-	/* Of an unrestricted guest, whose PE and PG are free (SDM 24.8, 27.3.1.1). */
+	/* As cr0_set for an unrestricted guest, whose PE and PG are free (SDM 24.8, 27.3.1.1). */
 	u64 guest_cr0_set;
 
 	u32 revision;    /* first word of VMXON region and VMCS */
@@ -95,18 +96,18 @@ struct vmx_caps {
 	bool activity_hlt;
 };
 
-/* Defined only when vmx_caps_missing() finds nothing. */
+/* Makes the capabilities of raw words in which vmx_caps_missing() finds nothing. */
 void vmx_caps_build(struct vmx_caps *caps, const struct vmx_raw *raw);
 
-/* All of `bits` may be set in this control. */
+/* Whether all of `bits` may be set in this control. */
 static inline bool vmx_caps_offers(const struct vmx_caps *caps, enum vmx_control control, u32 bits)
 {
 	return (caps->allowed[control] & bits) == bits;
 }
 
 /*
- * The guest's CR0 or CR4 as the processor wants it in the VMCS; the shadow keeps the guest's. MCE
- * is the host's: a machine check while the guest has it clear would shut the processor down.
+ * Return the guest's CR0 or CR4 as the VMCS must hold it; the read shadow keeps the guest's value.
+ * MCE is the host's: a machine check while the guest has it clear would shut the processor down.
  */
 static inline u64 vmx_caps_guest_cr0(const struct vmx_caps *caps, u64 value)
 {
@@ -119,14 +120,14 @@ static inline u64 vmx_caps_guest_cr4(const struct vmx_caps *caps, u64 value)
 }
 
 /*
- * The next requirement from row `from` on that is not met: its text in *text, the row behind it as
- * result, to go on from there. 0: nothing more is missing. After a row that explains all that would
- * follow (no VT-x) nothing follows.
+ * Finds the next requirement from row `from` on that is not met. Stores its text in *text and
+ * returns the row to go on from; 0: nothing more is missing. The search ends after a row that
+ * explains all that would follow (no VT-x).
  */
 MUST_USE unsigned int vmx_caps_missing(const struct vmx_raw *raw, unsigned int from,
                                        const char **text);
 
-/* The name of the first word in which two cores differ in a way that matters; NULL if in none. */
+/* Returns the name of the first word in which two cores differ in a way that matters, or NULL. */
 MUST_USE const char *vmx_caps_difference(const struct vmx_raw *a, const struct vmx_raw *b);
 
 #endif

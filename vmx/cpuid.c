@@ -19,8 +19,10 @@ enum when {
 
 enum reg { EAX, EBX, ECX, EDX, ALL };
 
-/* Bits of one register of one leaf, or of all four: those that pass from the host, those that are
- * set anyway. */
+/*
+ * Bits of one register of one leaf, or of all four: those that pass from the host, those that are
+ * set anyway.
+ */
 struct mask {
 	u32 leaf;
 	u8 subleaf, reg, when;
@@ -38,16 +40,20 @@ static const struct mask masks[] = {
 
 	{ 1, 0, EAX, ALWAYS, ~0u, 0 },
 	{ 1, 0, EBX, ALWAYS, 0xff00, 0 }, /* CLFLUSH size */
-	/* SSE3 PCLMULQDQ SSSE3 CMPXCHG16B PCID SSE4.1 SSE4.2 MOVBE POPCNT AES RDRAND;
-	 * TSC-deadline timer and "hypervisor" are always there */
+	/*
+	 * SSE3 PCLMULQDQ SSSE3 CMPXCHG16B PCID SSE4.1 SSE4.2 MOVBE POPCNT AES RDRAND;
+	 * TSC-deadline timer and "hypervisor" are always there
+	 */
 	{ 1, 0, ECX, ALWAYS,
 	  B(0) | B(1) | B(9) | B(13) | B(17) | B(19) | B(20) | B(22) | B(23) | B(25) | B(30),
 	  B(24) | B(31) },
 	{ 1, 0, ECX, IF_X2APIC, 0, B(21) },
 	{ 1, 0, ECX, IF_XSAVE, B(26), 0 },
 	{ 1, 0, ECX, IF_AVX, B(12) | B(28) | B(29), 0 }, /* FMA AVX F16C */
-	/* FPU VME DE PSE TSC MSR PAE MCE CX8; SEP MTRR PGE MCA CMOV PAT PSE-36; CLFLUSH; MMX
-	 * FXSR SSE SSE2 SS */
+	/*
+	 * FPU VME DE PSE TSC MSR PAE MCE CX8; SEP MTRR PGE MCA CMOV PAT PSE-36; CLFLUSH; MMX
+	 * FXSR SSE SSE2 SS
+	 */
 	{ 1, 0, EDX, ALWAYS, BITS(8, 0) | B(11) | BITS(17, 12) | B(19) | BITS(27, 23), 0 },
 	{ 1, 0, EDX, IF_SMP, 0, B(28) },
 
@@ -75,7 +81,8 @@ static const struct mask masks[] = {
 	{ 7, 1, EAX, ALWAYS, BITS(12, 10), 0 }, /* fast short string forms */
 	{ 7, 1, EAX, IF_AVX, B(4) | B(23), 0 }, /* AVX-VNNI AVX-IFMA */
 	{ 7, 1, EAX, IF_AVX512, B(5), 0 },      /* BF16 */
-	/* Version 1, two counters of 48 bits; of seven events there are core and reference cycles.
+	/*
+	 * Version 1, two counters of 48 bits; of seven events there are core and reference cycles.
 	 */
 	{ 0xa, 0, EAX, ALWAYS, 0, 1 | 2 << 8 | 48 << 16 | 7 << 24 },
 	{ 0xa, 0, EBX, ALWAYS, 0, B(1) | BITS(6, 3) },
@@ -315,6 +322,6 @@ void cpuid_build(struct cpuid_table *t, const struct cpuid_config *c)
 	build_hypervisor(t, c);
 	t->cr4 = offered_cr4(t);
 	for (unsigned int i = 0; i < CPUID_BASIC_LEAVES; i++)
-		t->basic[i].plain = t->basic[i].patch == CPUID_CONSTANT &&
-		                    t->basic[i].subleaves == 0;
+		t->basic[i].fast = t->basic[i].patch == CPUID_CONSTANT &&
+		                   t->basic[i].subleaves == 0;
 }

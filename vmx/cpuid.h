@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /*
- * What CPUID tells a guest, as data: built once for each VM from the host's leaves by a table that
+ * A guest's CPUID leaves as data: built once for each VM from the host's leaves by a table that
  * says what passes and what is set (vmx/cpuid.c), looked up by direct index at each exit.
  *
  * Nothing passes that the table does not name: a feature of a new processor stays hidden until
@@ -20,7 +20,7 @@
 #define CPUID_SUBLEAVES        32u
 #define CPUID_XSAVE_COMPONENTS 20u
 
-/* What of a row depends on the vCPU and its state. */
+/* Parts of a row that depend on the vCPU and its state. */
 enum cpuid_patch {
 	CPUID_CONSTANT,
 	CPUID_FEATURES,   /* leaf 1: APIC ID, OSXSAVE, APIC enabled */
@@ -34,22 +34,21 @@ struct cpuid_row {
 	u8 patch;     /* enum cpuid_patch */
 	u8 subleaves; /* 0: ECX does not matter; else rows from `first` on */
 	u8 first;
-	u8 plain; /* neither patched nor with subleaves; cpuid_build() sets it last */
-} ALIGNED(32);    /* so that finding one is a shift */
+	u8 fast; /* neither patched nor with subleaves; cpuid_build() sets it last */
+} ALIGNED(32);   /* finding one is then a shift */
 
 struct cpuid_table {
 	struct cpuid_row basic[CPUID_BASIC_LEAVES];
 	struct cpuid_row extended[CPUID_EXTENDED_LEAVES];
 	struct cpuid_row hypervisor[2][4]; /* from 0x40000000, from 0x40000100 */
 	struct cpuid_row subleaf[CPUID_SUBLEAVES];
-	struct cpuid_row beyond; /* a subleaf that is not there: zero */
-	struct cpuid_row
-		beyond_topology; /* the same of leaves 0xB and 0x1F, which still tell the ID */
-	u64 cr4;                 /* bits of CR4 that the guest's features let it set */
-	u64 physical_mask;       /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
+	struct cpuid_row beyond;          /* for a subleaf that is not there: zero */
+	struct cpuid_row beyond_topology; /* for one of leaves 0xB and 0x1F: tells the ID */
+	u64 cr4;                          /* bits of CR4 that the guest's features let it set */
+	u64 physical_mask;                /* guest-physical addresses: BITS(MAXPHYADDR - 1, 0) */
 };
 
-/* All that a VM's leaves depend on. */
+/* Everything that a VM's leaves depend on. */
 struct cpuid_config {
 	struct cpuid (*host)(u32 leaf, u32 subleaf);
 	u32 vcpus;
@@ -59,7 +58,7 @@ struct cpuid_config {
 	u64 xcr0;             /* components that the guest may enable; 0: no XSAVE */
 	bool kvm, tap;        /* pv=kvm, pv=tap */
 	u32 kvm_features;     /* KVM_FEATURE bits that are really there */
-	u32 tap_features;     /* TAP_FEATURE bits, likewise */
+	u32 tap_features;     /* TAP_FEATURE bits, 0 without */
 	u64 counters;         /* gpa of the counters, 0: none */
 	u32 counters_stride;
 };
@@ -67,21 +66,21 @@ struct cpuid_config {
 void cpuid_build(struct cpuid_table *table, const struct cpuid_config *config);
 
 /*
- * The row for EAX, ECX. If row->patch is not 0, the value is to be copied and patched. Rows live as
- * long as the table.
+ * Returns the row for EAX, ECX. If row->patch is not 0, the caller copies the value and patches it.
+ * Rows live as long as the table.
  */
 MUST_USE const struct cpuid_row *cpuid_find(const struct cpuid_table *table, u32 leaf, u32 subleaf);
 
-/* The same for the short way: NULL unless it is a basic leaf that is a constant. */
-static ALWAYS_INLINE const struct cpuid_row *cpuid_find_plain(const struct cpuid_table *table,
-                                                              u32 leaf)
+/* Finds a row for the fast path: NULL unless it is a basic leaf that is a constant. */
+static ALWAYS_INLINE const struct cpuid_row *cpuid_find_fast(const struct cpuid_table *table,
+                                                             u32 leaf)
 {
-	if (leaf >= CPUID_BASIC_LEAVES || !table->basic[leaf].plain)
+	if (leaf >= CPUID_BASIC_LEAVES || !table->basic[leaf].fast)
 		return NULL;
 	return &table->basic[leaf];
 }
 
-/* What cpuid_patch() must know of the vCPU. */
+/* State of the vCPU that cpuid_patch() needs. */
 struct cpuid_vcpu {
 	u32 apic_id; /* x2APIC ID */
 	bool apic_enabled;

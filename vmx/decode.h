@@ -4,10 +4,10 @@
  * Decoder for the forms that drivers of the local APIC are made of, in 32- and 64-bit addressing:
  * MOV of 32 or 64 bits between memory and a register, and of an immediate to memory.
  *
- * It is on the path of an IPI, so it is short: what it does not take is "unknown", and the VM's
- * monitor has the decoder for everything (hv/ring3/monitor/decode.h). What an instruction does to
- * its memory operand is all that it answers; the exit tells the address, so addressing is decoded
- * for its length alone.
+ * It is on the path of an IPI, so it is short: any other instruction is "unknown", and the VM's
+ * monitor has a decoder for the rest (hv/ring3/monitor/decode.h). It tells only what an instruction
+ * does to its memory operand; the exit tells the address, so addressing is decoded for its length
+ * only.
  */
 #ifndef VMX_DECODE_H
 #define VMX_DECODE_H
@@ -15,7 +15,7 @@
 #include "hv/base/types.h"
 #include "vmx/walk.h"
 
-/* By the current code segment: CS.L with EFER.LMA, else CS.D. */
+/* The mode of the current code segment: CS.L with EFER.LMA, else CS.D. */
 enum insn_mode { INSN_16, INSN_32, INSN_64 };
 
 enum insn_op {
@@ -34,8 +34,8 @@ struct insn {
 };
 
 /*
- * Decodes the instruction at the start of `bytes`. False, with insn->op = INSN_UNKNOWN and nothing
- * else defined: not one of the above, not with a memory operand, longer than `count`.
+ * Decodes the instruction at the start of `bytes`. False if it is none of the above, has no memory
+ * operand, or is longer than `count`; then insn->op is INSN_UNKNOWN and the rest is undefined.
  */
 MUST_USE bool insn_decode(struct insn *insn, const struct insn_bytes *bytes, enum insn_mode mode);
 

@@ -20,7 +20,7 @@ struct ept {
 };
 
 /*
- * An empty tree; false: out of frames, ept_destroy frees what there is. largest: level of the
+ * Makes an empty tree. False: out of frames; ept_destroy frees what there is. largest: level of the
  * largest pages, 0 to 2. small_code: no large page is ever executable. On processors with the iTLB
  * multihit defect a guest could order a machine check by one (CVE-2018-12207). Of memory in
  * [0, small_code) a large page becomes 4 KiB ones when it is first executed (ept_execute); the
@@ -30,21 +30,23 @@ MUST_USE bool ept_create(struct ept *ept, unsigned int largest, u64 small_code);
 
 /*
  * Maps [gpa, gpa + len) to hpa upwards as write-back memory, whatever the guest's PAT says. All
- * three are multiples of 4 KiB. False: out of frames, or part of it is mapped; the tree then still
- * is ept_destroy's to free. rights: EPT_READ, and EPT_WRITE, EPT_EXECUTE or not.
+ * three are multiples of 4 KiB. False: out of frames, or part of it is mapped; call
+ * ept_destroy then. rights: EPT_READ, and EPT_WRITE, EPT_EXECUTE or not.
  */
 MUST_USE bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights);
 
 /*
- * The guest was refused a fetch from gpa: true if it may try again, for the large page there is now
- * 4 KiB ones. Any core, also several at once on one tree. The EPT violation itself has dropped what
- * this core had cached of gpa (SDM 3C 29.4.3.1); others may still know the large page, as one that
- * is not executable, and get here by it. Work: 512 entries.
+ * Makes gpa executable, from which the guest was refused a fetch: true if it may try again, the
+ * large page there being now 4 KiB ones. Any core may call it, also several at once on one tree.
+ * The EPT violation itself has dropped what this core had cached of gpa (SDM 3C 29.4.3.1); others
+ * may still know the large page, as one that is not executable, and get here by it. Work: 512
+ * entries.
  */
 MUST_USE bool ept_execute(struct ept *ept, gpa_t gpa);
 
-/* Frees the tables, not what they map: as many as `budget` says, counted down. False: more are
- * left. */
+/*
+ * Frees up to `budget` tables, counting it down; not the memory they map. False: more are left.
+ */
 MUST_USE bool ept_destroy(struct ept *ept, unsigned int *budget);
 
 #endif

@@ -43,7 +43,7 @@ static void remember(struct fetch_entry *e, const struct walk_state *s, enum ins
 	e->mode = mode;
 	e->bytes[0] = load(bytes->byte);
 	e->bytes[1] = load(bytes->byte + 8);
-	/* Where there are fewer levels, something that holds anyway is compared in their place. */
+	/* With fewer levels, a value that matches anyway is compared in their place. */
 	for (u32 i = 0; i < FETCH_LEVELS; i++) {
 		bool there = i < trace->count;
 
@@ -64,7 +64,7 @@ static NOINLINE const struct insn *fetch_anew(struct fetch_entry *e,
 	*walk = walk_fetch(memory, s, linear, &bytes, &trace);
 	if (walk->outcome != WALK_DONE || !insn_decode(&e->insn, &bytes, mode))
 		return NULL;
-	/* What may span pages, or has a fifth level, is not remembered. */
+	/* Does not remember an instruction that may span pages, or has a fifth level. */
 	if ((linear & PAGE_MASK) <= PAGE_SIZE - sizeof(e->bytes) && trace.count <= FETCH_LEVELS) {
 		e->code = memory->base + walk->gpa.raw;
 		remember(e, s, mode, linear, &trace, &bytes);

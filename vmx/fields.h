@@ -11,7 +11,7 @@
 #ifndef VMX_FIELDS_H
 #define VMX_FIELDS_H
 
-/* What VMCS_WIDTH yields. */
+/* Values of VMCS_WIDTH. */
 #define VMCS_16      0u
 #define VMCS_64      1u
 #define VMCS_32      2u

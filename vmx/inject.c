@@ -182,7 +182,7 @@ static bool nmi_blocked(void)
 	        (INTERRUPTIBILITY_SHADOWS | INTERRUPTIBILITY_NMI)) != 0;
 }
 
-/* What comes before interrupts, as far as it can go in now. */
+/* Injects what has precedence over interrupts, as far as it can go in now. */
 static enum vmx_injection inject_rare(struct vmx_vcpu *vcpu)
 {
 	if ((vcpu->pending & PENDING_RETIRE) != 0)

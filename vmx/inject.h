@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events into the guest (SDM 3C 25.8.3, 27.6): one at each entry, by priority: what an exit cut
- * short, faults, NMI, interrupt. What cannot go in now opens a window: the guest exits as soon as
- * it can. All act on the current VMCS, on the owner's core.
+ * Injects events into the guest (SDM 3C 25.8.3, 27.6), one at each entry, by priority: a delivery
+ * that an exit cut short, a fault, an NMI, an interrupt. An event that is blocked now opens a
+ * window: the guest exits as soon as it can take it. All functions act on the current VMCS, on the
+ * owner's core.
  */
 #ifndef VMX_INJECT_H
 #define VMX_INJECT_H
@@ -25,31 +26,31 @@ enum exception_vector {
 	EXCEPTION_MC = 18,
 };
 
-/* A fault at the instruction that exited: RIP stays. error is ignored for those without one. */
+/* Has a fault injected at the instruction that exited; RIP stays. `error` counts if it has one. */
 void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 error);
 
-/* The same for #DB: DR6 and DR7 first. `causes` as exit qualifications have them. */
+/* Injects #DB, after updating DR6 and DR7. `causes` are bits as in exit qualifications. */
 void vmx_inject_debug(struct vmx_vcpu *vcpu, u64 causes);
 
 /*
- * PENDING_RETIRE: RIP has been moved behind an instruction that exited. Does what its end does
- * besides: cuts RIP to 32 bits outside 64-bit mode, ends shadows, clears RF, and takes up debug
- * traps: that of a single step, and what MOV SS has held back. vmx_inject begins with it; whoever
- * needs to know earlier whether there is a trap (PENDING_EXCEPTION then) calls it.
+ * Completes an instruction that exited and behind which RIP has been moved (PENDING_RETIRE): cuts
+ * RIP to 32 bits outside 64-bit mode, ends shadows, clears RF, and takes up debug traps: that of a
+ * single step, and what MOV SS has held back. vmx_inject begins with it; call it to know earlier
+ * whether there is a trap (PENDING_EXCEPTION then).
  */
 void vmx_retire(struct vmx_vcpu *vcpu);
 
 /*
- * After an exit that comes behind an instruction, which leaves debug traps pending in the VMCS (SDM
- * 3C 28.3.4). They come before NMIs and interrupts, and an entry that injects one of those would
+ * Takes up the debug traps that an exit behind an instruction leaves pending in the VMCS (SDM 3C
+ * 28.3.4). They come before NMIs and interrupts, and an entry that injects one of those would
  * drop them (27.7.3).
  */
 void vmx_take_traps(struct vmx_vcpu *vcpu);
 
-/* After an exit that may have interrupted the delivery of an event: take it up for re-injection. */
+/* Takes up for re-injection an event whose delivery this exit has interrupted, if it has. */
 void vmx_take_revectored(struct vmx_vcpu *vcpu);
 
-/* What the APIC has to offer at this entry: asks for a vector only when it can be delivered. */
+/* What vmx_inject has put into an entry. */
 enum vmx_injection {
 	INJECTED_NOTHING, /* nothing pending, or a window was opened */
 	INJECTED_FAULT,
@@ -59,13 +60,13 @@ enum vmx_injection {
 
 /*
  * Prepares the entry with what the vCPU has pending; `vector` is the APIC's deliverable interrupt,
- * or negative. Tells what went in.
+ * or negative. Returns what went in.
  */
 MUST_USE enum vmx_injection vmx_inject(struct vmx_vcpu *vcpu, int vector);
 
 /*
- * The usual case alone, of the events nothing but an interrupt being pending. First whether the
- * guest would take one now: no shadow, IF set. Then the vector itself.
+ * For the fast path, when no event but an interrupt is pending. vmx_interrupt_blocked tells whether
+ * the guest would not take one now (a shadow, or IF clear); vmx_write_interrupt injects the vector.
  */
 static ALWAYS_INLINE bool vmx_interrupt_blocked(void)
 {
@@ -79,7 +80,7 @@ static ALWAYS_INLINE void vmx_write_interrupt(u8 vector)
 	             vector | INTERRUPTION_EXTERNAL | INTERRUPTION_VALID);
 }
 
-/* The interrupt and NMI windows: exits when the guest can take one. */
+/* Closes the interrupt and NMI windows, by which the guest exits when it can take an event. */
 void vmx_windows_closed(struct vmx_vcpu *vcpu);
 
 #endif

@@ -75,8 +75,10 @@ bool vmx_cr0_write(struct vmx_vcpu *vcpu, u64 value, u64 physical_mask)
 	return true;
 }
 
-/* Each of them, changed, loads the PDPTEs in PAE paging and empties the TLB (SDM 3A 4.4.1,
- * 4.10.4.1). */
+/*
+ * Each of them, changed, loads the PDPTEs in PAE paging and empties the TLB (SDM 3A 4.4.1,
+ * 4.10.4.1).
+ */
 #define CR4_PDPTE (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP)
 
 bool vmx_cr4_write(struct vmx_vcpu *vcpu, u64 value, u64 physical_mask)

@@ -2,9 +2,9 @@
 /* pure: also compiled on the host */
 /*
  * The MSRs of a guest that ring 0 must know: a table (vmx/msr.c) with one row each, and the MSR
- * bitmap that follows from it. What has no row is the monitor's (hv/ring3/monitor/platform_msr.h):
- * it answers, or the access faults, as on a processor that lacks the MSR. x2APIC's range
- * (0x800..0x8ff) has no rows either: it is the APIC model's.
+ * bitmap that follows from it. MSRs without a row are the monitor's
+ * (hv/ring3/monitor/platform_msr.h): it answers, or the access faults, as on a processor that lacks
+ * the MSR. x2APIC's range (0x800..0x8ff) has no rows either: it is the APIC model's.
  */
 #ifndef VMX_MSR_H
 #define VMX_MSR_H
@@ -23,15 +23,15 @@ struct msr_row {
 	u64 writable; /* a write of other bits faults */
 };
 
-/* The row of an MSR, or NULL. Rows are sorted by number. */
+/* Returns the row of an MSR, or NULL. Rows are sorted by number. */
 MUST_USE const struct msr_row *msr_find(u32 msr);
 extern const struct msr_row msr_rows[];
 extern const unsigned int msr_row_count;
 
-/* Fills a page as the MSR bitmap (SDM 25.6.9): 1 = exit; clear for MSR_GUEST rows alone. */
+/* Fills a page as the MSR bitmap (SDM 25.6.9): 1 = exit; clear for MSR_GUEST rows only. */
 void msr_bitmap_build(u8 bitmap[PAGE_SIZE]);
 
-/* Lets the guest read, or write, one MSR without an exit. Not in the bitmap's ranges: no effect. */
+/* Lets the guest read, or write, an MSR without an exit; no effect outside the bitmap's ranges. */
 void msr_bitmap_pass(u8 bitmap[PAGE_SIZE], u32 msr, bool read, bool write);
 
 #endif

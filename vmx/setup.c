@@ -99,7 +99,7 @@ static void write_controls(struct vmx_vcpu *vcpu, const struct vmx_config *confi
 	vmcs_write32(VMCS_PREEMPTION_TIMER, ~0u);
 }
 
-/* What is 0 from the beginning; of the guest, what no start state (vmx/start.h) touches. */
+/* Fields that are 0 from the beginning; of the guest's, those no start state (start.h) sets. */
 static const u16 zero_fields[] = {
 	VMCS_HOST_FS,
 	VMCS_HOST_GS,

@@ -12,13 +12,13 @@
 struct vmx_raw;
 
 /*
- * Boot, each core: CR0 and CR4 as VMX wants them, IA32_FEATURE_CONTROL unless the firmware has
- * locked it there (`mine` are this core's own words), VMXON in a region of its own (a zeroed
- * frame). False: VMXON refused.
+ * Switches VMX on, at boot, on each core: sets CR0 and CR4 as VMX wants them, IA32_FEATURE_CONTROL
+ * unless the firmware has locked it (`mine` are this core's own words), and does VMXON in a region
+ * of its own (a zeroed frame). False: VMXON was refused.
  */
 MUST_USE bool vmx_core_start(const struct vmx_caps *caps, const struct vmx_raw *mine, hpa_t region);
 
-/* What an exit loads: constants of the core that the vCPU is pinned to. */
+/* Host state that an exit loads: constants of the core that the vCPU is pinned to. */
 struct vmx_host {
 	u64 cr3; /* of the kernel, whichever process was active */
 	u64 gdt_base, tss_base;
@@ -26,7 +26,7 @@ struct vmx_host {
 	u64 stack_top;
 };
 
-/* What distinguishes one vCPU's VMCS from another's. */
+/* The parts in which one vCPU's VMCS differs from another's. */
 struct vmx_config {
 	const struct vmx_caps *caps;
 	hpa_t ept; /* root of the tree */
@@ -40,18 +40,18 @@ struct vmx_config {
 
 /*
  * Fills the frames `vmcs` and state.xsave of a vCPU, on its own core. Afterwards the VMCS is
- * current, and lacks a start state (vmx/start.h) only. False: the frame was refused.
+ * current, and lacks only a start state (vmx/start.h). False: the frame was refused.
  */
 MUST_USE bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
                              const struct vmx_host *host);
 
-/* The guest's view of CR0 and CR4, and back. What the value may be is the caller's to check. */
+/* Read and write the guest's view of CR0 and CR4. The caller has checked the value. */
 u64 vmx_read_cr0(void);
 u64 vmx_read_cr4(void);
 void vmx_write_cr0(struct vmx_vcpu *vcpu, u64 value);
 void vmx_write_cr4(struct vmx_vcpu *vcpu, u64 value);
 
-/* EFER, with the entry control that must agree with its LMA bit. */
+/* Writes EFER, and the entry control that must agree with its LMA bit. */
 void vmx_write_efer(u64 value);
 
 /* Bits of CR0 that exit: VT-x holds them at 1, or entry leaves them alone. */

@@ -64,7 +64,7 @@ static void write_segments(const struct mode *mode)
 	}
 }
 
-/* What every start has in common: no event under way, tables empty, debugging off. */
+/* Sets what all starts have in common: no event under way, tables empty, debugging off. */
 static void write_common(struct vmx_vcpu *vcpu, const struct mode *mode)
 {
 	static const u16 zero[] = {

@@ -12,13 +12,13 @@
 struct vmx_vcpu;
 
 /*
- * After INIT, SDM 3A table 10-1: real mode, at cs:ip, EDX telling family, model and stepping. Keeps
+ * Sets the state after INIT (SDM 3A table 10-1): real mode, at cs:ip, EDX the signature. Keeps
  * FPU, XCR0, MSRs, CR0.CD and NW, and what is pending. The core holds this vCPU's state, and all of
  * the guest's registers are in gpr[].
  */
 void vmx_start_real(struct vmx_vcpu *vcpu, u16 cs, u16 ip, u32 signature);
 
-/* As the monitor wants its first vCPU. False: a mode or an address that no processor could hold. */
+/* Starts the first vCPU as its monitor asks. False: a mode or address no processor could hold. */
 MUST_USE bool vmx_start_image(struct vmx_vcpu *vcpu, const struct vcpu_start *start);
 
 #endif

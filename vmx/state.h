@@ -11,25 +11,27 @@
 
 struct vmx_guest_state;
 
-/* What XCR0 a guest may at most have on this machine, and the XSAVE area's size for it, in bytes.
- * Each core, once, with CR4.OSXSAVE set. Without XSAVE both are 0: FXSAVE's 512 bytes then. */
+/*
+ * Return the largest XCR0 for a guest on this machine, and the bytes of its XSAVE area. Each core
+ * calls them once, with CR4.OSXSAVE set. Both are 0 without XSAVE: FXSAVE's 512 bytes serve then.
+ */
 u64 vmx_xcr0_allowed(void);
 u32 vmx_xsave_size(void);
 
-/* The state after reset; `xsave` is zeroed and large enough. */
+/* Sets the state after reset; `xsave` is zeroed and large enough. */
 void vmx_state_reset(struct vmx_guest_state *state);
 
-/* INIT: the debug registers and CR2 of the guest whose state the core holds. */
+/* Does INIT's part: resets debug registers and CR2 of the guest whose state the core holds. */
 void vmx_state_init(void);
 
-/* Copies the core's state out; loads another. Interrupts off. */
+/* Copy the core's state out, and load another. Interrupts are off. */
 void vmx_state_save(struct vmx_guest_state *state);
 void vmx_state_load(const struct vmx_guest_state *state);
 
-/* The guest's XCR0, which the core holds; 0 without XSAVE. */
+/* Returns the guest's XCR0, which the core holds; 0 without XSAVE. */
 u64 vmx_xcr0(void);
 
-/* The guest executes XSETBV with this value: false means #GP (SDM 2A, XSETBV). */
+/* Whether the guest may load this value by XSETBV; false: #GP (SDM 2A, XSETBV). */
 MUST_USE bool vmx_xcr0_valid(u64 value);
 
 #endif

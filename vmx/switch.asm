@@ -11,7 +11,7 @@
 ;
 ; NMIs and machine checks have stacks of their own (IST), so RSP may point there.
 ;
-; The short way saves what C may change, and RBX, which CPUID and hypercalls need. RBP and r12 to
+; The fast path saves what C may change, and RBX, which CPUID and hypercalls need. RBP and r12 to
 ; r15 stay where they are: the ABI has every C function hand them back. Only an exit that cannot be
 ; handled by returning (.long) stores them as well.
 
@@ -97,7 +97,7 @@ vmx_exit:
 	ud2
 
 ; NORETURN void vmx_enter(struct vmx_vcpu *vcpu): its VMCS is current, interrupts are off. The way
-; in for all that comes from elsewhere than the short way.
+; in for all that comes from elsewhere than the fast path.
 global vmx_enter
 vmx_enter:
 	cmp	dword [rdi + VCPU_LAUNCHED], 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One virtual processor as VT-x sees it: its VMCS, the registers that VMCS does not hold, and what
- * of the processor's state changes hands when another vCPU gets the core.
+ * One virtual processor as VT-x sees it: its VMCS, the registers that the VMCS does not hold, and
+ * the processor state that is switched when another vCPU gets the core.
  *
  * Owner: the core that the vCPU is pinned to; nobody else touches it once it runs.
  */
@@ -17,7 +17,7 @@ struct vmx_caps;
 /* Register numbers as instructions encode them; slot RSP of gpr[] is unused (VMCS_GUEST_RSP). */
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
-/* What the guest may change without an exit, and the host does not use; see vmx/state.c. */
+/* State that the guest changes without an exit and ring 0 does not use: vmx/state.c. */
 struct vmx_guest_state {
 	u64 msr[6]; /* STAR LSTAR CSTAR FMASK KERNEL_GS_BASE TSC_AUX */
 	u64 dr[4];
@@ -53,10 +53,10 @@ struct vmx_vcpu {
 	u32 revectored_length;
 	u32 exception; /* a fault to inject at the next entry; entry-interruption format */
 	u32 exception_error;
-	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the short way */
+	u32 pending;           /* PENDING_*: what the next entry must look at; 0 on the fast path */
 	u32 pending_interrupt; /* PENDING_INTERRUPT and more; PENDING_VIRTUAL: the processor
 	                          delivers */
-	u32 pending_halt;      /* what HLT sets: PENDING_VIRTUAL, as the processor may know one */
+	u32 pending_halt;      /* HLT sets it: PENDING_VIRTUAL, as the processor may hold one */
 	u32 apic;              /* enum vmx_apic */
 	u32 tpr_threshold;     /* copy of the VMCS's word; vmx/apicv.h */
 	bool timer_goes_on;    /* the preemption timer keeps its count over exits */
@@ -74,7 +74,7 @@ static_assert(offsetof(struct vmx_vcpu, launched) == 136, "vmx/switch.asm: VCPU_
 /* Enters the guest. The VMCS is current, the stack is given up. */
 NORETURN void vmx_enter(struct vmx_vcpu *vcpu);
 
-/* HOST_RIP; not to be called. */
+/* Where exits arrive (HOST_RIP); not to be called. */
 void vmx_exit(void);
 
 /* ---- Supplied by the layer above; each starts on the core's empty stack, interrupts off. ---- */
@@ -82,18 +82,20 @@ void vmx_exit(void);
 /* The layer above's virtual CPU, which begins with a struct vmx_vcpu. */
 struct vcpu;
 
-/* The long way of an exit, on the core's empty stack: handles it and goes on by vmx_enter. */
+/* The slow path of an exit, on the core's empty stack: handles it and goes on by vmx_enter. */
 typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
 
 /*
- * A VM exit, the short way. Of the guest's registers RAX, RBX, RCX, RDX, RSI, RDI and R8 to R11 are
+ * A VM exit, the fast path. Of the guest's registers RAX, RBX, RCX, RDX, RSI, RDI and R8 to R11 are
  * in gpr[]; the others are in the processor, and handed back by returning. NULL: the exit is
  * handled, and the guest goes on at once. Else whom to call with all registers in gpr[].
  */
 exit_handler vmx_on_exit(struct vmx_vcpu *vcpu);
 
-/* VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
- * VMCS_INSTRUCTION_ERROR tells. */
+/*
+ * VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
+ * VMCS_INSTRUCTION_ERROR tells.
+ */
 NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vcpu, bool invalid);
 
 /* A VMX instruction on a field failed: a mistake of the hypervisor's own. */

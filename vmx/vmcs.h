@@ -30,8 +30,9 @@ failed:
 }
 
 /*
- * Without the check: for fields that every VMCS has, where a checked access follows at once. Such a
- * read fails for want of a current VMCS alone, and then so does what follows.
+ * Reads a field without the check: for fields that every VMCS has, where a checked access follows
+ * at once. Such a read fails only for want of a current VMCS, and then so does the access that
+ * follows.
  */
 static ALWAYS_INLINE u64 vmcs_peek(u64 field)
 {
@@ -67,16 +68,18 @@ failed:
 #define vmcs_write64(field, v) vmcs_write_raw(VMCS_CHECKED(field, VMCS_64), (u64)(v))
 #define vmcs_write(field, v)   vmcs_write_raw(VMCS_CHECKED(field, VMCS_NATURAL), (u64)(v))
 
-/* VMPTRLD, VMCLEAR, VMXON: false when the instruction failed. */
+/* Execute VMPTRLD, VMCLEAR, VMXON; false when the instruction failed. */
 MUST_USE bool vmcs_load(hpa_t vmcs);
 MUST_USE bool vmcs_clear(hpa_t vmcs);
 MUST_USE bool vmx_on(hpa_t region);
 
-/* INVEPT, all contexts of this core: after EPT entries were narrowed or reused. */
+/* Does INVEPT for all contexts of this core. Call it after EPT entries were narrowed or reused. */
 void vmx_flush_ept(void);
 
-/* INVVPID on this core: what was cached of a vCPU, or of all where the processor can do no less.
- * Nothing where VPIDs are not in use, as each entry empties the TLB then. */
+/*
+ * Does INVVPID on this core: drops what was cached of a vCPU, or of all where the processor can do
+ * no less. Does nothing where VPIDs are not in use, as each entry empties the TLB then.
+ */
 void vmx_flush_vpid(struct vpid_flush how);
 
 #endif

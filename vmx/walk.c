@@ -109,7 +109,7 @@ static u64 reserved_bits(const struct walk_state *s, struct format f, unsigned i
 	return reserved;
 }
 
-/* What the entries on the way grant together, against what is asked (SDM 4.6). */
+/* Compares the rights that all entries grant together with those asked for (SDM 3A 4.6). */
 static bool permitted(const struct walk_state *s, enum walk_access access, u64 granted)
 {
 	bool user_page = granted & USER;
@@ -225,7 +225,7 @@ struct walk walk_fetch(const struct guest_memory *memory, const struct walk_stat
 	if (!(s->efer & EFER_LMA))
 		next &= 0xffffffff;
 	second = walk_translate(memory, s, next, WALK_FETCH);
-	/* Where that fails the first page's bytes may be enough. */
+	/* If that fails, the first page's bytes may be enough. */
 	(void)(second.outcome == WALK_DONE && append(memory, second.gpa, INSN_MAX - left, bytes));
 	return walk;
 }

@@ -34,7 +34,7 @@ enum walk_access {
 };
 
 enum walk_outcome {
-	WALK_DONE,        /* gpa; it may lie outside guest memory */
+	WALK_DONE,        /* gpa is set; it may lie outside guest memory */
 	WALK_PAGE_FAULT,  /* #PF with `error`; CR2 is the linear address */
 	WALK_GP,          /* not canonical: #GP(0), or #SS(0) of a stack access */
 	WALK_UNREACHABLE, /* a table lies outside guest memory */
@@ -62,8 +62,8 @@ MUST_USE struct walk walk_traced(const struct guest_memory *memory, const struct
                                  u64 linear, enum walk_access access, struct walk_trace *trace);
 
 /*
- * An instruction as fetched. Bytes from `count` on are of no meaning; but byte[15] is what follows
- * in memory, where the first page holds all 16.
+ * An instruction as fetched. Bytes from `count` on have no meaning; but byte[15] is the byte that
+ * follows in memory, where the first page holds all 16.
  */
 #define INSN_MAX 15u
 struct insn_bytes {
@@ -73,7 +73,7 @@ struct insn_bytes {
 
 /*
  * Fetches up to 15 bytes at `linear` (CS base added, cut to 32 bits outside 64-bit mode), over a
- * page boundary too. Where only the second page cannot be had, fewer bytes are there: an
+ * page boundary too. If only the second page cannot be read, fewer bytes are there: an
  * instruction that fits in them is whole. Outcome and error are those of the first page;
  * WALK_UNREACHABLE also when the code lies outside guest memory. The trace, NULL for none, is that
  * of the first page.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one ACPI table a guest image needs: the MADT's list of processors. ACPI 6.4, 5.2.5, 5.2.12.
+/*
+ * The one ACPI table a guest image needs: the MADT's list of processors. ACPI 6.4, 5.2.5, 5.2.12.
  */
 #ifndef GUEST_ACPI_H
 #define GUEST_ACPI_H

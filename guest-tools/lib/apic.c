@@ -30,7 +30,7 @@ static void apic_set_flat(void)
 static void on_wake(struct interrupt_frame *frame)
 {
 	(void)frame;
-	/* It may come while the CPUs change mode one by one. */
+	/* This interrupt may come while the CPUs change mode one by one. */
 	apic_current()->write(APIC_EOI, 0);
 }
 

@@ -99,7 +99,7 @@ bool apic_has_x2apic(void);
 const struct apic_ops *apic_current(void);
 
 /*
- * Changes mode on this CPU, by way of "disabled" where the SDM asks for it, and sets it up anew.
+ * Changes mode on this CPU, by way of "disabled" where the SDM asks for it, and sets it up again.
  * apic_use changes all CPUs that are online and the kit's own mode. False: not offered.
  */
 void apic_cpu_use(const struct apic_ops *ops);

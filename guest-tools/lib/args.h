@@ -13,7 +13,7 @@ void args_parse(const char *command_line);
 
 /*
  * An image that does several things in turn calls this before each: words are then those up to the
- * next `separator` alone, and a key counts from where it stands on, until it is given anew. False:
+ * next `separator` alone, and a key counts from where it stands on, until it is given again. False:
  * that was all. Without a call everything counts.
  */
 bool args_next(const char *separator);

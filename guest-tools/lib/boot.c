@@ -11,7 +11,7 @@
 #include "guest-tools/lib/string.h"
 #include "guest-tools/lib/apic.h"
 
-/* What start.asm found in EAX, or put there for PVH. */
+/* The loader's magic: what start.asm found in EAX, or put there for PVH. */
 #define LOADER_MULTIBOOT1 0x2badb002u
 #define LOADER_MULTIBOOT2 0x36d76289u
 #define LOADER_PVH        0x336ec578u

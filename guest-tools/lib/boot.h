@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader said, in one form for Multiboot 1, Multiboot 2 and PVH. Filled before
+ * The loader's information in one form for Multiboot 1, Multiboot 2 and PVH. Filled before
  * guest_main; constant afterwards. Strings are copies: the loader's memory may be reused.
  */
 #ifndef GUEST_BOOT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counting interrupts, for tests: who got which vector how often, and nobody else anything.
+ * Counts interrupts, for tests: which CPU got which vector how often, and that no other did.
  */
 #ifndef GUEST_COUNT_H
 #define GUEST_COUNT_H
@@ -29,7 +29,7 @@ bool count_wait(u32 cpu, u32 vector, u32 n);
  */
 bool count_matches(u32 vector, u64 cpu_mask);
 
-/* The same as a test point; returns its result. */
+/* Makes a test point of count_matches; returns its result. */
 bool count_expect(u32 vector, u64 cpu_mask, const char *what);
 
 /* Runs fn in xAPIC mode and in x2APIC mode; where there is no such mode, a skipped test point. */

@@ -22,7 +22,8 @@ struct crowd_member {
 	u32 rounds, wakes;
 };
 
-/* Starts all other CPUs by INIT and SIPI to all but self. True: n have come within so many ticks.
+/*
+ * Starts all other CPUs by INIT and SIPI to all but self. True: n have come within so many ticks.
  */
 bool crowd_start(u32 n, u64 ticks);
 

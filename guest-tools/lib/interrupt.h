@@ -29,14 +29,14 @@
 #define SELECTOR_USER_CODE 0x28u
 #define SELECTOR_TSS(cpu)  (0x30u + (cpu)*16u)
 
-/* As interrupt.asm pushes it. */
+/* The frame that interrupt.asm pushes. */
 struct interrupt_frame {
 	u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
 	u64 vector, error;
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-/* What the processor alone pushes; for handlers with __attribute__((interrupt)). */
+/* The part that the processor pushes; for handlers with __attribute__((interrupt)). */
 struct raw_frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
@@ -54,8 +54,8 @@ void interrupt_init(void);
 void interrupt_handle(u32 vector, interrupt_fn fn);
 
 /*
- * The same without the kit's entry: the function has __attribute__((interrupt)) and saves only
- * what it uses. For benchmarks.
+ * Sets a handler without the kit's entry: the function has __attribute__((interrupt)) and saves
+ * only what it uses. For benchmarks.
  */
 #define FROM_INTERRUPT __attribute__((no_caller_saved_registers)) /* what such a function calls */
 void interrupt_handle_raw(u32 vector, void (*fn)(struct raw_frame *frame));

@@ -100,7 +100,7 @@ static void send_x2apic(const struct plan *plan)
 		x2apic_send(plan->step[i].base, plan->step[i].icr);
 }
 
-/* As send_x2apic, but to itself by the register for that. */
+/* Sends as send_x2apic does, but to itself by the SELF IPI register. */
 static void send_self_ipi(const struct plan *plan)
 {
 	u32 icr = plan->step[0].icr;

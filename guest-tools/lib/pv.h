@@ -34,7 +34,7 @@ static inline bool pv_skip_eoi(u32 *flag)
 /* A consistent copy of the steal time, and the version that it was taken at. */
 u64 pv_steal_read(const struct pv_steal *steal, u32 *version);
 
-/* Starts the last CPU anew by INIT and SIPI, and reads that MSR there; ~0: it did not come up. */
+/* Restarts the last CPU by INIT and SIPI, and reads that MSR there; ~0: it did not come up. */
 u64 pv_msr_after_init(u32 msr);
 
 #endif

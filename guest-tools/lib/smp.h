@@ -49,7 +49,7 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 
-/* What the kit knows of the machine: IDs in CPU order, the boot CPU first. */
+/* The machine as the kit knows it: IDs in CPU order, the boot CPU first. */
 extern u32 cpu_ids[MAX_CPUS];
 extern u32 cpu_ids_count;
 
@@ -76,7 +76,8 @@ u32 cpu_count(void);
 /* Prepares trampoline and IDs, starts every AP that the machine says it has; waits for them. */
 void smp_start_all(void);
 
-/* Copies the trampoline and marks all APs as not online. Then any of the three ways below starts.
+/*
+ * Copies the trampoline and marks all APs as not online. Then any of the three ways below starts.
  */
 void smp_prepare(void);
 
@@ -84,7 +85,8 @@ void smp_prepare(void);
 void smp_init_sipi(u32 apic_id);
 void smp_init_sipi_broadcast(void);
 
-/* Waits until n CPUs (this one included) are online, or for that many TSC ticks: true = they are.
+/*
+ * Waits until n CPUs (this one included) are online, or for that many TSC ticks: true = they are.
  */
 bool smp_wait_online(u32 n, u64 ticks);
 

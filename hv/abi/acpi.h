@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all ACPI tables begin with: read by ring 0 at boot, written by the monitor for its guest. */
+/* The head of every ACPI table: ring 0 reads it at boot, the monitor writes it for its guest. */
 #ifndef HV_ABI_ACPI_H
 #define HV_ABI_ACPI_H
 

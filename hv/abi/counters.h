@@ -49,7 +49,7 @@ struct ipi_counter {
 	u64 fanout[FANOUT_BUCKETS]; /* sends by number of targets */
 };
 
-/* Where a vCPU's time goes; the rows of one vCPU add up to the time since it was created. */
+/* A vCPU's time by what it did; the rows add up to the time since it was created. */
 enum vcpu_time {
 	TIME_GUEST,   /* in VMX non-root operation */
 	TIME_EXIT,    /* ring 0 at work for it */
@@ -101,7 +101,7 @@ enum vcpu_event {
 
 #define COUNTERS_MAGIC 0x3176756f63706174ull /* "tapcouv1" */
 
-/* What a vCPU asked for in vain: the first ones, each once. */
+/* Requests of a vCPU that were refused: the first ones, each once. */
 #define REFUSALS 16u
 struct refusal {
 	u32 event; /* enum vcpu_event: EVENT_*_REFUSED, EVENT_PORT_*_UNCLAIMED */
@@ -124,7 +124,7 @@ struct vcpu_counters {
 	struct refusal refusal[REFUSALS];
 };
 
-/* Where one vCPU's counters lie after the other's: whole pages. */
+/* The distance from one vCPU's counters to the next's: whole pages. */
 #define COUNTERS_STRIDE 0x8000ul
 static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew their pages");
 
@@ -152,7 +152,7 @@ struct stretch_counters {
 #define STRETCH_IDLE    0x300u
 #define STRETCH_WINDOW  0x301u /* after a window that ring 0 opened by itself */
 
-/* What a core did; with its vCPUs' times it adds up to the wall clock since `created`. */
+/* A core's time and interrupts; with its vCPUs' times it adds up to the clock since `created`. */
 struct core_counters {
 	u64 created, now;
 	u64 idle;           /* nothing ready */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sees of the hypervisor: CPUID leaves, hypercalls, paravirtual MSRs.
+ * The hypervisor as its guest sees it: CPUID leaves, hypercalls, paravirtual MSRs.
  *
  * Hypercalls: VMCALL, number in RAX, arguments in RBX RCX RDX RSI, result in RAX, nothing else
  * changes; outside 64-bit mode all are truncated to 32 bits. From CPL > 0: -HC_EPERM.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ring 0 asks a VM's monitor, and what the monitor answers.
+ * Messages of ring 0 to a VM's monitor, the monitor's replies, and ring 0's events for root.
  *
  * Thread i of a monitor serves vCPU i, on the same core. Each thread has a page shared with ring 0
  * (struct thread_page). SYS_REPLY_WAIT hands over `reply` for the message at hand and returns when
@@ -17,8 +17,10 @@ enum message_kind {
 	MSG_NONE,
 	MSG_START, /* vCPU 0 only: load the image; answer REPLY_START */
 	MSG_IO,    /* a port access that ring 0 does not handle */
-	/* an instruction that touches memory where the guest has none, INS or OUTS: carry it out;
-	 * struct insn_message is in the page's data */
+	/*
+	 * an instruction that touches memory where the guest has none, INS or OUTS: carry it out;
+	 * struct insn_message is in the page's data
+	 */
 	MSG_INSTRUCTION,
 	MSG_MSR,    /* RDMSR, WRMSR of what ring 0 does not know; RDPMC n: of IA32_PMC0 + n */
 	MSG_EOI,    /* vCPU-side EOI of a level-triggered vector, in `value` */
@@ -39,7 +41,7 @@ enum reply_action {
 	REPLY_RESUME, /* go on behind the instruction; a read yields `value` */
 	REPLY_START,  /* MSG_START only: enter with `start` */
 	REPLY_STOP,   /* end this VM: `stop`, `value` say why */
-	REPLY_RESET,  /* the guest asked for a reset: end the VM and start it anew */
+	REPLY_RESET,  /* the guest asked for a reset: end the VM and start it again */
 	REPLY_ACTIONS
 };
 
@@ -81,8 +83,10 @@ struct vcpu_start {
 	u64 gdt_limit;
 };
 
-/* In `stop` of a REPLY_RESUME: nothing is there. A read yields all ones, an MSR's access #GP. Ring
- * 0 counts it. */
+/*
+ * In `stop` of a REPLY_RESUME: nothing is there. A read yields all ones, an MSR's access #GP. Ring
+ * 0 counts it.
+ */
 #define REPLY_UNCLAIMED 1u
 
 struct reply {
@@ -92,7 +96,7 @@ struct reply {
 	struct vcpu_start start;
 };
 
-/* What a vCPU was at when it was looked at. */
+/* A vCPU's activity at the moment it was looked at. */
 enum vcpu_doing {
 	DOING_GUEST,     /* executes */
 	DOING_HALT,      /* HLT, until an interrupt */
@@ -119,7 +123,7 @@ struct vcpu_dump {
 	u64 timer; /* TSC ticks until the APIC's timer is due; all ones: it is not set */
 };
 
-/* What became of the instruction of a MSG_INSTRUCTION. */
+/* The outcome of the instruction of a MSG_INSTRUCTION. */
 struct insn_result {
 	u64 gpr[16], rflags; /* of rflags the status flags are taken */
 	u64 cr2;             /* of #PF */
@@ -135,7 +139,7 @@ struct insn_message {
 	struct insn_result result; /* from the monitor, with its reply */
 };
 
-/* What ring 0 tells root, by SYS_WAIT. */
+/* Events of ring 0 for root, handed over by SYS_WAIT. */
 enum event_kind {
 	EVENT_NONE,           /* the wait timed out */
 	EVENT_VM_END,         /* a vCPU ended its VM: stop, value, dump */

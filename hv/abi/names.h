@@ -23,7 +23,7 @@ static inline const char *ipi_path_name(u32 path)
 	return NAME_OF(names, path);
 }
 
-/* As the ICR encodes them. */
+/* Names of delivery modes, as the ICR encodes them. */
 static inline const char *delivery_mode_name(u32 mode)
 {
 	static const char *const names[8] = {
@@ -103,7 +103,7 @@ static inline const char *vm_end_name(u32 end)
 	return NAME_OF(names, end);
 }
 
-/* The same as a sentence's end: "vm a ...". */
+/* How a VM ended, as the end of a sentence: "vm a ...". */
 static inline const char *vm_end_text(u32 end)
 {
 	static const char *const texts[VM_ENDS] = {

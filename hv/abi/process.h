@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a ring-3 program finds in its address space, and what root hands in to make a VM.
+ * A ring-3 program's address space, and the structure that root hands in to make a VM.
  *
  * monitor.elf runs once for each VM, with one thread for each vCPU; root.elf runs once, with one
  * thread. A thread starts at the ELF entry point with RDI = its index, RSP = top of its stack.
@@ -81,8 +81,8 @@ struct vm_config {
 	u32 features;
 	u32 apic;                         /* enum apic_kind: the mode the guest may be in at most */
 	u32 monitor_module, image_module; /* indexes of the boot loader's modules */
-	u32 module[VM_MODULES];           /* likewise, or MODULE_NONE; the first is the initrd */
-	u32 weight;                       /* 1..1000, 100 is usual */
+	u32 module[VM_MODULES]; /* boot modules, or MODULE_NONE; the first is the initrd */
+	u32 weight;             /* 1..1000, 100 is usual */
 	u32 budget;      /* per mille of a core that its IPIs may take from others; 0: no bound */
 	u64 cores;       /* bit n: core n; vCPU i goes to the (i mod count)-th of them */
 	u64 memory;      /* bytes, a multiple of 2 MiB */

@@ -14,8 +14,10 @@
 enum syscall_number {
 	/* Monitor: answer the message at hand (if any), wait for the next one. */
 	SYS_REPLY_WAIT,
-	/* Monitor: (address, data): an interrupt message to one's own VM, as a device writes it.
-	 * Result: number of vCPUs that accepted. */
+	/*
+	 * Monitor: (address, data): an interrupt message to one's own VM, as a device writes it.
+	 * Result: number of vCPUs that accepted.
+	 */
 	SYS_MSI,
 	/* Monitor: tell root that there is output. */
 	SYS_OUTPUT,
@@ -23,19 +25,24 @@ enum syscall_number {
 	SYS_ALARM,
 	/* Monitor: a counter of this thread's vCPU overflowed; its LVT entry fires. */
 	SYS_PMI,
-	/* Monitor: (gpa, size), (gpa, value, size): a load or store of 1 to 8 bytes by this
+	/*
+	 * Monitor: (gpa, size), (gpa, value, size): a load or store of 1 to 8 bytes by this
 	 * thread's vCPU in its APIC's page. Result: what was read; 0, or the vector whose EOI it
-	 * was, as MSG_EOI tells it otherwise. SYS_ENOENT: it is not there. */
+	 * was, as MSG_EOI tells it otherwise. SYS_ENOENT: it is not there.
+	 */
 	SYS_APIC_READ,
 	SYS_APIC_WRITE,
-	/* Monitor: (linear address, value, size): stores 1 to 8 bytes of one page as this thread's
-	 * vCPU would. SYS_ENOENT: it must not, or there is no RAM. */
+	/*
+	 * Monitor: (linear address, value, size): stores 1 to 8 bytes of one page as this thread's
+	 * vCPU would. SYS_ENOENT: it must not, or there is no RAM.
+	 */
 	SYS_STORE,
 	/* Monitor: (ticks): let others run; come back after that time at the earliest. */
 	SYS_SLEEP,
 	/* Root: (ticks, 0 = for ever): next struct root_event into `data`; 1, or 0 on time-out. */
 	SYS_WAIT,
-	/* Root: make a VM of the struct vm_config in `data`. Result: its id. It does not run yet.
+	/*
+	 * Root: make a VM of the struct vm_config in `data`. Result: its id. It does not run yet.
 	 */
 	SYS_VM_CREATE,
 	/* Root: (vm): let it start. */

@@ -2,7 +2,7 @@
 /* pure: also compiled on the host */
 #include "hv/base/format.h"
 
-/* Where the text goes: what does not fit is dropped. */
+/* The buffer that gets the text: what does not fit is dropped. */
 struct sink {
 	char *out;
 	size_t len;
@@ -63,7 +63,7 @@ static void put_string(struct sink *sink, const struct spec *spec, const char *t
 	put_field(sink, spec, text, len);
 }
 
-/* What stands between the % and the letter; returns the letter's place. */
+/* Parses flags and width between the % and the letter; returns the letter's place. */
 static const char *parse_spec(const char *fmt, struct spec *spec, va_list *args)
 {
 	*spec = (struct spec){ .longest = SIZE_MAX };

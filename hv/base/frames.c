@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A bitmap, one bit a frame, set when taken; searched a word at a time from the lowest free frame.
+/*
+ * A bitmap, one bit a frame, set when taken; searched a word at a time from the lowest free frame.
  */
 #include "hv/base/frames.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the kernel image begins and ends (hv/kernel/kernel.ld); all page-aligned, in this order. */
+/* Bounds of the kernel image's parts (hv/kernel/kernel.ld); page-aligned, in this order. */
 #ifndef HV_BASE_IMAGE_H
 #define HV_BASE_IMAGE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the kernel sees memory.
+ * The kernel's address space, and how it reaches physical memory.
  *
  *   0x0000000000000000  the current process (ring 3)
  *   0xffff800000000000  direct map: all RAM, not executable; kernel text and rodata read-only in it

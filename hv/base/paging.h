@@ -5,7 +5,7 @@
  * `root` is the physical address of a PML4. Tables come from frame_alloc and are freed by
  * pt_destroy alone. No locks: one owner of a root at a time, or the caller's lock. Nothing here
  * touches the TLB: who unmaps or narrows what a core may have cached says pt_flush there, or
- * activates the root anew (user mappings are not global, so that is enough).
+ * activates the root again (user mappings are not global, so that is enough).
  */
 #ifndef HV_BASE_PAGING_H
 #define HV_BASE_PAGING_H
@@ -21,7 +21,7 @@ enum pt_flags {
 	PT_SMALL = 1 << 4,  /* 4 KiB pages only, so that parts can be unmapped later */
 };
 
-/* What pt_translate found. */
+/* The result of pt_translate. */
 struct pt_mapping {
 	hpa_t hpa; /* of the very byte asked for */
 	u64 left;  /* bytes from it to the end of its page */
@@ -43,7 +43,7 @@ MUST_USE bool pt_map(hpa_t root, u64 va, hpa_t hpa, u64 len, u32 flags);
  */
 MUST_USE bool pt_unmap(hpa_t root, u64 va, u64 len);
 
-/* Where va leads; false when nowhere, with *out untouched. */
+/* Translates va; false when it is not mapped, with *out untouched. */
 MUST_USE bool pt_translate(hpa_t root, u64 va, struct pt_mapping *out);
 
 /* Boot: makes the PML4 entry for va, so that roots created later share what is mapped below it. */
@@ -52,8 +52,10 @@ MUST_USE bool pt_share(hpa_t root, u64 va);
 /* A root with an empty low half, sharing the upper half of `kernel_root`; raw 0: out of frames. */
 MUST_USE hpa_t pt_create(hpa_t kernel_root);
 
-/* Frees a root made by pt_create and the tables of its low half, not what they mapped: as many as
- * `budget` says, counted down. False: the root and some tables are left. */
+/*
+ * Frees a root made by pt_create and the tables of its low half, not what they mapped: as many as
+ * `budget` says, counted down. False: the root and some tables are left.
+ */
 MUST_USE bool pt_destroy(hpa_t root, unsigned int *budget);
 
 /* Whether 1 GiB pages may be used; false until boot has looked at CPUID 0x80000001. */

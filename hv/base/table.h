@@ -16,7 +16,7 @@
 #define TABLE_KEPT    BIT(52) /* a table whose frame table_free_below leaves to its owner */
 #define TABLE_ADDRESS BITS(51, 12)
 
-/* What one entry of that level maps, in bytes. */
+/* Returns how many bytes one entry of that level maps. */
 u64 table_size(unsigned int level);
 
 /* The entry for `va` in a table of that level. */

@@ -96,7 +96,7 @@
 #define APIC_BASE_ENABLE BIT(11)
 #define APIC_BASE_ADDR   BITS(51, 12)
 
-/* What CPUID returns. */
+/* The result of CPUID. */
 struct cpuid {
 	u32 eax, ebx, ecx, edx;
 };

@@ -13,8 +13,8 @@ import tree  # noqa: E402
 from tap import Tap  # noqa: E402
 
 TOP = {"hv", "vmx", "vapic", "guest-tools", "tests", "docs", "Makefile", "grub.cfg", "setup",
-       "README.md", "CHANGELOG.md", "LICENSE", ".ci", ".clang-format", ".gitignore",
-       ".gitattributes"}
+       "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".ci", ".clang-format",
+       ".editorconfig", ".gitignore", ".gitattributes"}
 NO_SPDX = {"LICENSE", ".clang-format", ".gitignore", ".gitattributes"}
 NO_SPDX_ENDINGS = (".md", ".json", ".jsonl", ".csv", ".svg", ".png", ".patch")
 

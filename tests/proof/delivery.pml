@@ -30,7 +30,7 @@
  *   TAKE_UNLOCKED   hv/kernel/sched/sched.c, take_wakes: a load and a store instead of the exchange
  *   PUSH_SILENT     hv/kernel/sched/sched.c, sched_notify: nobody kicks for a stack that was empty
  *   KICK_DROPPED    hv/kernel/exit/cpu.c, exit_external_interrupt: goes back without publish and look
- *   RESUME_AS_HOST  hv/kernel/vcpu/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the short way after ring 3
+ *   RESUME_AS_HOST  hv/kernel/vcpu/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the fast path after ring 3
  *
  * and two that change nothing, so that they may stay as cheap as they are:
  *

@@ -412,7 +412,7 @@ kick_came: /* short_external_interrupt, exit_external_interrupt */
 	:: woken != 0 -> take_wakes(); goto vcpu_run
 	fi;
 
-resume: /* vcpu_resume_guest, the short way: looks for mail only if something else is pending */
+resume: /* vcpu_resume_guest, the fast path: looks for mail only if something else is pending */
 	if
 	:: (DEADLINE || brief) && (on || REQUESTS) -> goto resume_with_mail
 	:: DEADLINE && !(on || REQUESTS) -> goto attend

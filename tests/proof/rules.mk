@@ -22,8 +22,8 @@ $(foreach kind,fuzz tsan cov,$(eval $(call compile_rules,$(kind))))
 $(B)/obj/fuzz/% $(B)/fuzz/%: CC := clang
 # The branches of the model are counted, as they stand in its source, not those of its tests.
 $(B)/obj/cov/tests/%: cov_CFLAGS := $(CBASE) -O1 -pthread
-# vapic/hot.h has no file of its own that includes it: counted where its test does.
-$(B)/obj/cov/tests/unit/vapic_hot.c.o: cov_CFLAGS := $(CBASE) -O0 --coverage -pthread \
+# vapic/fast.h has no file of its own that includes it: counted where its test does.
+$(B)/obj/cov/tests/unit/vapic_fast.c.o: cov_CFLAGS := $(CBASE) -O0 --coverage -pthread \
 		-Dalways_inline=unused
 
 # Kind, flags for the linker.

@@ -27,7 +27,7 @@ static struct process_info info;
 static struct thread_page page;
 static u8 counters[MAX_VCPUS * COUNTERS_STRIDE] ALIGNED(8);
 
-/* What else the kernel does: SYS_STORE and the APIC's page. */
+/* A test's own system calls: SYS_STORE and the APIC's page. */
 static s64 (*memory_call)(u64 number, u64 a, u64 b, u64 c);
 
 static s64 call(u64 number, u64 a, u64 b, u64 c)
@@ -121,7 +121,7 @@ static inline bool claimed(void)
 	return page.reply.stop != REPLY_UNCLAIMED;
 }
 
-/* What the monitor does for an instruction of the guest's, without the instruction. */
+/* Lets a test call the memory functions as the monitor does within a message. */
 static inline void memory_in_use(void)
 {
 	monitor.sys = &sys;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What Zydis says of an instruction, in the decoder's words. */
+/* Zydis' reading of an instruction, in the decoder's terms. */
 #ifndef TESTS_UNIT_MONITOR_ZYDIS_H
 #define TESTS_UNIT_MONITOR_ZYDIS_H
 
@@ -111,8 +111,10 @@ static u8 number_of(ZydisRegister r)
 	return (u8)ZydisRegisterGetId(r);
 }
 
-/* With ModRM.mod 0 and SIB.base 5 there is a displacement and no base, whatever REX.B says (SDM 2A,
- * table 2-5). Zydis names R13, though it counts the displacement's bytes. */
+/*
+ * With ModRM.mod 0 and SIB.base 5 there is a displacement and no base, whatever REX.B says (SDM 2A,
+ * table 2-5). Zydis names R13, though it counts the displacement's bytes.
+ */
 static bool has_no_base(const ZydisDecodedInstruction *z)
 {
 	return z->raw.sib.offset != 0 && z->raw.modrm.mod == 0 && z->raw.sib.base == 5 &&
@@ -162,7 +164,7 @@ static bool put_register(struct decoded *d, const ZydisDecodedOperand *o, bool v
 	}
 }
 
-/* Of two visible operands one must be memory. */
+/* One of two visible operands must be memory. */
 static enum operation two_operands(struct decoded *d, const ZydisDecodedInstruction *z,
                                    const ZydisDecodedOperand *o, enum operation load,
                                    enum operation store, enum operation immediate, bool vector)
@@ -178,7 +180,8 @@ static enum operation two_operands(struct decoded *d, const ZydisDecodedInstruct
 	if (o[1].type != ZYDIS_OPERAND_TYPE_MEMORY || !put_register(d, &o[0], vector))
 		return OP_UNKNOWN;
 	put_memory(d, z, &o[1]);
-	/* With 16-bit operands MOVSXD reads 16 bits (SDM 2B); Zydis says 32, as AMD's manual does.
+	/*
+	 * With 16-bit operands MOVSXD reads 16 bits (SDM 2B); Zydis says 32, as AMD's manual does.
 	 */
 	if (load == OP_LOAD_SIGN)
 		d->size = MIN(d->size, d->reg_size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of ring-3 code share: main() and text sinks. */
+/* Parts that tests of ring-3 code share: main() and text sinks. */
 #ifndef TESTS_UNIT_RING3_H
 #define TESTS_UNIT_RING3_H
 

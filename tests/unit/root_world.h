@@ -42,7 +42,7 @@ static struct {
 	u32 breaks;   /* to come, before what is typed */
 	u32 terminal; /* the port on which it is typed: 0 COM1, 1 COM2 */
 	u32 busy;     /* looks until the transmitter is empty */
-	bool overrun; /* for the next who looks */
+	bool overrun; /* for whoever looks next */
 } line;
 
 static void push(struct root_event event)

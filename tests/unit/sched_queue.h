@@ -60,8 +60,10 @@ static struct {
 	u64 now, end, state;
 	u64 spun; /* ticks that others had than well-behaved sleepers */
 	u64 storm, storms;
-	/* The longest that others spun while a sleeper waited that was woken with credit, or
-	 * little. */
+	/*
+	 * The longest that others spun while a sleeper waited that was woken with credit, or
+	 * little.
+	 */
 	u64 late, late_poor;
 	u32 poor; /* wakes with little or none */
 	u32 turns, preempted;
@@ -324,7 +326,7 @@ static void run_for(u64 slices)
 	}
 }
 
-/* ---- who is there ---- */
+/* ---- arrivals and departures ---- */
 
 static struct actor *add_actor(enum kind kind, u32 weight, u64 burst)
 {
@@ -363,7 +365,7 @@ static void wake_all(void)
 	}
 }
 
-/* What counts begins here. */
+/* Starts counting: what came before is warming up. */
 static void measure_anew(void)
 {
 	for (u32 i = 0; i < world.count; i++)

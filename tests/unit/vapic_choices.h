@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done next, drawn from a stream of bytes: a random generator, or a fuzzer's input. */
+/* Draws the next operation from a stream of bytes: a random generator, or a fuzzer's input. */
 #ifndef TESTS_UNIT_VAPIC_CHOICES_H
 #define TESTS_UNIT_VAPIC_CHOICES_H
 

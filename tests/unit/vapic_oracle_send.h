@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The oracle: who is meant by a message, what it does to each, the mailbox. */
+/* The oracle: the targets of an interrupt message, its effect on each, the mailbox. */
 #ifndef TESTS_UNIT_VAPIC_ORACLE_SEND_H
 #define TESTS_UNIT_VAPIC_ORACLE_SEND_H
 

@@ -48,7 +48,7 @@ struct oracle {
 	struct oapic apic[ORACLE_VCPUS];
 };
 
-/* What a call is expected to return. */
+/* The expected result of a call. */
 struct expect {
 	u32 todo;
 	struct vapic_tally sent;
@@ -142,7 +142,7 @@ static UNUSED int o_next(const struct oapic *o)
 	return v;
 }
 
-/* What CR8 must fall below, and nothing else happen: the highest value that still holds it, + 1. */
+/* Returns the threshold: the highest CR8 that still holds the interrupt back, + 1. */
 static UNUSED u32 o_held(const struct oapic *o)
 {
 	struct oapic lower = *o;

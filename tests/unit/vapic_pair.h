@@ -80,7 +80,7 @@ static UNUSED void world_check_sent(const struct vapic_tally *got, const struct 
 	            want->dropped);
 }
 
-/* What came back from a call against what the oracle says. */
+/* Compares the result of a call with the oracle's. */
 static UNUSED void world_check_return(const struct world *w, u32 todo,
                                       const struct vapic_effects *fx, const struct expect *e)
 {
@@ -121,7 +121,7 @@ static UNUSED void world_check_registers(struct world *w, u32 i)
 	}
 }
 
-/* What must hold inside the model, whatever a guest did. */
+/* Checks the model's invariants, which hold whatever a guest did. */
 static UNUSED void world_check_invariants(const struct world *w, u32 i)
 {
 	const struct vapic *a = &w->mem[i];

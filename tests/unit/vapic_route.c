@@ -235,8 +235,8 @@ START_TEST(reserved_icr_bits)
 }
 END_TEST
 
-/* The short ways in take what the guest wrote, and check it themselves. */
-START_TEST(short_ways_check_for_themselves)
+/* The fast path takes what the guest wrote, and check it themselves. */
+START_TEST(fast_path_checks_for_itself)
 {
 	struct vapic_effects fx;
 
@@ -272,4 +272,4 @@ END_TEST
 VAPIC_MAIN("vapic_route", { every_message_every_source, ARRAY_SIZE(mixtures) },
            { every_icr_value, ARRAY_SIZE(mixtures) }, { every_vector, 1 },
            { lowest_priority_is_shared_out, 1 }, { reserved_icr_bits, 1 },
-           { short_ways_check_for_themselves, 1 }, { msi_data, 1 })
+           { fast_path_checks_for_itself, 1 }, { msi_data, 1 })

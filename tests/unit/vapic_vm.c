@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The group: what setup refuses, 1,024 vCPUs, and sets of them. */
 #include "tests/unit/vapic_main.h"
-#include "vapic/hot.h"
+#include "vapic/fast.h"
 
 #define MANY VAPIC_MAX_VCPUS
 
@@ -59,13 +59,13 @@ START_TEST(setup_refuses)
 	ck_assert_uint_eq(vapic_index(&vm, 0), 1);
 	ck_assert_uint_eq(vapic_index(&vm, 5), VAPIC_NONE);
 	ck_assert_uint_eq(vapic_index(&vm, 10), VAPIC_NONE);
-	/* Enabled before IDs were scattered: no short way to the wrong one is left. */
+	/* Enabled before IDs were scattered: no fast path to the wrong one is left. */
 	vm = numbers(2, 6, 40);
 	ck_assert(vapic_vm_setup(&vm) && vapic_setup(&a, &vm, 0, 0, true));
 	ck_assert_uint_eq(vapic_mmio_write(&a, APIC_SVR, 4, 0x1ff, 0, &fx) & VAPIC_GP, 0);
-	ck_assert_uint_eq(vapic_few_by_id(&a, 1, 1), 2);
+	ck_assert_uint_eq(vapic_fast_targets(&a, 1, 1), 2);
 	ck_assert(vapic_setup(&b, &vm, 1, 5, false));
-	ck_assert_uint_eq(vapic_few_by_id(&a, 1, 1), 0);
+	ck_assert_uint_eq(vapic_fast_targets(&a, 1, 1), 0);
 	ck_assert_uint_eq(vapic_index(&vm, ~0u), VAPIC_NONE);
 }
 END_TEST
@@ -151,7 +151,7 @@ START_TEST(one_out_of_place)
 	/* Logical, cluster 0, member 3: that is vCPU 1. */
 	ck_assert_uint_eq(vapic_icr_write64(&a[0], 0x800000840, &fx), VAPIC_SENT | VAPIC_WAKE);
 	ck_assert_uint_eq(vapic_set_next(&fx.wake, 0), 1);
-	ck_assert_uint_eq(vm.few, 0);
+	ck_assert_uint_eq(vm.fast_vcpus, 0);
 }
 END_TEST
 

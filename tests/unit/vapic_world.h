@@ -54,7 +54,7 @@ static UNUSED void step_apic_write(struct world *w, u32 i, struct choices *c)
 		if (offset != 0x300)
 			value = (u32)value;
 		o_msr_write(&w->oracle, (int)i, 0x800 + offset / 16, value, w->now, &e);
-		/* What the model refuses it has not stored; here the processor has. */
+		/* The model does not store what it refuses; here the processor has stored it. */
 		if (e.todo == VAPIC_GP)
 			return;
 	} else {
@@ -124,7 +124,7 @@ static UNUSED void step_base(struct world *w, u32 i, struct choices *c)
 	world_check_return(w, vapic_msr_write(&w->mem[i], 0x1b, value, w->now, &fx), &fx, &e);
 }
 
-/* As the model says: 64 bits of ID, no wrap; KVM's base is 32 bits wide. */
+/* Counts IDs as the model does: 64 bits, no wrap; KVM's base is 32 bits wide. */
 static UNUSED void step_bitmap(struct world *w, u32 i, struct choices *c)
 {
 	u64 words[VAPIC_SET_WORDS] = { 0 };

@@ -32,7 +32,7 @@ struct event {
 	u32 info, error, length;
 };
 
-/* What the entry would inject; info 0 = nothing. Error code and length only where they count. */
+/* The event that the entry would inject; info 0: none. Error code and length where they count. */
 static struct event prepared(void)
 {
 	struct event e = { (u32)fake.value[VMCS_ENTRY_INTERRUPTION_INFO], 0, 0 };
@@ -53,7 +53,7 @@ static bool same(struct event a, struct event b)
 
 /* ---- states ---- */
 
-/* What an exit can find half delivered. Bit 12 is undefined in the field: some set it. */
+/* Events that an exit can find half delivered. Bit 12 of the field is undefined: some set it. */
 static const struct event vectoring[] = {
 	{ 0, 0, 0 },                  /* nothing */
 	{ 0x80000000 | BEGUN, 0, 0 }, /* interrupt */

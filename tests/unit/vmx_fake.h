@@ -25,7 +25,7 @@ static struct {
 	u32 flushes; /* INVVPID */
 } fake;
 
-/* Few fields are ever used, and tests begin anew many thousand times. */
+/* Few fields are ever used, and tests start over many thousand times. */
 static inline void fake_reset(void)
 {
 	for (u32 i = 0; i < fake.touched; i++) {
@@ -41,7 +41,7 @@ static inline void fake_reset(void)
 	fake.flushes = 0;
 }
 
-/* As the processor or a test sets it. */
+/* Sets a field as the processor or a test does. */
 static inline void fake_set(u64 field, u64 value)
 {
 	fake.value[field] = value;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a processor checks of the guest state before it enters, as a second formulation: SDM 3C
+ * The processor's checks of the guest state at an entry, as a second formulation: SDM 3C
  * 27.3.1, as far as this code can touch it, with EPT, "unrestricted guest", "virtual NMIs" and the
  * loading of debug controls, PAT and EFER on; and of the event that it injects, 27.2.1.3. The
  * strictest processor: STI blocks NMIs as well. Emulators check less.
@@ -60,7 +60,7 @@ static inline const char *rules_registers(void)
 	return NULL;
 }
 
-/* Of any segment that is usable. */
+/* Checks a segment that is usable. */
 static inline const char *rules_common(u32 n, bool system)
 {
 	u64 access = rules_segment(VMCS_GUEST_ES_ACCESS, n);

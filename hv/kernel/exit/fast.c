@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The short way: the exits that IPIs are made of, from exit to entry and past everything that they
- * do not need. A handler here does the whole exit, or leaves it untouched to the long way's row of
+ * The fast path: the exits that IPIs are made of, from exit to entry and past everything that they
+ * do not need. A handler here does the whole exit, or leaves it untouched to the slow path's row of
  * the same reason (hv/kernel/exit/exits.c): each case that is not the usual one has its code there
  * alone.
  *
- * RUN_GUEST has stood since the last entry: who has posted in the meantime has kicked too, and that
- * kick exits as soon as the guest is entered. So the short way neither publishes nor looks.
+ * RUN_GUEST has stood since the last entry: any sender that has posted meanwhile has kicked too, so
+ * that the fast path neither publishes nor looks (the delivery protocol, vapic/mail.h).
  */
 #include "hv/abi/hypercall.h"
 #include "hv/kernel/sched/account.h"
@@ -20,7 +20,7 @@
 #include "hv/kernel/exit/guest.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
-#include "vapic/hot.h"
+#include "vapic/fast.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
 #include "vmx/reasons.h"
@@ -52,7 +52,7 @@ static NOINLINE exit_handler inject_and_go_back(struct vcpu *vcpu, u64 reason)
 
 	if (unlikely(vcpu->vmx.pending != PENDING_INTERRUPT) || unlikely(vmx_interrupt_blocked()))
 		return attend_first(vcpu, reason);
-	vector = vapic_take(vcpu->apic);
+	vector = vapic_fast_take(vcpu->apic);
 	if (unlikely(vector < 0)) /* held back: by TPR, then it wants a threshold */
 		return attend_first(vcpu, reason);
 	vcpu->vmx.pending = 0;
@@ -77,19 +77,19 @@ static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 	u64 value = guest_edx_eax(vcpu);
 	u64 few;
 
-	if (unlikely(!vapic_is_quick(vcpu->apic, VAPIC_X2APIC)) ||
+	if (unlikely(!vapic_is_fast(vcpu->apic, VAPIC_X2APIC)) ||
 	    unlikely((u8)value < APIC_FIRST_VECTOR))
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
-	if (vapic_icr_is_plain_self((u32)value)) {
-		vapic_icr_note(vcpu->apic, value);
+	if (vapic_fast_is_self((u32)value)) {
+		vapic_fast_note_icr(vcpu->apic, value);
 		deliver_self(vcpu, IPI_X2APIC, (u8)value);
 		vcpu_advance(vcpu);
 		return inject_and_go_back(vcpu, VMX_EXIT_WRMSR);
 	}
-	few = vapic_few_by_icr(vcpu->apic, value);
+	few = vapic_fast_targets_x2apic(vcpu->apic, value);
 	if (unlikely(few == 0))
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
-	vapic_icr_note(vcpu->apic, value);
+	vapic_fast_note_icr(vcpu->apic, value);
 	deliver_few(vcpu, IPI_X2APIC, few, (u8)value);
 	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_WRMSR);
@@ -98,11 +98,11 @@ static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 static ALWAYS_INLINE exit_handler write_eoi(struct vcpu *vcpu)
 {
 	if (unlikely((u32)(vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX]) != 0) ||
-	    unlikely(!vapic_is_quick(vcpu->apic, VAPIC_X2APIC)))
+	    unlikely(!vapic_is_fast(vcpu->apic, VAPIC_X2APIC)))
 		return no_short_way(vcpu, VMX_EXIT_WRMSR);
 	count(vcpu, EVENT_EOI);
 	vcpu_advance(vcpu);
-	if (unlikely(vapic_eoi_quick(vcpu->apic)))
+	if (unlikely(vapic_fast_eoi(vcpu->apic)))
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	return go_back(vcpu, VMX_EXIT_WRMSR);
 }
@@ -134,7 +134,7 @@ static ALWAYS_INLINE u64 kvm_targets(const struct vcpu *vcpu)
 
 	if (unlikely(gpr[RCX] != 0))
 		return 0;
-	return vapic_few_by_id(vcpu->apic, gpr[RBX], (u32)gpr[RDX]);
+	return vapic_fast_targets(vcpu->apic, gpr[RBX], (u32)gpr[RDX]);
 }
 
 /* Tapvisor's, in guest memory, of one word. Read once: the guest may change it meanwhile. */
@@ -146,7 +146,7 @@ static u64 tap_targets(const struct vcpu *vcpu)
 	if (unlikely(gpr[RCX] != 1) || unlikely(word == NULL) ||
 	    unlikely(gpr[RBX] % sizeof(u64) != 0))
 		return 0;
-	return vapic_few_by_id(vcpu->apic, atomic_load_relaxed(word), gpr[RDX]);
+	return vapic_fast_targets(vcpu->apic, atomic_load_relaxed(word), gpr[RDX]);
 }
 
 static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
@@ -204,7 +204,7 @@ static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
 {
 	u64 *gpr = vcpu->vmx.gpr;
-	const struct cpuid_row *row = cpuid_find_plain(&vcpu->vm->cpuid, (u32)gpr[RAX]);
+	const struct cpuid_row *row = cpuid_find_fast(&vcpu->vm->cpuid, (u32)gpr[RAX]);
 
 	if (unlikely(row == NULL))
 		return no_short_way(vcpu, reason);
@@ -218,7 +218,7 @@ static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
 
 /* ---- dispatch ---- */
 
-/* Up to CPUID's and VMCALL's; beyond there is no short way. */
+/* Up to CPUID's and VMCALL's; beyond there is no fast path. */
 static const short_exit short_exits[EXIT_REASONS] = {
 #define LONG(first, last) [first... last] = no_short_way
 	LONG(0, VMX_EXIT_EXTERNAL_INTERRUPT - 1),

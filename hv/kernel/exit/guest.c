@@ -11,7 +11,7 @@
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/arch.h"
-#include "vapic/hot.h"
+#include "vapic/fast.h"
 #include "vmx/apicv.h"
 #include "vmx/decode.h"
 #include "vmx/inject.h"
@@ -119,10 +119,10 @@ static u64 stored_value(const struct vcpu *vcpu, const struct insn *insn)
 static bool icr_to_few(struct vcpu *vcpu, u32 low)
 {
 	struct vapic *apic = vcpu->apic;
-	u64 few = vapic_few_by_low(apic, low);
+	u64 few = vapic_fast_targets_xapic(apic, low);
 
 	if ((u8)low < APIC_FIRST_VECTOR ||
-	    (few == 0 && !(vapic_is_quick(apic, VAPIC_XAPIC) && vapic_icr_is_plain_self(low))))
+	    (few == 0 && !(vapic_is_fast(apic, VAPIC_XAPIC) && vapic_fast_is_self(low))))
 		return false;
 	apic->reg[APIC_ICR / 4] = low & APIC_ICR_WRITABLE;
 	if (few != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of RDMSR, WRMSR, RDPMC and CPUID. The short way has taken the usual ones. */
+/* Exits of RDMSR, WRMSR, RDPMC and CPUID. The fast path has taken the usual ones. */
 #include "hv/kernel/exit/advance.h"
 #include "hv/base/atomic.h"
 #include "hv/base/x86.h"

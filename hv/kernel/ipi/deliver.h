@@ -9,9 +9,9 @@
 #include "hv/abi/counters.h"
 #include "hv/base/types.h"
 #include "hv/kernel/vcpu/vcpu.h"
-#include "vapic/hot.h"
+#include "vapic/fast.h"
 
-/* A fixed interrupt of a quick APIC to itself (vapic/hot.h). */
+/* A fixed interrupt of an APIC on the fast path to itself (vapic/fast.h). */
 static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u32 vector)
 {
 	struct ipi_counter *c = &vcpu->counters->ipi[path];
@@ -19,7 +19,7 @@ static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u3
 	c->sends++;
 	c->mode[VAPIC_DM_FIXED]++;
 	c->requested++;
-	if (likely(vapic_send_self_quick(vcpu->apic, vector)))
+	if (likely(vapic_fast_send_self(vcpu->apic, vector)))
 		c->posted++;
 	else
 		c->coalesced++;
@@ -28,7 +28,7 @@ static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u3
 }
 
 /*
- * The whole way of a fixed interrupt to a few other vCPUs of this one's VM (vapic/hot.h, never 0):
+ * The whole way of a fixed interrupt to a few other vCPUs of this one's VM (vapic/fast.h, never 0):
  * post, look, kick, count, one target after the other. Returns how many accepted it.
  */
 NOINLINE u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector);
@@ -40,7 +40,7 @@ NOINLINE u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
              const struct vapic_effects *fx);
 
-/* As vcpu_take_mail, on the short way: without INIT, SIPI and NMI. */
+/* As vcpu_take_mail, on the fast path: without INIT, SIPI and NMI. */
 void vcpu_take_vectors(struct vcpu *vcpu);
 
 /* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */

@@ -114,12 +114,7 @@ static NOINLINE bool notify_posted(struct vcpu *vcpu)
 	return true;
 }
 
-/*
- * The sender's half of the delivery protocol. The post was a locked instruction, hence a full
- * fence: this load of `state` comes after it. Partner: vcpu_publish and sched_block, which store
- * `state` with XCHG before they look at the mailbox. For the same reason the kick needs no fence of
- * its own: what the target must see was visible before.
- */
+/* The sender's LOOK, KICK and WAKE of the delivery protocol, barrier B: vapic/mail.h. */
 bool sched_notify(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
@@ -355,8 +350,7 @@ NORETURN void sched_preempt(struct vcpu *vcpu)
 void sched_block(struct vcpu *vcpu, u64 wake_at)
 {
 	queue_sleep(&vcpu->rq->queue, &vcpu->sched, wake_at);
-	/* Full fence; partner: sched_notify. Either we see the post, or its sender sees us asleep.
-	 */
+	/* PUBLISH (vapic/mail.h): either we see the post, or its sender sees us asleep. */
 	atomic_store_fence(&vcpu->state, (u32)RUN_BLOCKED);
 	if ((vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0) &&
 	    claim_sleeper(vcpu)) {

@@ -109,10 +109,8 @@ static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
 }
 
 /*
- * The owner's half of the delivery protocol: after this the caller looks at has_mail. The exchange
- * is a full fence: a sender either sees RUN_GUEST and kicks, or its post is seen there. Partner:
- * sched_notify. A kick that comes between that look and the entry stays pending in the core's APIC,
- * and exits at once.
+ * The owner's PUBLISH of the delivery protocol, barrier B (vapic/mail.h); the LOOK, has_mail(),
+ * must follow. Partner: sched_notify.
  */
 static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 {
@@ -254,9 +252,8 @@ static NOINLINE NORETURN void resume_with_attention(struct vcpu *vcpu)
 }
 
 /*
- * RUN_GUEST has stood since the last entry: whoever has posted in the meantime has kicked too, and
- * that kick exits as soon as the guest is entered; or RUN_BRIEF has, and its timer exits soon. So
- * the short way neither publishes nor looks.
+ * Any sender that has posted since the last entry has also kicked (vapic/mail.h); or RUN_BRIEF
+ * stands, and its timer exits soon.
  */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu)
 {
@@ -274,7 +271,7 @@ NORETURN void vcpu_enter_guest(struct vcpu *vcpu)
 	attend(vcpu);
 }
 
-/* ---- everything that is not the short way ---- */
+/* ---- everything that is not the fast path ---- */
 
 static bool nmi_due(const struct vcpu *vcpu)
 {

@@ -47,7 +47,7 @@ enum run_state {
 
 /*
  * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
- * the lower half of vmx.pending: one word, and the short way asks whether it is 0.
+ * the lower half of vmx.pending: one word, and the fast path asks whether it is 0.
  */
 #define ATTEND_RUN      BIT32(16) /* take vcpu_run: a message, a yield, another's turn */
 #define ATTEND_DEADLINE BIT32(17) /* the timer is to be set for `deadline` */
@@ -149,7 +149,7 @@ static ALWAYS_INLINE struct vcpu *vcpu_of_regs(struct user_regs *regs)
  */
 NORETURN void vcpu_run(struct vcpu *vcpu);
 
-/* The short way back, after an exit that was handled whole on this core, without leaving RUN_GUEST.
+/* The fast path back, after an exit that was handled whole on this core, without leaving RUN_GUEST.
  */
 NORETURN void vcpu_resume_guest(struct vcpu *vcpu);
 
