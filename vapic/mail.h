@@ -15,6 +15,7 @@
  *          blocked: WAKE, if this sender      PULL     clear on, then xchg pir              (A)
  *                   wins the CAS to host
  *          host:    nothing: it will look
+ *          brief:   nothing: it is in guest mode by a short timer, and looks when that is over
  *
  * A: mail_post_vector() sets pir before it tests `on`; vapic_pull() clears `on` before it reads
  * pir. The owner finds the vector, or the sender finds `on` clear and answers for the notification.
