@@ -135,7 +135,8 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run shell boot linux libvapic check check-unit check-fresh check-guests \
-	check-threads check-models check-emu check-quick lint fuzz hostile coverage mutants loc disasm clean \
+	check-threads check-models check-emu check-quick lint fuzz hostile coverage mutants loc \
+	disasm clean \
 	help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
