@@ -34,8 +34,8 @@ $(LINUX)/headers/kernel: $(LINUX_TOOLS)/headers | $(APT_CONF)
 	$(Q)$(AS_RELEASED) $(LINUX_TOOLS)/headers $(@D)
 	@touch -h $@
 
-# Kernel, where it is built, target: modules are built among their sources, so these are copied. They
-# go without BTF, which pahole would make.
+# Kernel, where it is built, target: modules are built among their sources, so these are copied.
+# They go without BTF, which pahole would make.
 define build_module
 $(call say,KBUILD,$(2)/$(or $(3),tapvisor.ko))
 @mkdir -p $(2)
