@@ -233,7 +233,7 @@ mutants: ## plants faults in vapic/ one by one; fails if fewer than 95 % are cau
 hostile: all ## random hostile guests beside neighbours (SECONDS= OPS=1000000 SEED= KIND= STEP=)
 	$(Q)tests/tools/hostile --build $(B) $(GIVEN)
 
-lint: all units ## layers, headers, formatting, sizes, both compilers
+lint: all units ## layers, headers, names, promises, formatting, sizes, both compilers
 	$(Q)$(PROVE) -j$(JOBS) $(LINTS)
 
 loc: ## count lines of code: ring 0 by directory against its budget, and the rest

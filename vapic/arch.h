@@ -16,7 +16,7 @@
 #define APIC_LDR      0x0d0u
 #define APIC_DFR      0x0e0u
 #define APIC_SVR      0x0f0u
-#define APIC_ISR      0x100u /* eight words, 16 bytes apart; TMR and IRR likewise */
+#define APIC_ISR      0x100u /* eight words, 16 bytes apart; so are TMR and IRR */
 #define APIC_TMR      0x180u
 #define APIC_IRR      0x200u
 #define APIC_ESR      0x280u

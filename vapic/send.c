@@ -36,7 +36,7 @@ static struct parcel pack(const struct vapic *src, struct vapic_icr icr)
 		.act = mode_acts[icr.mode & 7].act,
 		.event = mode_acts[icr.mode & 7].event,
 		.vector = icr.vector,
-		/* The ICR's trigger mode means something for INIT alone; a device's always does. */
+		/* The ICR's trigger mode means something for INIT only; a device's always does. */
 		.level = level && src == NULL,
 		.needs = VAPIC_ROUTE_PRESENT,
 	};

@@ -140,12 +140,12 @@ struct vapic_vm {
 	u64 timer_floor; /* in TSC ticks: no periodic timer expires more often; 0: as it is set */
 	u64 *route;      /* [count], written by each owner, read by anyone */
 	struct vapic **apic; /* [count], constant once all are set up */
-	u16 *index;          /* [ids]: APIC ID to vCPU index or VAPIC_NONE, constant likewise */
+	u16 *index;          /* [ids]: APIC ID to vCPU index or VAPIC_NONE; constant then */
 
 	u64 fast_vcpus; /* the vCPUs as a bitmap, if 64 suffice and APIC IDs are indexes; else 0 */
-	u32 scattered;  /* some APIC ID is not its vCPU's index; constant likewise */
+	u32 scattered;  /* some APIC ID is not its vCPU's index; constant then */
 	u32 xapics;     /* atomic: APICs in xAPIC mode; while 0, logical routing needs no scan */
-	u32 far;        /* some APIC ID lies beyond index[]; constant likewise */
+	u32 far;        /* some APIC ID lies beyond index[]; constant then */
 };
 
 /* Checks the sizes, empties the arrays. Before any vCPU of it is set up. False: bad numbers. */
@@ -193,7 +193,7 @@ enum vapic_shorthand {
 
 enum vapic_icr_flag {
 	VAPIC_ICR_LOGICAL = BIT32(0),
-	VAPIC_ICR_LEVEL = BIT32(1),  /* trigger mode; from the ICR it matters for INIT alone */
+	VAPIC_ICR_LEVEL = BIT32(1),  /* trigger mode; from the ICR it matters for INIT only */
 	VAPIC_ICR_ASSERT = BIT32(2), /* level; LEVEL without ASSERT does nothing */
 	VAPIC_ICR_WIDE = BIT32(3),   /* 32-bit destination; else 8-bit, 0xff meaning everybody */
 };
@@ -270,12 +270,12 @@ static ALWAYS_INLINE bool vapic_pending(const struct vapic *a)
 struct vapic_mailed vapic_pull(struct vapic *a) MUST_USE;
 struct vapic_mailed vapic_pull_vectors(struct vapic *a) MUST_USE; /* leaves events where they are */
 
-/* Owner. The vector to inject next under TPR and ISR, or -1. Does not look into the mailbox. */
+/* Owner. Returns the vector to inject next, under TPR and ISR, or -1; ignores the mailbox. */
 int vapic_next(const struct vapic *a) MUST_USE;
 
 /*
- * Owner. The priority class of the interrupt that TPR alone holds back, or 0: TPR's class falling
- * below it lets that interrupt come, which is VT-x's TPR threshold. Ask again after an EOI.
+ * Owner. Returns the priority class of the interrupt that only TPR holds back, or 0. If TPR's class
+ * falls below it that interrupt comes, which is VT-x's TPR threshold. Ask again after an EOI.
  */
 u32 vapic_held_class(const struct vapic *a) MUST_USE;
 
@@ -286,17 +286,17 @@ u32 vapic_held_class(const struct vapic *a) MUST_USE;
  */
 void vapic_accept(struct vapic *a, u8 vector);
 
-/* Owner. EOI, by MMIO, MSR or the PV flag. Returns SELF if more is pending, EOI if level. */
+/* Owner. Does an EOI. Returns SELF if more is pending, EOI if it was level-triggered. */
 u32 vapic_eoi(struct vapic *a, struct vapic_effects *fx) MUST_USE;
 
-/* Owner. Would the coming EOI do nothing but clear its ISR bit? Then the PV flag may replace it. */
+/* Owner. Whether the coming EOI only clears its ISR bit, so that the PV flag may replace it. */
 bool vapic_eoi_skippable(const struct vapic *a) MUST_USE;
 
-/* Owner. Priorities: PPR, and APR as the P6 family had it. */
+/* Owner. Return the priorities PPR, and APR as the P6 family had it. */
 u8 vapic_ppr(const struct vapic *a);
 u8 vapic_apr(const struct vapic *a);
 
-/* Owner. CR8 is TPR[7:4]. Setting: bits 63:4 give GP; else SELF if something may now be due. */
+/* Owner. Sets CR8, TPR[7:4]. Returns GP for bits 63:4, else SELF if something may now be due. */
 u32 vapic_cr8_write(struct vapic *a, u64 value) MUST_USE;
 static ALWAYS_INLINE u64 vapic_cr8(const struct vapic *a)
 {
@@ -309,7 +309,7 @@ enum vapic_mode {
 	VAPIC_X2APIC,
 };
 
-/* Owner. The mode by IA32_APIC_BASE. */
+/* Owner. Returns the mode by IA32_APIC_BASE. */
 static ALWAYS_INLINE enum vapic_mode vapic_mode(const struct vapic *a)
 {
 	/* EN is bit 11, EXTD bit 10; EXTD alone is never let in. */

@@ -111,7 +111,7 @@ static const struct need_row rows[] = {
 };
 /* clang-format on */
 
-/* Set by the caller when the moment has come: allowed, but not part of the base words. */
+/* Bits that the caller sets when needed: allowed, but not part of the base words. */
 static const u32 set_later[VMX_CONTROLS] = {
 	[CONTROL_PRIMARY] = PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW,
 	[CONTROL_ENTRY] = ENTRY_GUEST_64,
@@ -127,7 +127,7 @@ static const struct {
 	[CONTROL_ENTRY] = { WORD_ENTRY, WORD_TRUE_ENTRY },
 };
 
-/* The capability word of a control: bits 31:0 must be 1, bits 63:32 may be 1 (SDM A.3). */
+/* Returns a control's capability word: bits 31:0 must be 1, bits 63:32 may be 1 (SDM A.3). */
 static u64 control_word(const struct vmx_raw *raw, unsigned int control)
 {
 	bool has_true = raw->word[WORD_BASIC] & BIT(55);
@@ -182,7 +182,7 @@ static void build_controls(struct vmx_caps *caps, const struct vmx_raw *raw)
 	caps->tertiary_allowed = raw->word[WORD_TERTIARY];
 }
 
-/* INVVPID is there with a bit of its own; so is each of its types (SDM 3D A.10). */
+/* Returns the type of INVVPID to use; it and each type have a bit of their own (SDM 3D A.10). */
 static u8 invvpid_type(u64 ept)
 {
 	return (~ept & (BIT(32) | BIT(41))) == 0   ? INVVPID_SINGLE_CONTEXT

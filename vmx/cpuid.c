@@ -122,7 +122,7 @@ static bool counts(u8 when, const struct cpuid_config *c)
 	return true;
 }
 
-/* The host's leaf, all zero where the host does not have it (there another leaf would answer). */
+/* Returns the host's leaf, or zeros if it has none (another leaf would answer there). */
 static struct cpuid host_leaf(const struct cpuid_config *c, u32 leaf, u32 subleaf)
 {
 	u32 top = c->host(leaf & 0x80000000, 0).eax;
@@ -137,7 +137,7 @@ static u32 *reg_of(struct cpuid *value, unsigned int reg)
 	return regs[reg];
 }
 
-/* Subleaves of a leaf lie in a row; each call takes the next ones. */
+/* Takes the next rows for the subleaves of a leaf. */
 static struct cpuid_row *take_subleaves(struct cpuid_table *t, u32 leaf, u8 count, u8 *used)
 {
 	t->basic[leaf].first = *used;
@@ -172,7 +172,7 @@ static void apply_masks(struct cpuid_table *t, const struct cpuid_config *c)
 	}
 }
 
-/* Bits of an APIC ID that number n vCPUs. */
+/* Returns how many bits of an APIC ID number n vCPUs. */
 static unsigned int id_bits(u32 n)
 {
 	return n > 1 ? bit_highest(n - 1) + 1 : 0;
@@ -180,7 +180,7 @@ static unsigned int id_bits(u32 n)
 
 #define CACHES 4u
 
-/* Deterministic cache parameters: L1 and L2 are a vCPU's own, what is above is shared by all. */
+/* Builds leaf 4, cache parameters: L1 and L2 are a vCPU's own, higher levels shared by all. */
 static void build_caches(struct cpuid_row *rows, const struct cpuid_config *c)
 {
 	u32 others = (u32)BIT(id_bits(c->vcpus)) - 1;
@@ -200,7 +200,7 @@ static void build_caches(struct cpuid_row *rows, const struct cpuid_config *c)
 #define LEVEL_THREADS (1u << 8)
 #define LEVEL_CORES   (2u << 8)
 
-/* One package; each vCPU is a core of its own. */
+/* Builds the topology: one package, each vCPU a core of its own. */
 static void build_topology(struct cpuid_table *t, struct cpuid_row *rows, u32 vcpus)
 {
 	rows[0].value = (struct cpuid){ .eax = 0, .ebx = 1, .ecx = LEVEL_THREADS };
@@ -235,7 +235,7 @@ static void build_xsave(struct cpuid_row *rows, const struct cpuid_config *c)
 	rows[1].patch = CPUID_XSAVE_PACK;
 }
 
-/* The TSC's rate: as a crystal of that rate, which the APIC timer counts as well, with ratio 1. */
+/* Builds leaf 0x15: a crystal of the TSC's rate, ratio 1; the APIC timer counts it as well. */
 static void build_clock(struct cpuid_table *t, u64 hz)
 {
 	u32 factor = (u32)(hz >> 32) + 1;

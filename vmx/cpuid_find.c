@@ -34,7 +34,7 @@ const struct cpuid_row *cpuid_find(const struct cpuid_table *t, u32 leaf, u32 su
 	return row->patch == CPUID_TOPOLOGY ? &t->beyond_topology : &t->beyond;
 }
 
-/* The XSAVE area's size for `xcr0`: at the offsets that CPUID tells, or compacted (SDM 13.4). */
+/* Returns the XSAVE area's size for `xcr0`: by CPUID's offsets, or compacted (SDM 1 13.4). */
 static u32 xsave_bytes(const struct cpuid_table *t, u64 xcr0, bool compacted)
 {
 	const struct cpuid_row *rows = &t->subleaf[t->basic[0xd].first];

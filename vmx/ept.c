@@ -10,7 +10,7 @@
 #define EPT_MEMORY (6ull << EPT_TYPE_SHIFT | EPT_IGNORE_PAT)
 #define SPLIT_SIZE (PAGE_SIZE << 9)
 
-/* A table for each large page that may be split, not cleared: ept_execute writes all of it. */
+/* Takes a table for each large page that may be split; not cleared, ept_execute writes it all. */
 static bool reserve_splits(struct ept *ept, u64 count)
 {
 	struct frames_take take = { 0 };
@@ -54,8 +54,8 @@ bool ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, u64 len, u64 rights)
 }
 
 /*
- * Several at once write the same entries, but for accessed and dirty bits that the processor has
- * set in between: nobody reads those.
+ * Several cores at once write the same entries, but for accessed and dirty bits that the processor
+ * has set in between, which nothing reads.
  */
 bool ept_execute(struct ept *ept, gpa_t gpa)
 {

@@ -38,8 +38,9 @@ static bool is_in(u32 class, u32 vector)
 
 /*
  * A fault while another is being delivered may be a double fault (SDM 3A 7.15, table 7-5); a fault
- * while #DF is delivered would be a shutdown, which the processor reports as a triple fault: ours
- * cannot happen there, since of ours #AC alone comes in deliveries, and that is benign.
+ * while #DF is delivered would be a shutdown, which the processor reports as a triple fault. We
+ * never inject a fault there: #AC is the only one of ours that occurs in a delivery, and it is
+ * benign.
  */
 static bool makes_double_fault(u32 first, u32 second)
 {
@@ -73,8 +74,8 @@ void vmx_inject_fault(struct vmx_vcpu *vcpu, enum exception_vector vector, u32 e
 }
 
 /*
- * Neither the exit nor the injection changes DR6 and DR7 (SDM 3C 28.1, 27.6.1.1). Hits are
- * replaced; all else the processor never takes back (3B 18.2.3).
+ * Updates DR6 and DR7, which neither the exit nor the injection does (SDM 3C 28.1, 27.6.1.1). Hits
+ * are replaced; the processor never clears the other bits (3B 18.2.3).
  */
 void vmx_inject_debug(struct vmx_vcpu *vcpu, u64 causes)
 {
@@ -126,10 +127,10 @@ void vmx_take_revectored(struct vmx_vcpu *vcpu)
 }
 
 /*
- * What the event ends anyway, and what the entry therefore wants clear (SDM 3C 27.3.1.5). Of an
- * NMI: the blocking that the processor set when it began to deliver. Of an exception, or INT1:
- * shadows, beside which a guest that steps would need a trap pending, one that a #DB's exit does
- * not leave. INT n and INT3 keep what MOV SS holds back for the handler's first instruction.
+ * Clears the interruptibility bits that the event would end, as the entry demands (SDM
+ * 3C 27.3.1.5). NMI: the blocking that the processor set when it began to deliver. Exceptions and
+ * INT1: shadows, beside which a guest that steps would need a pending trap, which the exit of a #DB
+ * does not leave. INT n and INT3 keep what MOV SS holds back for the handler's first instruction.
  */
 static u32 ended_by(u32 type)
 {
@@ -140,7 +141,7 @@ static u32 ended_by(u32 type)
 	               : 0;
 }
 
-/* In real mode exceptions have no error code (SDM 3C 27.2.1.3). */
+/* Whether to inject an error code: in real mode there is none (SDM 3C 27.2.1.3). */
 static void inject_now(u32 info, u32 error, u32 length)
 {
 	u32 type = info & INTERRUPTION_TYPE;
@@ -205,7 +206,7 @@ static enum vmx_injection inject_rare(struct vmx_vcpu *vcpu)
 	return INJECTED_NOTHING;
 }
 
-/* The first of what is pending that can go in now. */
+/* Injects the first pending event that can go in now. */
 static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
 {
 	if (unlikely((vcpu->pending & PENDING_RARE) != 0)) {
@@ -221,9 +222,9 @@ static enum vmx_injection inject_first(struct vmx_vcpu *vcpu, int vector)
 }
 
 /*
- * When an NMI can be tried again. In the shadow of STI by the interrupt window, IF being 1 then:
- * whether the NMI window waits for its end depends on the processor, as the blocking itself does
- * (SDM 3C table 25-3). An event that goes in ends all shadows.
+ * Opens the window by which an NMI can be tried again. In the shadow of STI that is the interrupt
+ * window, IF being 1 then: whether the NMI window waits for its end depends on the processor, as
+ * the blocking itself does (SDM 3C table 25-3). An event that goes in ends all shadows.
  */
 static u32 nmi_window(enum vmx_injection done)
 {

@@ -50,7 +50,7 @@ void vmx_take_traps(struct vmx_vcpu *vcpu);
 /* Takes up for re-injection an event whose delivery this exit has interrupted, if it has. */
 void vmx_take_revectored(struct vmx_vcpu *vcpu);
 
-/* What vmx_inject has put into an entry. */
+/* The event that vmx_inject has put into an entry. */
 enum vmx_injection {
 	INJECTED_NOTHING, /* nothing pending, or a window was opened */
 	INJECTED_FAULT,

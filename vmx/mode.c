@@ -44,7 +44,7 @@ static bool may_change_long_mode(bool on)
 	       (vmcs_read32(VMCS_GUEST_TR_ACCESS) & ACCESS_TYPE) != BUSY_TSS_16;
 }
 
-/* Paging changes in legacy modes. SDM 3A 4.4.1: with PAE, these bits load the PDPTEs. */
+/* These bits change paging in legacy modes; with PAE they load the PDPTEs (SDM 3A 4.4.1). */
 static bool change_paging(struct vmx_vcpu *vcpu, u64 value, u64 changed, u64 physical_mask)
 {
 	if ((value & CR0_PG) == 0 || (changed & (CR0_PG | CR0_CD | CR0_NW)) == 0 ||
@@ -100,7 +100,7 @@ bool vmx_cr4_write(struct vmx_vcpu *vcpu, u64 value, u64 physical_mask)
 	return true;
 }
 
-/* LME only while paging is off; LMA is the processor's to set (SDM 3A 2.2.1). */
+/* LME changes only while paging is off; the processor sets LMA (SDM 3A 2.2.1). */
 bool vmx_efer_write(struct vmx_vcpu *vcpu, u64 value)
 {
 	u64 old = vmcs_read64(VMCS_GUEST_EFER);

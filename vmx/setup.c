@@ -139,7 +139,7 @@ bool vmx_vcpu_setup(struct vmx_vcpu *vcpu, const struct vmx_config *config,
 	return true;
 }
 
-/* Bits of the mask read from the shadow, the others from the register itself. */
+/* Returns a register as the guest sees it: bits of the mask from the shadow, the others itself. */
 static u64 guest_view(u64 mask, u64 shadow, u64 real)
 {
 	return (shadow & mask) | (real & ~mask);
@@ -157,7 +157,7 @@ u64 vmx_read_cr4(void)
 	                  vmcs_read(VMCS_GUEST_CR4));
 }
 
-/* CD and NW stay out of the processor: entry would ignore them, and the host's caches stay on. */
+/* Keeps CD and NW out of the processor: entry would ignore them, and caches stay on. */
 void vmx_write_cr0(struct vmx_vcpu *vcpu, u64 value)
 {
 	vmcs_write(VMCS_CR0_SHADOW, value);

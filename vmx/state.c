@@ -70,7 +70,7 @@ void vmx_state_init(void)
 	write_cr2(0);
 }
 
-/* With XCR0 at all that is allowed, so that nothing of the guest's is left behind. */
+/* Saves with the largest XCR0, so that nothing of the guest's state is left behind. */
 static void fpu_save(void *area)
 {
 	if (allowed == 0) {

@@ -19,8 +19,8 @@
 #define ERROR_RESERVED BIT32(3)
 
 /*
- * The 8 bytes around the entry at guest-physical `at`, read once and noted in the trace, if there
- * is one; false: not in guest memory, whose size is a multiple of pages.
+ * Reads the 8 bytes around the entry at guest-physical `at`, once, and notes them in the trace, if
+ * there is one. False: not in guest memory, whose size is a multiple of pages.
  */
 static ALWAYS_INLINE bool read_entry(const struct guest_memory *memory, u64 at, u64 *entry,
                                      struct walk_trace *trace)
@@ -52,7 +52,7 @@ static bool no_execute_on(const struct walk_state *s)
 	return (s->efer & EFER_NXE) && (s->cr4 & CR4_PAE);
 }
 
-/* SDM 4.7. `cause`: ERROR_PRESENT, ERROR_RESERVED, or 0. */
+/* Returns a page fault (SDM 3A 4.7). `cause`: ERROR_PRESENT, ERROR_RESERVED, or 0. */
 static struct walk page_fault(const struct walk_state *s, enum walk_access access, u32 cause)
 {
 	bool tell_fetch = (s->cr4 & CR4_SMEP) || no_execute_on(s);
@@ -87,7 +87,7 @@ static bool is_leaf(const struct walk_state *s, struct format f, unsigned int le
 	return level == 3 && f.long_mode && (entry & LARGE);
 }
 
-/* Bits that must be 0 in a present entry. */
+/* Returns the bits that must be 0 in a present entry. */
 static u64 reserved_bits(const struct walk_state *s, struct format f, unsigned int level, bool leaf)
 {
 	unsigned int shift = 12 + (level - 1) * f.index_bits;
@@ -134,7 +134,7 @@ static u64 page_address(struct format f, u64 entry, unsigned int shift, u64 line
 	return align_down(frame, BIT(shift)) | (linear & (BIT(shift) - 1));
 }
 
-/* All modes, level by level. */
+/* Walks the tables of any paging mode, level by level. */
 static struct walk walk_tables(const struct guest_memory *memory, const struct walk_state *s,
                                u64 linear, enum walk_access access, struct walk_trace *trace)
 {

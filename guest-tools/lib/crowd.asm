@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; What a member of a crowd executes (crowd.h): copied to CROWD_PAGE, entered there in real mode by a
+; The code of a member of a crowd (crowd.h): copied to CROWD_PAGE, entered there in real mode by a
 ; start-up IPI. EBX is its APIC ID all the time. crowd.c holds the same addresses.
 
 %define CROWD_PAGE      0x9000

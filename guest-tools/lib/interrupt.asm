@@ -46,7 +46,7 @@ extern interrupt_dispatch
 	pop rax
 %endmacro
 
-; What C keeps for its caller.
+; The registers that C keeps for its caller.
 %macro PUSH_KEPT 0
 	push rbp
 	push rbx

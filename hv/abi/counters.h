@@ -128,7 +128,7 @@ struct vcpu_counters {
 #define COUNTERS_STRIDE 0x8000ul
 static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew their pages");
 
-/* The last exits of a core: a ring of words of who and why. */
+/* The last exits of a core: a ring of words, each a vCPU and an exit reason. */
 #define TRACE_EXITS         32u
 #define TRACE_WHO(vm, vcpu) ((u64)((vm)*MAX_VCPUS + (vcpu)) << 32)
 #define TRACE_VM(word)      ((u32)((word) >> 32) / MAX_VCPUS)
@@ -142,7 +142,7 @@ static_assert(sizeof(struct vcpu_counters) <= COUNTERS_STRIDE, "counters outgrew
  */
 struct stretch_counters {
 	u64 max, at; /* the longest, and the TSC at which it ended */
-	u64 who; /* TRACE_WHO of the vCPU at its end | what began it: STRETCH_*, an exit reason */
+	u64 who; /* TRACE_WHO of the vCPU at its end | its beginning: STRETCH_*, an exit reason */
 	u64 hist[HIST_BUCKETS];
 };
 

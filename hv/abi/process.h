@@ -29,7 +29,8 @@
 #define USER_MODULE_STRIDE 0x200000000ul
 #define USER_GUEST         0x1000000000ul /* the guest's memory from gpa 0, read-write */
 
-/* A single-writer, single-reader ring of bytes between a monitor and root, who trust neither. */
+/* A single-writer, single-reader ring of bytes between a monitor and root, which do not trust it.
+ */
 #define BYTE_RING_SIZE 4096u /* a power of two */
 struct byte_ring {
 	u32 head ALIGNED(CACHE_LINE); /* written by the producer; free-running */

@@ -35,7 +35,7 @@ static bool is_low(u64 va)
 	return va >> 63 == 0;
 }
 
-/* Whole pages, all in the same half. */
+/* Whether a range is whole pages, all in the same half. */
 static bool is_range(u64 va, u64 len)
 {
 	u64 last = va + len - 1;
@@ -44,7 +44,7 @@ static bool is_range(u64 va, u64 len)
 	       is_canonical(last) && is_low(va) == is_low(last);
 }
 
-/* What stands in an entry for the table below it. */
+/* The rights in an entry for the table below it. */
 static u64 link_bits(u64 va)
 {
 	return PTE_PRESENT | PTE_WRITE | (is_low(va) ? PTE_USER : 0);

@@ -4,8 +4,8 @@
  *
  * `root` is the physical address of a PML4. Tables come from frame_alloc and are freed by
  * pt_destroy alone. No locks: one owner of a root at a time, or the caller's lock. Nothing here
- * touches the TLB: who unmaps or narrows what a core may have cached says pt_flush there, or
- * activates the root again (user mappings are not global, so that is enough).
+ * touches the TLB: after unmapping or narrowing what a core may have cached, call pt_flush there,
+ * or activates the root again (user mappings are not global, so that is enough).
  */
 #ifndef HV_BASE_PAGING_H
 #define HV_BASE_PAGING_H

@@ -23,7 +23,7 @@ void console_write(const char *text, size_t len);
 void console_select(u16 port);
 
 /*
- * For the crash report alone: from now on printk takes no lock, so that a core that stopped in the
+ * For the crash report only: from now on printk takes no lock, so that a core that stopped in the
  * middle of a line cannot hold up the report.
  */
 void console_break_lock(void);

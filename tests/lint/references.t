@@ -8,6 +8,7 @@ functions, constants. Names of others, which this tree cannot have, stand in ref
 """
 import os
 import re
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -166,6 +167,10 @@ def wrong_links(name, text):
             yield f"{name}: {where} has no heading #{part}"
 
 
+def git(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def lines_of(name, text, pattern=r"(?<!`)`([^`\n]+)`(?!`)"):
     for number, line in enumerate(text.split("\n"), 1):
         for found in re.findall(pattern, line):
@@ -203,6 +208,14 @@ counters = re.search(r"vcpu_event_name\(.*?^}", tree.read("hv/abi/names.h"), re.
 counters = re.findall(r'= "([^"]+)"', counters)
 tap.none([name for name in counters if f"`{name}`" not in tree.read("docs/telemetry.md")],
          f"docs/telemetry.md has a row for each of {len(counters)} counters")
+examples = re.findall(r"\b[0-9a-f]{7}\b", " ".join(re.findall(
+    r"^Examples?: .*", tree.read("CONTRIBUTING.md"), re.M)))
+history = ["git", "-C", tree.TOP]
+if git(*history, "rev-parse", "--is-shallow-repository") == "false":
+    tap.none([commit for commit in examples if git(*history, "cat-file", "-t", commit) != "commit"],
+             f"{len(examples)} example commits of CONTRIBUTING.md are there")
+else:
+    tap.skip("example commits of CONTRIBUTING.md", "no clone of the whole history")
 tap.none([f"{ALLOWED}: {word}" for word in sorted(set(allowed) - used)],
          "no name of others is listed for nothing")
 tap.none([f"{ALLOWED}: {word}" for word, reason in allowed.items() if not reason],

@@ -56,7 +56,7 @@ static struct {
 	u32 count;
 	struct actor *current;
 	u64 weights;  /* of all */
-	u64 spinning; /* of those who are always ready */
+	u64 spinning; /* of those that are always ready */
 	u64 now, end, state;
 	u64 spun; /* ticks that others had than well-behaved sleepers */
 	u64 storm, storms;
@@ -182,7 +182,7 @@ static bool must_yield(struct actor *a)
 
 /* ---- what an actor does at the end of its burst; true: it gives up its turn ---- */
 
-/* Those who yield help one another. */
+/* vCPUs that yield help one another. */
 static void favour(void)
 {
 	for (u32 n = 0; n < 16; n++) {
