@@ -267,6 +267,7 @@ static void carry_out(u64 ticks)
 	target = aims_at_last() ? cpu_ids_count - 1 : 0;
 	senders -= aims_at_last();
 	memset(tallies, 0, sizeof(tallies));
+	print("# %s begins\n", attack->name);
 	until = begin + ticks;
 	for (u32 i = 1; i < senders; i++)
 		smp_post(i, do_send, NULL);

@@ -209,7 +209,8 @@ def console(word, mode):
     with talk([attacker("a", 0, 1, word, 4000000000, mode=mode)], cpus=2, quantum=5,
               seconds=120) as d:
         try:
-            d.expect("tapvisor> ", 60)
+            d.expect(rf"\[a\] # {word} begins", 30)
+            d.quiet(1)  # the attack, and nothing but that
             begin = time.monotonic()
             text = d.ask("vms", r"VM +id state(?:.*\n)*?.*tapvisor> ", 60)
             tap.like(text, r"^a +\d+ runs ", f"{what}: the prompt answers", text)

@@ -62,6 +62,8 @@ WAYS = [
     ("reply-rip", PROTOCOL, None),
     ("reply-cr3", PROTOCOL, None),
     *((f"reply-race{i}", None, None) for i in range(3)),
+    *((f"insn-{what}", "debug-exit", 0)
+      for what in ("registers", "length", "fault", "traps", "random")),
     ("calls", "debug-exit", 0),
     ("rings", "debug-exit", 0),
 ]
@@ -104,13 +106,18 @@ def put_on_leftovers(memory, data, start=None):
     return start
 
 
+def image_for(way):
+    """The guest: for answers to instructions one that has nothing but those."""
+    return "insists" if way.startswith("insn-") else "self_ipi"
+
+
 def part_monitors(ways):
     preload.Memory.put = put_on_leftovers
     before = good(boot(GOOD, files=FILES, cpus=4, seconds=120), "nobody goes wrong")
     for third in (ways[::3], ways[1::3], ways[2::3]):  # there can be 15 VMs at a time
         if not third:
             continue
-        vms = [f"self_ipi.elf vm name={way} vcpus=2 cpus=0-1 mem=8M -- "
+        vms = [f"{image_for(way)}.elf vm name={way} vcpus=2 cpus=0-1 mem=8M -- "
                + ("reply-race" if way.startswith("reply-race") else way) for way, *_ in third]
         run = boot(vms + GOOD, files=FILES, cpus=4, seconds=300)
         for row in third:

@@ -130,7 +130,8 @@ quiet="-DFLUSHES=0 -DWAKES=0"
 
 	formula=works
 	right progress "the guest executes something whatever comes" $quiet -DTIMES=0 -DPROMPT
-	right_large progress "the guest executes something, flushes too" -DWAKES=0 -DTIMES=0 -DPROMPT
+	right_large progress "the guest executes something, flushes too" -DWAKES=0 -DTIMES=0 \
+		-DPROMPT
 	wrong progress NO_BRIEF $quiet -DTIMES=0 -DPROMPT
 	wrong progress NO_DRAIN $quiet -DTIMES=0 -DPROMPT
 	wrong progress NO_STORM $quiet -DTIMES=0 -DPROMPT
@@ -152,6 +153,7 @@ quiet="-DFLUSHES=0 -DWAKES=0"
 	right progress "what is posted is taken" $quiet -DTIMES=0
 	right_large progress "what is posted is taken, beside a neighbour" -DDEAF
 	wrong progress NO_END $quiet -DTIMES=0
+	wrong progress LENGTHENED $quiet -DTIMES=0
 
 	formula=asked
 	right progress "what is asked is done" $quiet -DTIMES=0

@@ -36,6 +36,7 @@
  *   NO_DRAIN   vcpu.c, enter_briefly: no window, so that kicks under way come in at once
  *   NO_STORM   cpu.c, exit_external_interrupt: kicks are not counted
  *   NO_END     vcpu.c, enter_briefly: no timer for what is left behind
+ *   LENGTHENED deadline.c, vcpu_set_deadline: a guest that arms its timer moves that one's end
  *   NO_TIMER   vcpu.c, take_deadline: a deadline that is past again does not end guest mode
  *   NO_LEAST   queue.c, queue_yield_at: whoever has the core may have to give way before it has run
  *   IN_ORDER   queue.c, queue_choose: V is chosen whenever it is ready
@@ -389,6 +390,9 @@ enter:
 		goto kick_came
 	:: !kicked && !DEADLINE -> /* an exit that goes straight back */
 		in_guest = false;
+#ifdef LENGTHENED
+		brief = false;
+#endif
 		goto resume
 #endif
 #ifndef NO_TIMER

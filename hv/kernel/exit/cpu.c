@@ -148,14 +148,14 @@ NORETURN void exit_exception(struct vcpu *vcpu)
 
 /* ---- the host's interrupts ---- */
 
-/* Whether guests of this core made fewer exits than kicks came, since the last time. */
-static bool kicked_alone(struct run_queue *rq)
+/* Whether this guest has had less of the core, since the last time, than a brief run for each kick.
+ */
+static bool kicked_alone(struct vcpu *vcpu)
 {
-	u64 others = rq->counters.trace_next - rq->counters.kicks_received;
-	u64 made = others - rq->other_exits;
+	u64 had = vcpu->counters->time[TIME_GUEST] - vcpu->had;
 
-	rq->other_exits = others;
-	return (s64)made < KICKS_OF_A_STORM;
+	vcpu->had += had;
+	return had < KICKS_OF_A_STORM * BRIEF_RUN;
 }
 
 NORETURN void exit_external_interrupt(struct vcpu *vcpu)
@@ -166,7 +166,7 @@ NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 	lapic_eoi();
 	/* Most kicks say "look at your mailbox", which every entry does. */
 	if (vector == VECTOR_KICK && likely(atomic_load(&rq->woken) == NULL)) {
-		if (++rq->counters.kicks_received % KICKS_OF_A_STORM == 0 && kicked_alone(rq))
+		if (++rq->counters.kicks_received % KICKS_OF_A_STORM == 0 && kicked_alone(vcpu))
 			vcpu->vmx.pending |= ATTEND_BRIEF;
 		vcpu_enter_guest(vcpu);
 	}

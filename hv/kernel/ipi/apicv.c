@@ -104,9 +104,12 @@ bool apicv_level(struct vm *vm)
 	atomic_store(&vm->leveled, 1u);
 	for (u32 i = 0; i < vm->config.vcpus; i++)
 		sched_request(vm->vcpu[i], REQUEST_UNPOST);
-	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (atomic_load(&vm->vcpu[i]->state) == RUN_POSTED)
+	for (u32 i = 0; i < vm->config.vcpus; i++) {
+		u32 state = atomic_load(&vm->vcpu[i]->state);
+
+		if (state == RUN_POSTED || state == RUN_BRIEF)
 			return false;
+	}
 	atomic_store(&vm->leveled, 2u);
 	return true;
 }

@@ -54,7 +54,8 @@ static bool may_use_old(const struct vcpu *target)
 {
 	u32 state = atomic_load(&target->state);
 
-	return state != RUN_HOST && state != RUN_BLOCKED && (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
+	return state != RUN_HOST && state != RUN_BLOCKED &&
+	       (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
 }
 
 static bool all_done(const struct vcpu *vcpu, const struct vapic_set *targets)

@@ -32,7 +32,6 @@ struct run_queue {
 	u64 closed;           /* what `opened` was when something else than an exit closed them */
 	u32 closed_by;        /* STRETCH_*: what that was */
 	u32 vms;              /* bit n: VM n has held this core, or took time from its holder */
-	u64 other_exits;      /* exits that were no kicks, when kicks were last looked at */
 	u64 timer_at;         /* TSC for which the host's timer is armed; VAPIC_NEVER: not */
 	struct sched_queue queue;
 	u64 held[MAX_VMS][BLAME_CAUSES]; /* ticks of this core, by whom and how; account.h */
@@ -43,9 +42,6 @@ struct run_queue {
 		u8 page[PAGE_SIZE];
 	} ALIGNED(PAGE_SIZE);
 };
-
-/* So many kicks to a core without as many other exits leave its guest no time to execute. */
-#define KICKS_OF_A_STORM 256u
 
 extern struct run_queue run_queues[MAX_CORES];
 

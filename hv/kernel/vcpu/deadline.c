@@ -58,8 +58,11 @@ u64 vcpu_alarm_due(const struct vcpu *vcpu)
 
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
+	/* A guest that arms its timer in a brief run does not make that longer. */
+	u64 brief = vcpu->state == RUN_BRIEF ? vcpu->deadline : VAPIC_NEVER;
+
 	vcpu->yield_at = sched_slice_end(vcpu);
-	vcpu->deadline = MIN(vcpu_timer_due(vcpu), vcpu->yield_at);
+	vcpu->deadline = MIN(MIN(vcpu_timer_due(vcpu), vcpu->yield_at), brief);
 	vcpu->deadline = MIN(vcpu->deadline, vcpu_alarm_due(vcpu));
 	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;

@@ -158,16 +158,13 @@ static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
 	vmx_enter(&vcpu->vmx);
 }
 
-/* Ticks that a vCPU has for itself when others would keep it from executing anything. */
-#define BRIEF_RUN 2048u
-
 static NORETURN void attend(struct vcpu *vcpu);
 
 /*
  * Senders that never pause would let the guest execute next to nothing: a kick would be pending at
  * each entry. So kicks under way are taken in a window, nobody sends further ones to RUN_BRIEF, and
  * a timer ends the run. Comes where mail is found three times in one exit, and after each 256 kicks
- * between which the guest did nothing that exits (exit_external_interrupt).
+ * between which the guest has had less time than as many brief runs (exit_external_interrupt).
  */
 static NORETURN void enter_briefly(struct vcpu *vcpu)
 {

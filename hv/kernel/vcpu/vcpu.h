@@ -42,6 +42,11 @@ enum run_state {
 #define REQUEST_SAMPLE BIT32(7)  /* tell root what this vCPU is at */
 #define REQUEST_STEAL  BIT32(6)  /* by the owner itself: write the steal page, having been away */
 
+/* Ticks that a vCPU has for itself when others would keep it from executing anything; and after how
+ * many kicks to its core it is asked whether they do. */
+#define BRIEF_RUN        2048u
+#define KICKS_OF_A_STORM 256u
+
 /* Those that guests send, as often as they like. */
 #define REQUESTS_OF_GUESTS (REQUEST_KICK | REQUEST_FLUSH | REQUEST_CLOCK)
 
@@ -110,6 +115,7 @@ struct vcpu {
 	u64 deadline;              /* host TSC at which this vCPU must be looked at while it runs */
 	u64 yield_at;              /* host TSC at which it has to give way to others */
 	u64 look_at;               /* at an exit from then on the timer is to be set anew */
+	u64 had;                   /* time[TIME_GUEST] when kicks were last found to be many */
 	u64 tsc_offset;            /* guest's TSC - host's; the VM's other vCPUs read it */
 	enum activity activity;
 	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
