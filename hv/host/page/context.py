@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What the parts of a report are made of: the records, what they are compared with, and how a cell
+or a text is written."""
+import lives
+import report
+from page import checks, compare, figures, markup
+from page.markup import element, join
+
+
+class Context:
+    def __init__(self, lines, against=None, name="", against_name=""):
+        """`lines`: all records of a file, `against`: those of another file or None."""
+        self.lines, self.records = lines, lives.added(lines)
+        self.name, self.against_name = name, against_name
+        self.others = lives.added(against) if against is not None else []
+        self.comparison = None
+        if against is not None:
+            self.comparison = compare.Comparison(self.records, self.others)
+        self.checks = checks.checks(self.records, lines)
+        self.unit = self.first("machine").get("unit") or "ticks"
+
+    def of(self, *types):
+        return [r for r in self.records if r["type"] in types]
+
+    def first(self, kind):
+        """The first record of a type, or an empty one."""
+        return next(iter(self.of(kind)), {})
+
+    @property
+    def machine(self):
+        """bochs, kvm, qemu, or "" where it is not known."""
+        named = self.first("run").get("machine")
+        if named in report.UNITS:
+            return named
+        return "bochs" if self.first("machine").get("emulated") is True else ""
+
+    def show(self, record, member):
+        """A table's cell: the figure, and what it differs by from the other file's."""
+        text = report.number(figures.number_of(record, member))
+        return self.marked(text, self.comparison and self.comparison.of(record, member))
+
+    @staticmethod
+    def marked(text, change):
+        return join(text, " ", mark(change)) if change else text
+
+    def cells(self, record, *members):
+        return [self.show(record, member) for member in members]
+
+
+def mark(change):
+    way = "" if not change.both else " more" if change.difference > 0 else " less"
+    return element("span", change.words(), class_=f"change{way}")
+
+
+def shown(value):
+    """Any JSON value as text: a guest may write what it likes."""
+    if lives.is_number(value):
+        return report.number(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, list):
+        return ", ".join(shown(part) for part in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
+    return markup.visible(value)
