@@ -19,12 +19,13 @@ def figure(plot, caption):
                    element("figcaption", caption))
 
 
-def beside(plots, *tables):
-    """Plots, each (plot, caption), and the tables with their figures, side by side where there is
-    room."""
+def beside(plots, *tables, wide=False):
+    """Plots, each (plot, caption), and the tables with their figures: side by side where there is
+    room, `wide` ones below."""
     drawn = [figure(plot, caption) for plot, caption in plots if plot is not None]
     left = [element("div", *drawn, class_="plots")] if drawn else []
-    return element("div", *left, element("div", *tables, class_="tables"), class_="beside")
+    return element("div", *left, element("div", *tables, class_="tables"),
+                   class_="below" if wide else "beside")
 
 
 def any_table(records, caption, hidden=("type",)):
@@ -34,7 +35,9 @@ def any_table(records, caption, hidden=("type",)):
     rows = [[markup.visible(name) for name in columns], None]
     rows += [[shown(r[name]) if name in r else "-" for name in columns]
              for r in records[:ROWS_MAX]]
-    parts = [markup.table(rows, left=1, caption=caption)]
+    texts = [i for i, name in enumerate(columns)
+             if any(isinstance(r.get(name), str) for r in records[:ROWS_MAX])]
+    parts = [markup.table(rows, left=1, caption=caption, texts=texts)]
     if len(records) > ROWS_MAX or len(names) > COLUMNS_MAX:
         parts.append(legend(f"{len(records):,} lines with {len(names):,} members in all: the rest"
                             " is in report.json."))

@@ -48,7 +48,9 @@ class Context:
 
 
 def mark(change):
-    way = "" if not change.both else " more" if change.difference > 0 else " less"
+    """Of costs it is said in colour, too, which way is the better one."""
+    judged = change.both and change.key[0] == "bench" and change.key[-1] != "n"
+    way = {True: " more", False: " less"}[change.difference > 0] if judged else ""
     return element("span", change.words(), class_=f"change{way}")
 
 

@@ -6,6 +6,8 @@ import report
 
 # Members that name or place a record, and texts: no figures.
 NO_FIGURES = (*lives.NAMES, "value", "type")
+# Types whose numbers say what was run, not how it went.
+FACTS = ("run", "machine")
 
 
 def number_of(record, name):
@@ -48,6 +50,8 @@ def flat(records):
     name the second and later ones have their turn in it."""
     found, seen = {}, {}
     for record in records:
+        if record["type"] in FACTS:
+            continue
         name = identity(record)
         turn = seen[name] = seen.get(name, 0) + 1
         for path, value in leaves(record):

@@ -45,18 +45,18 @@ def paragraph(*children, **attributes):
     return element("p", *children, **attributes)
 
 
-def row(cells, left, head=False):
+def row(cells, left, texts, head=False):
     found = []
     for i, cell in enumerate(cells):
         name = "th" if head or i < left else "td"
         scope = {True: "col", False: "row"}[head] if name == "th" else None
-        found.append(element(name, cell, scope=scope, class_="l" if i < left else None))
+        found.append(element(name, cell, scope=scope, class_="l" if i < left or i in texts else None))
     return element("tr", *found)
 
 
-def table(rows, left=1, caption=None):
+def table(rows, left=1, caption=None, texts=()):
     """A table of report.py's kind: heads before the first None, which is a rule, as [""] is. The
-    first `left` columns name the row."""
+    first `left` columns name the row; those of `texts` are flush left, too."""
     cut = rows.index(None)
     width = max(len(cells) for cells in rows if cells is not None)
     bodies, body = [], []
@@ -66,8 +66,8 @@ def table(rows, left=1, caption=None):
                 bodies.append(element("tbody", lines(*body)))
             body = []
         else:
-            body.append(row(cells + [""] * (width - len(cells)), left))
-    head = element("thead", lines(*(row(cells, left, True) for cells in rows[:cut])))
+            body.append(row(cells + [""] * (width - len(cells)), left, texts))
+    head = element("thead", lines(*(row(cells, left, texts, True) for cells in rows[:cut])))
     parts = ([element("caption", caption)] if caption else []) + [head, *bodies]
     return element("div", element("table", lines(*parts)), class_="scroll", tabindex="0",
                    role="group", aria_label=caption or "table")

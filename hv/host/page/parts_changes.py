@@ -3,7 +3,7 @@
 import report
 from page import blocks, markup
 from page.context import mark
-from page.markup import element, join, paragraph
+from page.markup import element, paragraph
 
 # The types whose figures are looked at first, and what they are called.
 FIRST = {"bench": "Cost of operations", "exit": "Exits", "ipi": "IPI counters", "blame": "Blame",
@@ -43,7 +43,7 @@ def differences(context):
     for kind in kinds:
         title = f"{FIRST.get(kind, markup.visible(kind))}: {len(by_type[kind]):,} differ"
         table = markup.table(rows_of(by_type[kind]), left=1, caption=title)
-        parts.append(join(element("h3", title), table) if kind == "bench"
+        parts.append(table if kind == "bench"
                      else markup.folded(title, table))
     if compared.changes:
         parts.append(blocks.legend("Sorted by ratio: halving and doubling are of one size. ▲ more"

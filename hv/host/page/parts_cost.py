@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What an IPI costs, by path and number of targets; then whatever else was measured."""
+import re
+
 import report
 from page import blocks, markup, plots
 from page.markup import element
 
-LEGEND = " ".join(" ".join(line.split()) + "." for line in report.COST_LEGEND if line)
+LEGEND = [re.split(r"  +", line, maxsplit=1) for line in report.COST_LEGEND if line]
 
 
 def label(column):
@@ -54,7 +56,7 @@ def cost(context):
     figures = [blocks.figure(*pair) for pair in drawn]
     return [element("div", *figures, class_="grid"),
             markup.table(rows, left=3, caption="Cost of an IPI by operation and path"),
-            blocks.legend(LEGEND)]
+            element("div", markup.facts(LEGEND), class_="legend")]
 
 
 def others(context):

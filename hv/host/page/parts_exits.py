@@ -4,7 +4,7 @@ import math
 
 import report
 from page import blocks, markup, plots
-from page.markup import element, join
+from page.markup import element
 
 
 def exits(context):
@@ -62,10 +62,9 @@ def histograms(context):
         named = [(r["reason"], r["hist"]) for r in mine]
         title = f"How long exits of {vm} took"
         parts += [element("h3", markup.visible(vm)),
-                  blocks.figure(hist_plot(f"p-hist{i}", title, named), title),
-                  markup.folded("the same as a table", markup.table(
-                      hist_rows(named, "reason"), caption=f"{title}: exits by length"))]
+                  blocks.beside([(hist_plot(f"p-hist{i}", title, named), title)], markup.table(
+                      hist_rows(named, "reason"), caption=f"Exits of {vm} by length"))]
     if not parts:
         return []
-    return [blocks.legend(join(f"Each column holds exits of at least so many {context.unit} and"
-                               " fewer than the next column's; the number is how many.")), *parts]
+    return [blocks.legend(f"Each column holds exits of at least so many {context.unit} and"
+                               " fewer than the next column's; the number is how many."), *parts]

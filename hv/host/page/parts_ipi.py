@@ -35,7 +35,7 @@ def ipis(context):
     return [blocks.beside([(plot, title)],
                           markup.table(rows, left=2, caption="IPI counters and their identity"),
                           by_member(lines, "modes", "Sends by delivery mode"),
-                          by_fanout(lines)),
+                          by_fanout(lines), wide=True),
             blocks.legend("posted: newly pending at the target; coalesced: pending there already;"
                           " dropped: no such target, or it takes none; kicks: physical interrupts"
                           " sent to other cores; kicks avoided: targets that needed none.")]

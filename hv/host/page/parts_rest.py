@@ -41,7 +41,8 @@ def refused(context):
     rows += [[shown(r.get("vm")), shown(r.get("event")), hexadecimal(r.get("what")),
               shown(r.get("name")) or "-", context.show(r, "count"), hexadecimal(r.get("rip"))]
              for r in lines]
-    return [markup.table(rows, left=2, caption="What VMs asked for in vain")]
+    return [markup.table(rows, left=2, caption="What VMs asked for in vain",
+                         texts=(3,))]
 
 
 def others(context):

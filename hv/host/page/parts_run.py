@@ -30,7 +30,7 @@ def verdict(context):
     if ends:
         rows = [["VM", "ended by", "value", "on vCPU"], None]
         rows += [[r["vm"], r["reason"], shown(r.get("value")), shown(r.get("vcpu"))] for r in ends]
-        parts.append(markup.table(rows, left=1, caption="How each VM ended"))
+        parts.append(markup.table(rows, caption="How each VM ended", texts=(1,)))
     return parts
 
 

@@ -46,7 +46,8 @@ def vcpus(context):
     rows = [["VM", "vCPU", "core", "ticks", *checks.STATES, "wakes"], None]
     rows += [[shown(r.get("vm")), shown(r.get("vcpu")), shown(r.get("core"))]
              + context.cells(r, "ticks", *checks.STATES, "wakes") for r in lines]
-    return [blocks.beside([(plot, title)], markup.table(rows, left=3, caption="Time of vCPUs")),
+    return [blocks.beside([(plot, title)], markup.table(rows, left=3, caption="Time of vCPUs"),
+                          wide=True),
             blocks.legend("guest: in guest mode; exit: ring 0 worked for it; monitor: ring 3 did;"
                           " ready: it waited for its core; taken: the core was interrupted for"
                           " another; blocked: halted or paused. VM host is root, the console.")]
@@ -89,7 +90,8 @@ def stretches(context):
                      shown(stretch.get("by")), shown(stretch.get("at"))])
         if isinstance(stretch.get("hist"), list):
             named.append((shown(r.get("core")), stretch["hist"]))
-    tables = [markup.table(rows, caption="The longest stretch of each core")]
+    tables = [markup.table(rows, caption="The longest stretch of each core",
+                           texts=(2, 3))]
     if any(any(hist) for _, hist in named):
         tables.append(markup.table(hist_rows(named, "core"),
                                    caption="How many stretches there were, by length"))

@@ -42,7 +42,6 @@ class Script:
     def __init__(self, width, height):
         self.width, self.height, self.texts = width, height, []
         self.commands = [
-            f'set terminal svg noenhanced size {width},{height} font "sans-serif,{FONT}"',
             f'set border lc {colour("mark", INK)}', f'set tics textcolor {colour("mark", INK)}',
             f'set grid lc {colour("mark", GRID)} lt 1 lw 0.6', "unset key",
             'set format "%.0f"', "set encoding utf8"]
@@ -63,7 +62,9 @@ class Script:
 
     def draw(self, identifier, title, description):
         """The finished <svg>. Title and description are for those who do not see it."""
-        root = ElementTree.fromstring(run(self.commands))
+        root = ElementTree.fromstring(run([
+            f'set terminal svg noenhanced size {self.width},{self.height}'
+            f' font "sans-serif,{FONT}"', *self.commands]))
         clean(root, identifier, self.texts)
         for child in [c for c in root if c.tag in (f"{{{SVG}}}title", f"{{{SVG}}}desc")]:
             root.remove(child)
