@@ -11,18 +11,18 @@ def legend(*sentences):
     return paragraph(*sentences, class_="legend")
 
 
-def figure(plot, caption):
-    """A plot with its caption; nothing where there was nothing to draw."""
-    if plot is None:
+def figure(context, script, caption):
+    """A plot with its caption; nothing where there is nothing to draw."""
+    if script is None:
         return join()
-    return element("figure", element("div", plot, class_="scroll"),
+    return element("figure", element("div", context.plot(script), class_="scroll"),
                    element("figcaption", caption))
 
 
-def beside(plots, *tables, wide=False):
+def beside(context, plots, *tables, wide=False):
     """Plots, each (plot, caption), and the tables with their figures: side by side where there is
     room, `wide` ones below."""
-    drawn = [figure(plot, caption) for plot, caption in plots if plot is not None]
+    drawn = [figure(context, *plot) for plot in plots if plot[0] is not None]
     left = [element("div", *drawn, class_="plots")] if drawn else []
     return element("div", *left, element("div", *tables, class_="tables"),
                    class_="below" if wide else "beside")

@@ -68,10 +68,14 @@ class Comparison:
     def of(self, record, member):
         return self.changes.get(figures.key(record, member)) if record else None
 
+    def sorted(self):
+        """All changes, the largest first."""
+        return sorted(self.changes.values(), key=self.rank)
+
     def by_type(self):
         """{type: its changes, the largest first}."""
         found = {}
-        for change in sorted(self.changes.values(), key=self.rank):
+        for change in self.sorted():
             found.setdefault(change.key[0], []).append(change)
         return found
 

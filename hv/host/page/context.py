@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the parts of a report are made of: the records, what they are compared with, and how a cell
 or a text is written."""
+import re
+
 import lives
 import report
-from page import checks, compare, figures, markup
-from page.markup import element, join
+from page import checks, compare, figures, markup, plot
+from page.markup import Raw, element, join
 
 
 class Context:
@@ -16,8 +18,19 @@ class Context:
         self.comparison = None
         if against is not None:
             self.comparison = compare.Comparison(self.records, self.others)
+        self.scripts = []  # of plots, in the page's order
         self.checks = checks.checks(self.records, lines)
         self.unit = self.first("machine").get("unit") or "ticks"
+
+    def plot(self, script):
+        """The place of a plot in the page, until with_plots() puts it there."""
+        self.scripts.append(script)
+        return Raw(f"<!--plot {script.identifier}-->")
+
+    def with_plots(self, text):
+        """No text of a guest looks like such a place, since all are escaped."""
+        svgs = plot.drawn(self.scripts) if self.scripts else {}
+        return re.sub(r"<!--plot ([\w-]+)-->", lambda found: svgs[found.group(1)], text)
 
     def of(self, *types):
         return [r for r in self.records if r["type"] in types]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The page: its parts in order, a list of contents, one style sheet, no script, nothing from
 elsewhere."""
-import concurrent.futures
 import os
 
 import report
@@ -31,7 +30,6 @@ PARTS = (
     ("distributions", "Every distribution", parts_cost.all_lines),
     ("others", "Other lines", parts_rest.others),
 )
-THREADS = 6
 
 
 def style():
@@ -58,9 +56,8 @@ def title_of(context):
 
 def page(context, beside):
     """The whole file's text. `beside` names the files that lie beside it: [(name, what)]."""
-    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:  # each waits for its gnuplots
-        found = pool.map(lambda part: (*part[:2], part[2](context)), PARTS)
-    made = [part for part in found if part[2]]
+    made = [(anchor, title, blocks) for anchor, title, make in PARTS
+            for blocks in [make(context)] if blocks]
     title = title_of(context)
     head = [element("meta", charset="utf-8"),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -74,5 +71,5 @@ def page(context, beside):
     body = element("body", lines(
         element("header", element("h1", title)), headings(made),
         element("main", lines(*(section(*part) for part in made))), foot))
-    return "<!DOCTYPE html>\n" + element("html", element("head", lines(*head)), body,
-                                         lang="en") + "\n"
+    text = element("html", element("head", lines(*head)), body, lang="en")
+    return f"<!DOCTYPE html>\n{context.with_plots(text)}\n"

@@ -55,7 +55,7 @@ def json_of(context):
             {"figure": list(change.key), "here": change.here, "there": change.there,
              "difference": change.difference if change.both else None,
              "percent": change.percent() or None}
-            for changes in context.comparison.by_type().values() for change in changes]
+            for change in context.comparison.sorted()]
     return json.dumps(finite(found), indent=1, allow_nan=False) + "\n"
 
 

@@ -50,7 +50,8 @@ def row(cells, left, texts, head=False):
     for i, cell in enumerate(cells):
         name = "th" if head or i < left else "td"
         scope = {True: "col", False: "row"}[head] if name == "th" else None
-        found.append(element(name, cell, scope=scope, class_="l" if i < left or i in texts else None))
+        flush_left = "l" if i < left or i in texts else None
+        found.append(element(name, cell, scope=scope, class_=flush_left))
     return element("tr", *found)
 
 

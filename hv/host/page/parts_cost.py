@@ -53,7 +53,7 @@ def cost(context):
              of_operation(context, "p-self", "An IPI to oneself, until its handler", "self"),
              of_operation(context, "p-unicast", "Round trip", "unicast"),
              of_operation(context, "p-broadcast", "Broadcast, all acknowledged", "broadcast")]
-    figures = [blocks.figure(*pair) for pair in drawn]
+    figures = [blocks.figure(context, *pair) for pair in drawn]
     return [element("div", *figures, class_="grid"),
             markup.table(rows, left=3, caption="Cost of an IPI by operation and path"),
             element("div", markup.facts(LEGEND), class_="legend")]
@@ -68,7 +68,7 @@ def others(context):
     for (op, column), r in value.items():
         if op not in report.IPI_OPS and not op.endswith("-send"):
             bars.append((f"{op}: {label(column)}", r["p50"], r["p99"]))
-    return [blocks.beside([(plots.bars("p-other", "Other operations", sorted(bars),
+    return [blocks.beside(context, [(plots.bars("p-other", "Other operations", sorted(bars),
                                        f"median, {context.unit}; line: 99th percentile"),
                             "Other operations, median")],
                           markup.table(rows, left=3, caption="Other operations"))]

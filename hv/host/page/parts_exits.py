@@ -11,13 +11,13 @@ def exits(context):
     """Where the time goes, for each VM."""
     parts = []
     for i, (vm, mine) in enumerate(report.exits_by_vm(context.records).items()):
-        bars = [(r["reason"], r["ticks"], None) for r in mine]
         title = f"Time in exits of {vm}, by reason"
+        bars = plots.bars(f"p-exits{i}", title, [(r["reason"], r["ticks"], None) for r in mine],
+                          context.unit)
         table = markup.table(report.exit_rows(mine, context.show), left=2,
                              caption=f"Exits of {vm}")
         parts += [element("h3", markup.visible(vm)),
-                  blocks.beside([(plots.bars(f"p-exits{i}", title, bars, context.unit), title)],
-                                table)]
+                  blocks.beside(context, [(bars, title)], table)]
     return parts + [blocks.legend("Ticks from exit to entry, the monitor's part included; without"
                                   " the time in which another had the core.")] if parts else []
 
@@ -61,9 +61,9 @@ def histograms(context):
     for i, (vm, mine) in enumerate(report.exits_by_vm(context.records).items()):
         named = [(r["reason"], r["hist"]) for r in mine]
         title = f"How long exits of {vm} took"
-        parts += [element("h3", markup.visible(vm)),
-                  blocks.beside([(hist_plot(f"p-hist{i}", title, named), title)], markup.table(
-                      hist_rows(named, "reason"), caption=f"Exits of {vm} by length"))]
+        table = markup.table(hist_rows(named, "reason"), caption=f"Exits of {vm} by length")
+        parts += [element("h3", markup.visible(vm)), blocks.beside(
+            context, [(hist_plot(f"p-hist{i}", title, named), title)], table)]
     if not parts:
         return []
     return [blocks.legend(f"Each column holds exits of at least so many {context.unit} and"

@@ -32,7 +32,7 @@ def ipis(context):
     for r in lines:
         holds = r["requested"] == sum(r[fate] for fate in FATES)
         rows.append([r["vm"], r["path"]] + context.cells(r, *COUNTS) + [sign(holds)])
-    return [blocks.beside([(plot, title)],
+    return [blocks.beside(context, [(plot, title)],
                           markup.table(rows, left=2, caption="IPI counters and their identity"),
                           by_member(lines, "modes", "Sends by delivery mode"),
                           by_fanout(lines), wide=True),

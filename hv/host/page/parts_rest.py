@@ -30,7 +30,7 @@ def events(context):
 
 
 def hexadecimal(value):
-    return f"0x{value:x}" if isinstance(value, int) and not isinstance(value, bool) else shown(value)
+    return f"0x{value:x}" if type(value) is int else shown(value)
 
 
 def refused(context):

@@ -11,7 +11,7 @@ RUN = (("entry", "entry of grub.cfg"), ("machine", "machine"), ("why", "why that
        ("host", "system beneath"), ("compiler", "compiled by"), ("commit", "commit"),
        ("date", "when"))
 MACHINE = (("cores", "cores that run"), ("tsc_hz", "ticks a second"), ("emulated", "emulated"),
-           ("nested", "under another hypervisor"), ("memory_free", "bytes free before the first VM"))
+           ("nested", "under another hypervisor"), ("memory_free", "bytes free at the start"))
 VERDICTS = {True: ("good", "✔ ok"), False: ("bad", "✘ failed"),
             None: ("bad", "✘ missing: the run did not come to its end")}
 

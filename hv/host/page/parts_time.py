@@ -23,7 +23,7 @@ def blame(context):
     plot = plots.heat("p-blame", title, victims, [f"by {name}" for name in culprits], cells,
                       lambda ticks: min(int(plots.LEVELS * math.sqrt(ticks / most)),
                                         plots.LEVELS - 1), size=(92, 40))
-    return [blocks.beside([(plot, title)],
+    return [blocks.beside(context, [(plot, title)],
                           markup.table(report.blame_rows(context.records, context.show),
                                        caption="Blame: victim by culprit"),
                           markup.table(report.cause_rows(context.records, context.show), left=2,
@@ -46,8 +46,8 @@ def vcpus(context):
     rows = [["VM", "vCPU", "core", "ticks", *checks.STATES, "wakes"], None]
     rows += [[shown(r.get("vm")), shown(r.get("vcpu")), shown(r.get("core"))]
              + context.cells(r, "ticks", *checks.STATES, "wakes") for r in lines]
-    return [blocks.beside([(plot, title)], markup.table(rows, left=3, caption="Time of vCPUs"),
-                          wide=True),
+    return [blocks.beside(context, [(plot, title)],
+                          markup.table(rows, left=3, caption="Time of vCPUs"), wide=True),
             blocks.legend("guest: in guest mode; exit: ring 0 worked for it; monitor: ring 3 did;"
                           " ready: it waited for its core; taken: the core was interrupted for"
                           " another; blocked: halted or paused. VM host is root, the console.")]
@@ -64,7 +64,7 @@ def cores(context):
     rows = [["core", "ticks", *PARTS, "kicks", "timers", "NMIs"], None]
     rows += [[shown(r.get("core"))] + context.cells(r, "ticks", *PARTS, "kicks", "timers", "nmis")
              for r in lines]
-    return [blocks.beside([(plot, title)], markup.table(rows, caption="Time of cores")),
+    return [blocks.beside(context, [(plot, title)], markup.table(rows, caption="Time of cores")),
             blocks.legend("kicks, timers, NMIs: physical interrupts that the core received.")]
 
 
@@ -95,6 +95,6 @@ def stretches(context):
     if any(any(hist) for _, hist in named):
         tables.append(markup.table(hist_rows(named, "core"),
                                    caption="How many stretches there were, by length"))
-    return [blocks.beside([(plot, title)], *tables),
+    return [blocks.beside(context, [(plot, title)], *tables),
             blocks.legend("From an exit, a trap or the end of idling to the next place where"
                           " interrupts are taken. Those of fewer than 1,024 are not counted.")]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Gnuplot draws, and its SVG becomes a part of the page: colours are the style sheet's variables, so
-that plots are light or dark as the page is, and no text of a guest ever reaches gnuplot."""
+"""Gnuplot draws, and its SVG becomes a part of the page: colours are the style sheet's variables,
+so that plots are light or dark as the page is, and no text of a guest ever reaches gnuplot."""
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -60,24 +60,43 @@ class Script:
         body = ("\n".join(" ".join("NaN" if v is None else repr(v) for v in row) for row in rows))
         self.add(f"${name} << EOD\n{body}\nEOD")
 
-    def draw(self, identifier, title, description):
-        """The finished <svg>. Title and description are for those who do not see it."""
-        root = ElementTree.fromstring(run([
-            f'set terminal svg noenhanced size {self.width},{self.height}'
-            f' font "sans-serif,{FONT}"', *self.commands]))
-        clean(root, identifier, self.texts)
+    def end(self, identifier, title, description):
+        """The finished script. Title and description are for those who do not see the plot."""
+        self.identifier, self.title, self.description = identifier, title, description
+        return self
+
+    def whole(self):
+        """The script for gnuplot, behind others."""
+        return ["reset session", f"set terminal svg noenhanced size {self.width},{self.height}"
+                f' font "sans-serif,{FONT}"', *self.commands]
+
+    def inlined(self, svg):
+        """What gnuplot made of it, as a part of the page."""
+        root = ElementTree.fromstring(svg)
+        clean(root, self.identifier, self.texts)
         for child in [c for c in root if c.tag in (f"{{{SVG}}}title", f"{{{SVG}}}desc")]:
             root.remove(child)
+        name = self.identifier
         root.attrib = {"viewBox": f"0 0 {self.width} {self.height}", "role": "img",
-                       "class": "plot", "aria-labelledby": f"{identifier}-t {identifier}-d",
+                       "class": "plot", "aria-labelledby": f"{name}-t {name}-d",
                        "style": f"--width:{self.width}px"}
-        for name, text in (("desc", description), ("title", title)):
-            child = ElementTree.Element(f"{{{SVG}}}{name}", id=f"{identifier}-{name[0]}")
+        for tag, text in (("desc", self.description), ("title", self.title)):
+            child = ElementTree.Element(f"{{{SVG}}}{tag}", id=f"{name}-{tag[0]}")
             child.text = markup.visible(text)
             root.insert(0, child)
         ElementTree.register_namespace("", SVG)
         text = ElementTree.tostring(root, encoding="unicode")
         return markup.Raw(text.replace(f' xmlns="{SVG}"', ""))
+
+
+def drawn(scripts):
+    """{identifier: <svg>} of all scripts, by one gnuplot, which takes longer to start than to
+    draw."""
+    svgs = re.findall(r"<svg\b.*?</svg>", run([line for script in scripts
+                                               for line in script.whole()]), re.S)
+    if len(svgs) != len(scripts):
+        raise PlotError(f"{PROGRAM}: {len(svgs)} plots came out of {len(scripts)}")
+    return {script.identifier: script.inlined(svg) for script, svg in zip(scripts, svgs)}
 
 
 def run(commands):
@@ -88,8 +107,8 @@ def run(commands):
         raise PlotError(f"{PROGRAM} did not end within {SECONDS} s") from None
     except OSError as error:
         raise PlotError(f"{PROGRAM} does not start: {error.strerror}") from None
-    if done.returncode or not done.stdout.rstrip().endswith("</svg>"):
-        raise PlotError(f"{PROGRAM}: {done.stderr.strip() or 'no plot came out'}")
+    if done.returncode:
+        raise PlotError(f"{PROGRAM}: {done.stderr.strip() or f'status {done.returncode}'}")
     return done.stdout
 
 

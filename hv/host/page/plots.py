@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The kinds of plots: lines, bars, stacked bars, a heat map. Each takes an identifier of its own in
-the page, a title, and figures; each says in words what it shows."""
+the page, a title, and figures, says in words what it shows, and is None where there is nothing."""
 import math
 
 from page.plot import GRID, HEAT_INK, INK, LIMIT, Script, colour
@@ -86,8 +86,9 @@ def lines(identifier, title, series, across, up):
     if wide:
         script.add("set logscale y", f"set yrange [{min(values) / 1.4}:{max(values) * 1.4}]")
         low, high = (math.floor(math.log10(v)) for v in (min(values), max(values)))
-        script.add("set ytics (" + ", ".join(f"{script.text(short(d * 10**p))} {d * 10**p}"
-                                             for p in range(low, high + 2) for d in (1, 2, 5)) + ")")
+        numbers = [digit * 10**power for power in range(low, high + 2) for digit in (1, 2, 5)]
+        script.add("set ytics (" + ", ".join(f"{script.text(short(n))} {n}" for n in numbers)
+                   + ")")
     else:
         script.add(f"set yrange [0:{max(values) * 1.15}]")
         ticks(script, "y", max(values) * 1.15)
@@ -100,7 +101,7 @@ def lines(identifier, title, series, across, up):
     script.add("plot " + ", \\\n".join(parts))
     said = "; ".join(f"{name}: " + ", ".join(f"{y:,} at {x}" for x, y in points)
                      for name, points in series)
-    return script.draw(identifier, title, f"Lines, {up} by {across}. {said}.")
+    return script.end(identifier, title, f"Lines, {up} by {across}. {said}.")
 
 
 def bars(identifier, title, rows, unit, limit=None):
@@ -137,7 +138,7 @@ def bars(identifier, title, rows, unit, limit=None):
                f"{colour('series', 0)}, $far using 1:2:1:3 with xerrorbars pt 0 lw 1.4 "
                f"lc {colour('mark', INK)}")
     said = "; ".join(f"{label}: {value:,}" for label, value, _ in rows)
-    return script.draw(identifier, title, f"Bars, {unit}. {said}.")
+    return script.end(identifier, title, f"Bars, {unit}. {said}.")
 
 
 def step(top):
@@ -174,7 +175,7 @@ def stacked(identifier, title, rows, kinds):
     said = "; ".join(f"{label}: " + ", ".join(f"{name} {100 * value / sum(values):.1f}%"
                                               for name, value in zip(kinds, values))
                      for label, values in rows)
-    return script.draw(identifier, title, f"Stacked bars, parts of the whole. {said}.")
+    return script.end(identifier, title, f"Stacked bars, parts of the whole. {said}.")
 
 
 def places(values, n):
@@ -209,4 +210,4 @@ def heat(identifier, title, rows, columns, cells, level, size=(58, 30)):
         parts.append(f"$level{of} using 1:2:(0.48):(0.46) with boxxyerror fc {colour('heat', of)}")
     script.add("plot " + ", \\\n".join(parts))
     said = "; ".join(f"{rows[y]} {columns[x]}: {value:,}" for (y, x), value in cells.items())
-    return script.draw(identifier, title, f"Heat map. {said}.")
+    return script.end(identifier, title, f"Heat map. {said}.")
