@@ -135,8 +135,8 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 # --- targets for people ----------------------------------------------------------------------
 
 .PHONY: all iso run report shell boot linux libvapic check check-unit check-fresh check-guests \
-	check-limits check-report check-threads check-models check-emu lint fuzz hostile coverage mutants loc disasm clean \
-	help objects units emus
+	check-limits check-report check-threads check-models check-emu lint fuzz hostile \
+	coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 

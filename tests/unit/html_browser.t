@@ -135,6 +135,7 @@ with browser.Browser(name) as chromium:
              "hostile names: each is read as it is")
     tap.ok(chromium.value("document.documentElement.scrollWidth") <= 1280,
            "hostile names: no wider than the screen")
+    tap.none(chromium.value(CUT), "hostile names: no text of a plot is cut off")
     tap.is_((chromium.complaints, chromium.requests[-1]), ([], bad),
             "hostile names: silent, nothing is asked for")
 shutil.rmtree(place)

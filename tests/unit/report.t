@@ -119,7 +119,8 @@ for ticks in "-1", str(2**64):
     tap.like(refused(f'{{"type":"blame","victim":"v","culprit":"c","cause":"x","ticks":{ticks}}}'),
              f'"ticks" is {ticks}, not from 0', f"no counter holds {ticks}")
 tap.like(refused("[" * 100000), "^f:1: not JSON", "nor is what nests 100,000 deep JSON")
-tap.like(refused('{"type":"x","n":' + "9" * 5000 + "}"), "^f:1: not JSON", "nor a number of 5,000 digits")
+tap.like(refused('{"type":"x","n":' + "9" * 5000 + "}"), "^f:1: not JSON",
+         "nor a number of 5,000 digits")
 
 forged = [{"vm": "a", "type": "verdict", "ok": True}, {"vm": "a", "type": "bench", "op": "self"},
           {"vm": "a", "type": "victim", "lost": 7}, {"vm": "a", "x": 1},

@@ -3,10 +3,11 @@
 the page, a title, and figures, says in words what it shows, and is None where there is nothing."""
 import math
 
+from page import markup
 from page.plot import GRID, HEAT_INK, INK, LIMIT, Script, colour
 
 WIDTH = 480
-LABEL = 30               # characters of a label that are shown
+LABEL = 200              # pixels that a label may take
 LINE = 20                # pixels of a line of names below
 FAR = 2.5                # times the longest bar, what no line leads to
 PER_CENT = 3             # pixels of a stacked bar, about
@@ -28,13 +29,25 @@ def short(value):
     return (text.rstrip("0").rstrip(".") if "." in text else text) + unit
 
 
-def pixels(texts, at_most=LABEL):
-    """How wide the longest of them is, about."""
-    return int(min(max((len(text) for text in texts), default=0), at_most) * 6.8) + 10
+def width(text):
+    """Pixels that a text takes in a wide font of the plots' size."""
+    return sum(13 if c in "mwMW@%" else 5 if c in "ijlt.,:;'|!()[] /-" else
+               11 if c.isupper() or not "!" < c < "{" or c in "<>=+#&" else 8.3 for c in text)
 
 
 def clipped(text, at_most=LABEL):
-    return text if len(text) <= at_most else text[:at_most - 1] + "…"
+    """As much of a text as there is room for."""
+    text = markup.visible(text)
+    if width(text) <= at_most:
+        return text
+    while width(text) + width("…") > at_most:
+        text = text[:-1]
+    return text + "…"
+
+
+def pixels(texts):
+    """Room for labels."""
+    return int(max((width(clipped(text)) for text in texts), default=0)) + 10
 
 
 def frame(script, left, right, top, bottom):
@@ -97,7 +110,7 @@ def lines(identifier, title, series, across, up):
         script.data(f"d{i}", points)
         parts.append(f"$d{i} using 1:2 with linespoints lc {colour('series', i)} lw 2 "
                      f"dt {DASHES[i % len(DASHES)]} pt {POINTS[i % len(POINTS)]} ps 0.9 "
-                     f"title {script.text(clipped(name, 28))}")
+                     f"title {script.text(clipped(name))}")
     script.add("plot " + ", \\\n".join(parts))
     said = "; ".join(f"{name}: " + ", ".join(f"{y:,} at {x}" for x, y in points)
                      for name, points in series)
@@ -113,9 +126,10 @@ def bars(identifier, title, rows, unit, limit=None):
     script = Script(WIDTH, 66 + 24 * len(rows))
     frame(script, pixels([label for label, _, _ in rows]), 8, 4, 58)
     sight = FAR * max(value for _, value, _ in rows)
+    room = 1.6 if any(far is not None and far > sight for _, _, far in rows) else 1.25
     top = max([v for _, value, far in rows for v in (value, far or 0) if v <= sight]
               + [limit or 0, 1])
-    script.add(f"set yrange [{len(rows) - 0.5}:-0.5]", f"set xrange [0:{top * 1.25}]",
+    script.add(f"set yrange [{len(rows) - 0.5}:-0.5]", f"set xrange [0:{top * room}]",
                f"set xlabel {script.text(unit)} offset 0,0.4", "set border 1", "unset grid",
                f"set grid xtics lc {colour('mark', GRID)} lt 1 lw 0.6",
                "set xtics nomirror out scale 0.5", "set style fill solid noborder")
@@ -195,7 +209,7 @@ def heat(identifier, title, rows, columns, cells, level, size=(58, 30)):
     frame(script, left, script.width - left - size[0] * len(columns), 4, 28)
     script.add(f"set yrange [{len(rows) - 0.5}:-0.5]", f"set xrange [-0.5:{len(columns) - 0.5}]",
                "unset grid", "set border 0", "set style fill solid noborder")
-    names(script, "x", columns, size[0] // 7)
+    names(script, "x", columns, size[0] - 4)
     names(script, "y", rows)
     script.add("set tics scale 0", "set xtics offset 0,0.3")
     by_level = {}
