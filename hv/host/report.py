@@ -236,7 +236,8 @@ def cause_rows(records, show=written):
 def blame_table(records):
     if not any(record["type"] == "blame" for record in records):
         return ["no VM waited for another"]
-    return table(blame_rows(records)) + ["", "the same by cause"] + table(cause_rows(records), left=2)
+    return (table(blame_rows(records)) + ["", "the same by cause"]
+            + table(cause_rows(records), left=2))
 
 
 def verdict(records):
@@ -257,7 +258,8 @@ def sections(records, machine):
         yield ("What one IPI costs, by path and number of targets",
                UNITS.get(machine, UNITS[""]), cost_table(records) + COST_LEGEND)
     if "exit" in types:
-        yield "Exits by VM and reason", "ticks from exit to entry", table(exit_rows(records), left=2)
+        yield ("Exits by VM and reason", "ticks from exit to entry",
+               table(exit_rows(records), left=2))
     if "exit" in types or "blame" in types:
         yield ("Blame: time that a VM was ready to run and could not, by who had the core",
                "ticks; cause guest: it ran; exit, monitor: work for it; kick, timer: its"
