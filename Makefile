@@ -134,9 +134,9 @@ BINS   := $(B)/tapvisor $(B)/libvapic.a \
 
 # --- targets for people ----------------------------------------------------------------------
 
-.PHONY: all iso run shell boot linux libvapic check check-quick check-unit check-fresh \
-	check-guests check-limits check-threads check-models check-emu check-release lint fuzz \
-	hostile coverage mutants loc disasm clean help objects units emus
+.PHONY: all iso run report shell boot linux libvapic check check-quick check-unit check-fresh \
+	check-guests check-limits check-report check-threads check-models check-emu check-release \
+	lint fuzz hostile coverage mutants loc disasm clean help objects units emus
 
 all: $(BINS) ## build the hypervisor, its ring-3 programs and all guest images
 
@@ -150,6 +150,9 @@ GIVEN = $(strip $(foreach name,$(.VARIABLES), \
 
 run: all ## boot the default entry and print what an IPI costs (ENTRY= MACHINE= CPUS=)
 	$(Q)hv/host/run --build $(B) $(GIVEN)
+
+report: ## one HTML page, CSV and JSON of the last run (FROM=telemetry.jsonl AGAINST=other.jsonl)
+	$(Q)hv/host/mkreport --build $(B) $(GIVEN)
 
 shell: all ## boot the default entry, Tapvisor's prompt on the terminal (ENTRY= ...)
 	$(Q)hv/host/run --shell --build $(B) $(GIVEN)
@@ -208,6 +211,9 @@ check-guests: all ## guests of others: memtest86+, Xen, GNU Mach, kernels of Deb
 check-limits: all ## the bound of ring 0 at 15 VMs of 256 vCPUs, and with gigabytes (minutes)
 	$(Q)$(PROVE) --verbose tests/emu/limits.t
 
+check-report: ## the HTML report, in a real browser too (./setup check-report installs Chromium)
+	$(Q)$(PROVE) --verbose $(sort $(wildcard tests/unit/html_*.t))
+
 check-threads: tsans ## threads that post and share rings, under ThreadSanitizer
 	$(Q)$(PROVE) $(TSANS)
 
@@ -258,6 +264,7 @@ help: ## this list
 	@echo '     [APIC=...] [PV=kvm] [KERNEL=path] [INITRD=path] [APPEND="..."]'
 	@echo '     [COUNTERS=off|on] [MACHINE=...] [IPS=20000000] [TIME=seconds]'
 	@echo 'bench-linux takes [WORKLOADS=all] [PV="none x2apic kvm tap"] and most of that'
+	@echo 'report takes [FROM=telemetry.jsonl] [AGAINST=telemetry.jsonl]'
 	@echo 'run and shell take [ENTRY=title or number] [MACHINE=...] [CPUS=n] [TIME=seconds]'
 	@echo 'hostile takes [OPS=1000000] [SECONDS=n] [SEED=1] [KIND=name,...] [STEP=n]'
 	@echo 'all  takes [CC=gcc|clang] [V=1]'

@@ -11,6 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lives  # noqa: E402
 import telemetry  # noqa: E402
 
 IPI_OPS = ["self", "unicast", "set", "broadcast"]
@@ -89,12 +90,18 @@ def bench_rows(benches):
     return ipis, [key for key in seen if key[0] not in IPI_OPS]
 
 
-def cost_table(records):
+def written(record, member):
+    """How a table shows a figure: the member of a record; None where there is no such record."""
+    return number(record and record[member])
+
+
+def cost_rows(records, show=written):
+    """IPIs: rows of operations, columns of paths. The rows before the first None are heads."""
     # Distributions cannot be added: of a VM that was made anew its last life's counts.
     value = {(r["op"], r["targets"], bench_column(r)): r for r in records if r["type"] == "bench"}
     benches = list(value.values())
     columns = sorted({bench_column(r) for r in benches if r["op"] in IPI_OPS}, key=column_order)
-    ipis, others = bench_rows(benches)
+    ipis, _ = bench_rows(benches)
     rows = [["operation", "targets", ""] + [c[0] for c in columns],
             ["", "", "in"] + [c[2] if c[1] else "native" for c in columns], None]
     for op, targets in ipis:
@@ -104,16 +111,19 @@ def cost_table(records):
         sends = [value.get((op + "-send", targets, c)) for c in columns]
         if len(rows) > 3:
             rows.append([""])
-        rows.append([op, str(targets), "median"] + [number(r and r["p50"]) for r in found])
-        rows.append(["", "", "p99"] + [number(r and r["p99"]) for r in found])
+        rows.append([op, str(targets), "median"] + [show(r, "p50") for r in found])
+        rows.append(["", "", "p99"] + [show(r, "p99") for r in found])
         if any(sends):
-            rows.append(["", "", "sender"] + [number(r and r["p50"]) for r in sends])
+            rows.append(["", "", "sender"] + [show(r, "p50") for r in sends])
         if any(exits_of(r) for r in found):
             rows.append(["", "", "exits"] + [number(exits_of(r)) for r in found])
-    lines = table(rows, left=3)
-    if others:
-        lines += ["", "Other operations"] + other_table(benches, others)
-    return lines
+    return rows
+
+
+def cost_table(records):
+    others = other_rows(records)
+    return table(cost_rows(records), left=3) + (["", "Other operations"] + table(others, left=3)
+                                                if others else [])
 
 
 def exits_of(record):
@@ -122,16 +132,18 @@ def exits_of(record):
     return float(record["exits_per_op"])
 
 
-def other_table(benches, others):
+def other_rows(records, show=written):
+    """What is no IPI; empty where nothing of the kind was measured."""
+    value = {(r["op"], r["targets"], bench_column(r)): r for r in records if r["type"] == "bench"}
     rows = [["operation", "in", "path", "n", "min", "median", "p99", "max", "exits"], None]
-    for key in others:
-        for r in benches:
+    for key in bench_rows(value.values())[1]:
+        for r in value.values():
             if (r["op"], r["targets"]) == key:
                 mode = bench_column(r)[0]
                 rows.append([r["op"], "native" if r["path"] == "native" else r["vm"], mode]
-                            + [number(r[name]) for name in ("n", "min", "p50", "p99", "max")]
+                            + [show(r, name) for name in ("n", "min", "p50", "p99", "max")]
                             + [number(exits_of(r))])
-    return table(rows, left=3)
+    return rows if len(rows) > 2 else []
 
 
 def hist_median(hist):
@@ -144,66 +156,88 @@ def hist_median(hist):
     return "-"
 
 
-def add_lists(a, b):
-    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
-    return [v + (shorter[i] if i < len(shorter) else 0) for i, v in enumerate(longer)]
+def exits_by_vm(records):
+    """{vm: its exit lines, the dearest first}, the lives of a VM added up."""
+    found = {}
+    for record in lives.added(records):
+        if record["type"] == "exit" and record["count"]:
+            found.setdefault(record["vm"], []).append(record)
+    return {vm: sorted(mine, key=lambda r: -r["ticks"]) for vm, mine in found.items()}
 
 
-def exit_rows(records):
-    """The exit lines, one for each VM and reason: a VM that was made anew has several."""
-    rows = {}
-    for r in records:
-        if r["type"] != "exit" or not r["count"]:
-            continue
-        key = (r["vm"], r["reason"])
-        sum_ = rows.get(key)
-        rows[key] = dict(r) if sum_ is None else dict(
-            r, count=sum_["count"] + r["count"], ticks=sum_["ticks"] + r["ticks"],
-            min=min(sum_["min"], r["min"]), max=max(sum_["max"], r["max"]),
-            hist=add_lists(sum_["hist"], r["hist"]))
-    return list(rows.values())
+def sum_of_exits(vm, exits):
+    """An exit line without a reason."""
+    return {"type": "exit", "vm": vm, "count": sum(r["count"] for r in exits),
+            "ticks": sum(r["ticks"] for r in exits)}
 
 
-def exits_table(records):
-    exits = exit_rows(records)
+def exit_rows(records, show=written):
     rows = [["VM", "reason", "count", "ticks", "share", "min", "median in", "max"], None]
-    for vm in dict.fromkeys(record["vm"] for record in exits):
-        mine = sorted((r for r in exits if r["vm"] == vm), key=lambda r: -r["ticks"])
-        total = sum(r["ticks"] for r in mine)
+    for vm, mine in exits_by_vm(records).items():
+        all_ = sum_of_exits(vm, mine)
         for i, r in enumerate(mine):
-            share = f"{100 * r['ticks'] / total:.1f}%" if total else "-"
-            rows.append([vm if i == 0 else "", r["reason"], number(r["count"]), number(r["ticks"]),
-                         share, number(r["min"]), hist_median(r["hist"]), number(r["max"])])
-        count = sum(r["count"] for r in mine)
-        rows.append(["", "all", number(count), number(total), "", "", "", ""])
+            share = f"{100 * r['ticks'] / all_['ticks']:.1f}%" if all_["ticks"] else "-"
+            rows.append([vm if i == 0 else "", r["reason"], show(r, "count"), show(r, "ticks"),
+                         share, show(r, "min"), hist_median(r["hist"]), show(r, "max")])
+        rows.append(["", "all", show(all_, "count"), show(all_, "ticks"), "", "", "", ""])
         rows.append(None)
-    return table(rows[:-1], left=2)
+    return rows[:-1]
+
+
+def sums_of_blame(records):
+    """{(victim, culprit): a blame line without a cause}."""
+    cell = {}
+    for r in records:
+        if r["type"] == "blame":
+            pair = (r["victim"], r["culprit"])
+            before = cell[pair]["ticks"] if pair in cell else 0
+            cell[pair] = {"type": "blame", "victim": r["victim"], "culprit": r["culprit"],
+                          "ticks": before + r["ticks"]}
+    return cell
+
+
+def steal(cell, victim):
+    """The sum of a victim's row: a blame line without a culprit."""
+    return {"type": "blame", "victim": victim,
+            "ticks": sum(r["ticks"] for pair, r in cell.items() if pair[0] == victim)}
+
+
+def blame_names(cell):
+    """Victims and culprits in the order of rows and columns."""
+    victims = list(dict.fromkeys(victim for victim, _ in cell))
+    culprits = list(dict.fromkeys(culprit for _, culprit in cell))
+    culprits.sort(key=lambda name: victims.index(name) if name in victims else len(victims))
+    return victims, culprits
+
+
+def blame_rows(records, show=written):
+    """The matrix of victims and culprits."""
+    cell = sums_of_blame(records)
+    victims, culprits = blame_names(cell)
+    rows = [["victim"] + [f"by {name}" for name in culprits] + ["all (steal)"], None]
+    for victim in victims:
+        rows.append([victim] + [show(cell.get((victim, culprit)), "ticks") for culprit in culprits]
+                    + [show(steal(cell, victim), "ticks")])
+    return rows
+
+
+def cause_rows(records, show=written):
+    """The same by cause."""
+    blames = [r for r in lives.added(records) if r["type"] == "blame"]
+    cause = {(r["victim"], r["culprit"], r["cause"]): r for r in blames}
+    causes = list(dict.fromkeys(r["cause"] for r in blames))
+    rows = [["victim", "culprit"] + causes, None]
+    for pair, whole in sums_of_blame(records).items():
+        if whole["ticks"]:
+            rows.append([*pair] + [show(cause.get((*pair, name)), "ticks") for name in causes])
+    return rows
 
 
 def blame_table(records):
-    blames = [record for record in records if record["type"] == "blame"]
-    if not blames:
+    if not any(record["type"] == "blame" for record in records):
         return ["no VM waited for another"]
-    cell, cause = {}, {}
-    for r in blames:
-        cell[r["victim"], r["culprit"]] = cell.get((r["victim"], r["culprit"]), 0) + r["ticks"]
-        key = (r["victim"], r["culprit"], r["cause"])
-        cause[key] = cause.get(key, 0) + r["ticks"]
-    victims = list(dict.fromkeys(r["victim"] for r in blames))
-    culprits = list(dict.fromkeys(r["culprit"] for r in blames))
-    culprits.sort(key=lambda name: victims.index(name) if name in victims else len(victims))
-    causes = list(dict.fromkeys(r["cause"] for r in blames))
-    rows = [["victim"] + [f"by {name}" for name in culprits] + ["all (steal)"], None]
-    for victim in victims:
-        values = [cell.get((victim, culprit)) for culprit in culprits]
-        rows.append([victim] + [number(v) for v in values] + [number(sum(v or 0 for v in values))])
-    lines = table(rows)
-    rows = [["victim", "culprit"] + causes, None]
-    for victim, culprit in cell:
-        if cell[victim, culprit]:
-            rows.append([victim, culprit]
-                        + [number(cause.get((victim, culprit, name))) for name in causes])
-    return lines + ["", "the same by cause"] + table(rows, left=2)
+    return (table(blame_rows(records)) + ["", "the same by cause"]
+            + table(cause_rows(records), left=2))
 
 
 def verdict(records):
@@ -224,7 +258,8 @@ def sections(records, machine):
         yield ("What one IPI costs, by path and number of targets",
                UNITS.get(machine, UNITS[""]), cost_table(records) + COST_LEGEND)
     if "exit" in types:
-        yield "Exits by VM and reason", "ticks from exit to entry", exits_table(records)
+        yield ("Exits by VM and reason", "ticks from exit to entry",
+               table(exit_rows(records), left=2))
     if "exit" in types or "blame" in types:
         yield ("Blame: time that a VM was ready to run and could not, by who had the core",
                "ticks; cause guest: it ran; exit, monitor: work for it; kick, timer: its"

@@ -16,6 +16,11 @@ FIELDS = {
     "verdict": {"ok": bool},
 }
 
+NUMBER_MAX = 2**64 - 1
+
+# What may be missing or null, and is a number else.
+NUMBERS = {"bench": ("exits_per_op",)}
+
 # What a guest may report of itself. Its lines are told from the hypervisor's by "vm", which comes
 # first in them; those of any other type become "guest-TYPE", so that none speaks for another.
 FROM_GUESTS = ("bench", "storm", "victim", "text")
@@ -35,6 +40,13 @@ def check(record, where):
         if not isinstance(record[name], kind) or (kind is int and isinstance(record[name], bool)):
             raise TelemetryError(
                 f'{where}: "{name}" is {record[name]!r}, not of type {kind.__name__}')
+        if kind is int and not 0 <= record[name] <= NUMBER_MAX:
+            raise TelemetryError(f'{where}: "{name}" is {record[name]}, not from 0 to 2^64 - 1')
+    for name in NUMBERS.get(record["type"], ()):
+        value = record.get(name, 0)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))
+                                  or not 0 <= value <= NUMBER_MAX):
+            raise TelemetryError(f'{where}: "{name}" is {value!r}, no number from 0 to 2^64 - 1')
 
 
 def from_guest(record):
@@ -58,8 +70,9 @@ def parse(text, where="telemetry"):
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise TelemetryError(f"{where}:{number}: not JSON ({error.msg}): {line[:60]}") from None
+        except (ValueError, RecursionError) as error:  # numbers of 4,300 digits, too, and depth
+            why = getattr(error, "msg", str(error))
+            raise TelemetryError(f"{where}:{number}: not JSON ({why}): {line[:60]}") from None
         if isinstance(record, dict) and next(iter(record), "") == "vm":
             record = from_guest(record)
         check(record, f"{where}:{number}")

@@ -205,7 +205,10 @@ tap.is_(got, 0, "run: an image on the bare machine alone", out, err)
 tap.like(out, r"in +native +native +native$", "run: its table has native columns", out)
 tap.unlike(out + err, "verdict|beside it", "run: without a verdict, for there is no Tapvisor")
 with open(f"{PLACE}/run/telemetry.jsonl", encoding="utf-8") as f:
-    tap.is_({json.loads(line)["path"] for line in f}, {"native"}, "run: native lines alone")
+    first, *lines = (json.loads(line) for line in f)
+tap.is_({line["path"] for line in lines}, {"native"}, "run: native lines alone")
+tap.is_([first[name] for name in ("type", "entry", "machine", "cpus")],
+        ["run", "bare: ipibench", "bochs", 4], "run: behind one that says what it was", str(first))
 # QEMU's ticks are of the host's clock: figures have any length, columns must not run together.
 got, out, err = call("run", "--grub-cfg", f"{PLACE}/grub.cfg", ENTRY="1", MACHINE="qemu")
 tap.is_(got, 0, "run: the same in QEMU", out, err)

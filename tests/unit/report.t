@@ -115,11 +115,19 @@ tap.like(refused('{"type":"blame","victim":"v"}'), 'a "blame" line without "culp
          "field missing")
 tap.like(refused('{"type":"verdict","ok":1}'), '"ok" is 1, not of type bool', "field of wrong type")
 tap.is_(refused('{"type":"new","x":1}'), None, "an unknown type passes")
+for ticks in "-1", str(2**64):
+    tap.like(refused(f'{{"type":"blame","victim":"v","culprit":"c","cause":"x","ticks":{ticks}}}'),
+             f'"ticks" is {ticks}, not from 0', f"no counter holds {ticks}")
+tap.like(refused("[" * 100000), "^f:1: not JSON", "nor is what nests 100,000 deep JSON")
+tap.like(refused('{"type":"x","n":' + "9" * 5000 + "}"), "^f:1: not JSON",
+         "nor a number of 5,000 digits")
 
 forged = [{"vm": "a", "type": "verdict", "ok": True}, {"vm": "a", "type": "bench", "op": "self"},
-          {"vm": "a", "type": "victim", "lost": 7}, {"vm": "a", "x": 1}]
+          {"vm": "a", "type": "victim", "lost": 7}, {"vm": "a", "x": 1},
+          *({"vm": "a", **{k: v for k, v in bench("a", "p", "o", 1, 20, exits_per_op=wrong).items()
+                           if k != "vm"}} for wrong in ("4", True, [], -1.0, float("inf")))]
 tap.is_([r["type"] for r in telemetry.parse(telemetry.dump(forged))],
-        ["guest-verdict", "guest-bench", "victim", "guest-None"],
+        ["guest-verdict", "guest-bench", "victim", "guest-None", *["guest-bench"] * 5],
         "a guest gives no verdict, and a bad line of its own stops nobody")
 
 console = 'boot\n[a] {"type":"bench","op":"self"}\nb: {"type":"x"}\n{"type":"y"}\n{"no":1}\n{bad}\n'

@@ -58,8 +58,12 @@ tap.ok({"make", "gcc", "nasm", "bochs", "bochs-term", "python3"} <= run, "run: w
 tap.is_(run & {"clang", "perl", "spin", "git", "flex"}, set(), "run: no more")
 linux = installs(setup("linux")[1])
 tap.is_(linux - run, {"xz-utils", "zstd"}, "linux: what unpacks kernels besides")
+tap.is_(installs(setup("report")[1]) - run, {"gnuplot-nox"}, "report: what draws besides")
 everything = installs(setup("check")[1])
-tap.ok(run < linux < everything, "check: that and more")
+tap.ok(run | {"gnuplot-nox"} < linux | {"gnuplot-nox"} < everything, "check: that and more")
+for targets in (("check-report",), ("check-report", "check"), ("run", "check-report")):
+    tap.is_(installs(setup(*targets)[1]) - everything, {"chromium-headless-shell"},
+            f"{' '.join(targets)}: a browser as well")
 for targets in ((), ("lint",), ("run", "check"), ("V=1", "coverage")):
     tap.is_(installs(setup(*targets)[1]), everything, f"{' '.join(targets) or 'no target'}: all")
 tap.is_(setup()[1][-1], "make help", "without a target the targets are listed")
