@@ -153,6 +153,14 @@ def part_together():
     holds(run, "from other cores")
 
 
+def part_rearm():
+    """On cores of its own each interrupt is prompt, also the 256th, whatever its handler does."""
+    run = boot([f"rearm.elf vm name=rearm cpus=1-2 vcpus=2 {KEYS}"], cpus=3, quantum=5,
+               seconds=120)
+    guest_passes(run, "rearm", "rearm")
+    holds(run, "rearm")
+
+
 # ---- by number ----
 
 CROWDS = ((1, 50), (2, 100), (3, 255))
@@ -228,8 +236,9 @@ def part_console():
     console("timer", "xapic")
 
 
-PARTS = {"alone": part_alone, "together": part_together, "broadcast": part_broadcast,
-         "crowd": part_crowd, "patience": part_patience, "console": part_console}
+PARTS = {"alone": part_alone, "together": part_together, "rearm": part_rearm,
+         "broadcast": part_broadcast, "crowd": part_crowd, "patience": part_patience,
+         "console": part_console}
 for name in sys.argv[1:] or PARTS:
     PARTS[name]()
 tap.done()

@@ -13,7 +13,7 @@ from tapvisor_test import bochs, boot, tap
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENDS_OTHERWISE = {"init_boot_cpu", "task_switch", "triple_fault", "chatter",
                   "insists"}  # faults.t, shell.t, ring3.t
-NEIGHBOURS = {"attack", "crowd", "victim", "hostile"}  # hostile_time.t, hostile.t
+NEIGHBOURS = {"attack", "crowd", "victim", "rearm", "hostile"}  # hostile_time.t, hostile.t
 IMAGES = sorted({name.rsplit(".", 1)[0] for name in os.listdir(f"{HERE}/../../guest-tools/tests")
                  if name.endswith((".c", ".asm"))} - ENDS_OTHERWISE - NEIGHBOURS)
 # Images that execute tens of thousands of exits, the same in every mode: in one row each.
