@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Two telemetry files against each other: what differs, by how much, the largest first."""
 import dataclasses
-import math
 
 from page import figures
 
@@ -38,19 +37,22 @@ class Change:
         arrow = "▲" if self.difference > 0 else "▼"
         return f"{arrow} {signed(self.difference)} ({self.percent()})"
 
+    @property
+    def ratio(self):
+        """The difference in percent of the other file's figure; None where that is none."""
+        return 100 * self.difference / self.there if self.both and self.there else None
+
     def percent(self):
-        if not self.both:
-            return ""
-        if self.there == 0:
-            return "from 0"
-        percent = 100 * self.difference / self.there
+        percent = self.ratio
+        if percent is None:
+            return "from 0" if self.both else ""
         if abs(percent) >= 1e6:
             return f"{percent:+.1e}%"
         return f"{percent:+,.1f}%" if abs(percent) >= 0.05 else f"{percent:+.1g}%"
 
 
 def signed(value):
-    if isinstance(value, float) and math.isfinite(value):
+    if isinstance(value, float):
         return f"{value:+,.2f}"
     return f"{value:+,}"
 

@@ -54,7 +54,7 @@ def json_of(context):
         found["differences"] = [
             {"figure": list(change.key), "here": change.here, "there": change.there,
              "difference": change.difference if change.both else None,
-             "percent": change.percent() or None}
+             "percent": change.ratio}
             for change in context.comparison.sorted()]
     return json.dumps(finite(found), indent=1, allow_nan=False) + "\n"
 

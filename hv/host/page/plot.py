@@ -129,6 +129,11 @@ def real_text(text, texts):
     return re.sub(r"@(\d+)@x*", lambda found: texts[int(found.group(1))], (text or "").strip())
 
 
+def referring(value, identifier):
+    """The value with what it refers to by its name in the page."""
+    return re.sub(r"url\(#(\w+)\)", rf"url(#{identifier}-\1)", value)
+
+
 def attributes(old, identifier):
     """An SVG attribute cannot name a variable, a style can."""
     style = []
@@ -137,15 +142,15 @@ def attributes(old, identifier):
             if "var(" in themed(value):
                 style.append(f"{name}:{themed(value)}")
             elif name != "color":  # black is what the page writes in
-                yield name, re.sub(r"url\(#(\w+)\)", rf"url(#{identifier}-\1)", themed(value))
+                yield name, referring(themed(value), identifier)
         elif name == "style":
             style.append(re.sub(r"rgb\([^)]*\)", lambda found: themed(found.group(0).replace(
                 ",", ", ")), value))
         elif name == "id":
             yield "id", f"{identifier}-{value}"
-        elif name == XLINK:
+        elif name in (XLINK, "href"):
             yield "href", f"#{identifier}-{value[1:]}"
         elif name != "font-family":
-            yield name, value
+            yield name, referring(value, identifier)
     if style:
         yield "style", ";".join(style)
