@@ -26,11 +26,12 @@ static struct {
 	struct vm_config config[MAX_VMS];
 	bool paused[MAX_VMS];
 	u32 created, signals[MAX_VMS], off, sleeps;
-	u32 fail_create; /* the n-th creation fails */
-	u32 sampled;     /* samples asked for */
-	bool mute;       /* and not answered */
-	u32 doing;       /* of the vCPUs that are sampled */
-	u64 now, waited; /* the last SYS_WAIT's ticks */
+	u32 fail_create;              /* the n-th creation fails */
+	u32 sampled;                  /* samples asked for */
+	bool mute;                    /* and not answered */
+	u32 doing;                    /* of the vCPUs that are sampled */
+	const struct vcpu_dump *dump; /* what else is found of them; NULL: nothing */
+	u64 now, waited;              /* the last SYS_WAIT's ticks */
 	struct root_event events[16];
 	u32 first, used;
 } kernel;
@@ -102,9 +103,11 @@ static s64 sample(u64 vm, u64 vcpu)
 
 	if (kernel.state[vm] != VM_RUNNING)
 		return SYS_ENOENT;
+	if (kernel.dump != NULL)
+		event.dump = *kernel.dump;
 	event.dump.rip = kernel.sampled++ % 3 == 2 ? 0x2000 : 0x1000;
 	event.dump.doing = kernel.doing;
-	event.dump.timer = UINT64_MAX;
+	event.dump.timer = kernel.dump != NULL ? kernel.dump->timer : UINT64_MAX;
 	if (!kernel.mute)
 		push(event);
 	return 0;
@@ -260,6 +263,16 @@ static inline void type(const char *text)
 {
 	line.typed = text;
 	steps(200);
+}
+
+/* On COM1. */
+static inline u32 times_seen(const char *part)
+{
+	u32 n = 0;
+
+	for (const char *at = line.sent[0]; (at = strstr(at, part)) != NULL; at++)
+		n++;
+	return n;
 }
 
 static const char *const two[] = { "root", "monitor", "vm name=a", "vm name=b restart=2", NULL };
