@@ -52,10 +52,11 @@ endif
 in        = $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.asm,$(1)))
 object    = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 PURE_MARK := /* pure: also compiled on the host */
-pure_in   = $(shell grep -lF '$(PURE_MARK)' /dev/null $(1))
+pure_in   = $(shell grep -slF '$(PURE_MARK)' /dev/null $(1))
 
 KERNEL       := boot cpu sched vcpu ipi exit pv vm user
-RING0_SRCS   := $(call in,hv/base hv/kernel $(KERNEL:%=hv/kernel/%) vmx)
+FONT         := $(B)/font.c
+RING0_SRCS   := $(call in,hv/base hv/kernel $(KERNEL:%=hv/kernel/%) vmx) $(FONT)
 VAPIC_SRCS   := $(call in,vapic)
 RT_SRCS      := $(call in,hv/ring3/rt)
 MONITOR_SRCS := $(call in,hv/ring3/monitor) vmx/walk.c
@@ -69,7 +70,8 @@ WORKLOAD_SRCS := $(call in,guest-tools/linux/workloads)
 # Pure files of every ring are built for the host as well; those at the bottom serve ring 3 too.
 PURE_SRCS    := $(call pure_in,$(sort $(filter %.c,$(RING0_SRCS) $(RT_SRCS) $(MONITOR_SRCS) \
 		$(ROOT_SRCS) $(TAPSTAT_SRCS))))
-RTBASE_SRCS  := $(filter hv/base/%,$(PURE_SRCS)) $(wildcard hv/base/string.c)
+RTBASE_SRCS  := $(filter hv/base/%,$(PURE_SRCS)) $(wildcard hv/base/string.c) $(FONT)
+PURE_SRCS    += $(FONT)
 
 UNIT_SRCS    := $(wildcard tests/unit/*.c)
 UNIT_LIB     := $(wildcard tests/unit/lib/*.c)
@@ -271,6 +273,11 @@ help: ## this list
 	@echo 'all  takes [CC=gcc|clang] [V=1]'
 
 # --- rules -----------------------------------------------------------------------------------
+
+$(FONT): hv/host/font.py
+	$(call say,FONT,$@)
+	@mkdir -p $(@D)
+	$(Q)hv/host/font.py --output $@
 
 objects: $(filter-out $(UNIT_OBJS),$(ALL_OBJS))
 units: $(UNITS)

@@ -12,6 +12,7 @@
 #include "hv/abi/counters.h"
 #include "hv/abi/limits.h"
 #include "hv/abi/message.h"
+#include "hv/abi/screen.h"
 
 #define USER_PROGRAM       0x400000ul   /* the ELF's segments, below USER_INFO */
 #define USER_INFO          0x10000000ul /* struct process_info; root: struct root_info. Read-only */
@@ -24,6 +25,7 @@
 #define USER_CORES         0x4f000000ul /* root: struct core_counters, one page a core. Read-only */
 #define USER_COUNTERS      0x50000000ul /* + vcpu * COUNTERS_STRIDE; root: + vm * VM_COUNTERS_STRIDE */
 #define VM_COUNTERS_STRIDE (MAX_VCPUS * COUNTERS_STRIDE)
+#define USER_SCREEN        0x60000000ul  /* root: the screen, SCREEN_BYTES_MAX at most */
 #define USER_IMAGE         0x100000000ul /* the guest's image module, read-only */
 #define USER_MODULES       0x800000000ul /* + i * USER_MODULE_STRIDE: its modules, read-only */
 #define USER_MODULE_STRIDE 0x200000000ul
@@ -117,6 +119,7 @@ struct root_info {
 	u32 modules;
 	u64 memory_total, memory_free; /* bytes, when root started */
 	u64 machine;                   /* MACHINE bits: what the processors can do */
+	struct screen screen;          /* at USER_SCREEN */
 	char command_line[ARGS_LEN];
 	struct boot_module_info module[MAX_MODULES];
 };

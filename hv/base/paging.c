@@ -56,7 +56,7 @@ static u64 leaf_bits(u64 va, u32 flags, unsigned int level)
 	return PTE_PRESENT | PTE_ACCESSED | ((flags & PT_WRITE) != 0 ? PTE_WRITE | PTE_DIRTY : 0) |
 	       ((flags & PT_EXEC) != 0 ? 0 : PTE_NX) | ((flags & PT_USER) != 0 ? PTE_USER : 0) |
 	       (is_low(va) ? 0 : PTE_GLOBAL) | ((flags & PT_DEVICE) != 0 ? PTE_PCD | PTE_PWT : 0) |
-	       (level > 0 ? TABLE_LARGE : 0);
+	       ((flags & PT_COMBINE) != 0 ? PTE_PWT : 0) | (level > 0 ? TABLE_LARGE : 0);
 }
 
 static bool map_page(hpa_t root, u64 va, hpa_t hpa, unsigned int level, u32 flags)

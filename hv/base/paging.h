@@ -16,9 +16,10 @@
 enum pt_flags {
 	PT_WRITE = 1 << 0,
 	PT_EXEC = 1 << 1,
-	PT_USER = 1 << 2,   /* ring 3 may; lower half only (the upper half's pages are global) */
-	PT_DEVICE = 1 << 3, /* uncached (PCD and PWT: PAT entry 3 is UC) */
-	PT_SMALL = 1 << 4,  /* 4 KiB pages only, so that parts can be unmapped later */
+	PT_USER = 1 << 2,    /* ring 3 may; lower half only (the upper half's pages are global) */
+	PT_DEVICE = 1 << 3,  /* uncached (PCD and PWT: PAT entry 3 is UC) */
+	PT_COMBINE = 1 << 5, /* stores are combined (PWT: PAT entry 1 is WC): a screen */
+	PT_SMALL = 1 << 4,   /* 4 KiB pages only, so that parts can be unmapped later */
 };
 
 /* The result of pt_translate. */

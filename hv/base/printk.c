@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/base/printk.h"
 
+#include "hv/base/canvas.h"
 #include "hv/base/format.h"
 #include "hv/base/spinlock.h"
 #include "hv/base/x86.h"
@@ -12,6 +13,7 @@
 #define UART_LINE       3u
 #define UART_MODEM      4u
 #define UART_STATUS     5u
+#define UART_SCRATCH    7u
 
 #define LINE_8N1         0x03u
 #define LINE_DLAB        0x80u
@@ -24,6 +26,8 @@
 #define WAIT_MAX 1000000u
 
 static u16 console_port = PRINTK_NONE;
+static struct canvas canvas;         /* of no rows: there is no screen */
+static u32 column, row = UINT32_MAX; /* where the next character goes; far below: nowhere */
 static struct spinlock console_lock;
 static bool console_lock_broken;
 
@@ -47,15 +51,27 @@ static void write_raw(const char *text, size_t len)
 	}
 }
 
+/* What goes below the last row is left out: a report's head is what counts. */
+static void draw(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len && row < canvas.rows; i++) {
+		if (text[i] != '\n')
+			canvas_put(&canvas, column++, row, (u8)text[i], canvas.ink, 0);
+		if (text[i] == '\n' || column == canvas.columns) {
+			row++;
+			column = 0;
+		}
+	}
+}
+
 void console_write(const char *text, size_t len)
 {
-	if (console_lock_broken) {
-		write_raw(text, len);
-		return;
-	}
-	spin_lock(&console_lock);
+	if (!console_lock_broken)
+		spin_lock(&console_lock);
 	write_raw(text, len);
-	spin_unlock(&console_lock);
+	draw(text, len);
+	if (!console_lock_broken)
+		spin_unlock(&console_lock);
 }
 
 void printk(const char *fmt, ...)
@@ -83,6 +99,24 @@ void console_select(u16 port)
 	out8((u16)(port + UART_LINE), LINE_8N1);
 	out8((u16)(port + UART_FIFO), FIFO_ON_CLEARED);
 	out8((u16)(port + UART_MODEM), MODEM_DTR_RTS);
+}
+
+bool console_answers(u16 port)
+{
+	out8((u16)(port + UART_SCRATCH), 0x5a);
+	return in8((u16)(port + UART_SCRATCH)) == 0x5a;
+}
+
+void console_screen(const struct screen *screen, void *memory)
+{
+	canvas_init(&canvas, screen, memory);
+}
+
+void console_show(void)
+{
+	for (u32 i = 0; i < canvas.columns * canvas.rows; i++)
+		canvas_put(&canvas, i % canvas.columns, i / canvas.columns, ' ', canvas.ink, 0);
+	row = column = 0;
 }
 
 void console_break_lock(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's console: boot steps, warnings and the crash report, on a serial port.
+ * The kernel's console: boot steps, warnings and the crash report, on a serial port, the screen, or
+ * both.
  *
  * Callable from any core once the first instruction of C has run, with interrupts off. The text of
  * one call is not interleaved with another core's; it is cut at 255 bytes. Waits for the port, some
@@ -21,6 +22,17 @@ void console_write(const char *text, size_t len);
 #define PRINTK_COM1 0x3f8
 #define PRINTK_COM2 0x2f8
 void console_select(u16 port);
+
+/* Is there a port with a scratch register? One that is not there reads as ones. */
+MUST_USE bool console_answers(u16 port);
+
+/*
+ * There is a screen, mapped at `memory`. From console_show on it has what is printed, from its top;
+ * what stood there goes. Without a screen that does nothing.
+ */
+struct screen;
+void console_screen(const struct screen *screen, void *memory);
+void console_show(void);
 
 /*
  * For the crash report only: from now on printk takes no lock, so that a core that stopped in the

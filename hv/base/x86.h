@@ -83,8 +83,9 @@
 #define IA32_KERNEL_GS_BASE  0xc0000102u
 #define IA32_TSC_AUX         0xc0000103u
 
-/* PAT entries 0 to 3: WB, WT, UC-, UC; 4 to 7 the same. */
+/* PAT entries 0 to 3: WB, WT, UC-, UC; 4 to 7 the same. The host has WC in the place of WT. */
 #define PAT_RESET 0x0007040600070406ull
+#define PAT_HOST  0x0007010600070106ull
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)

@@ -18,7 +18,7 @@ cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_
 romimage: file={share}/BIOS-bochs-latest
 vgaromimage: file={share}/VGABIOS-lgpl-latest
 {medium}
-com1: enabled=1, {com1}
+com1: {com1}
 com2: enabled=1, mode=file, dev="{com2}"
 display_library: rfb, options="timeout=0"
 clock: sync=none, time0=946684800

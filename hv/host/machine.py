@@ -50,6 +50,8 @@ class Config:
     keep: str = ""           # directory that keeps configuration and logs
     uefi: bool = False       # QEMU only
     kvm: bool = False        # QEMU only
+    serial: bool = True      # Bochs only: there is a COM1
+    vnc: str = ""            # QEMU only: a socket for its screen and keyboard; it stays on then
     ready: bytes = b""       # input waits until this pattern, or anything, has come out of COM1
     farewell: bytes = b""    # a line that is typed when the input has ended
     parting: bytes = b""     # typed when the time is over; then PARTING_SECONDS for the answer
@@ -262,7 +264,8 @@ def run_bochs(config, sink=None, stdin=None):
     need("bochs", "bochs with bochs-term")
     with serial_ports("bochs", config, sink, stdin) as (place, console, com1, com2):
         mode = "file" if stdin is None and not config.parting else "term"
-        command = bochs.configure(config, place, f'mode={mode}, dev="{com1}"', com2)
+        com1 = f'enabled=1, mode={mode}, dev="{com1}"' if config.serial else "enabled=0"
+        command = bochs.configure(config, place, com1, com2)
         status, seconds = execute(command, config, console, f"{place}/bochs.out")
         end = bochs.how_it_ended(status, read(f"{place}/bochs.log"), read(f"{place}/bochs.out"))
         return result_of(console, com2, seconds, status, end)
@@ -271,9 +274,11 @@ def run_bochs(config, sink=None, stdin=None):
 def qemu_command(config, com1, com2):
     command = ["qemu-system-x86_64", "-display", "none", "-no-reboot", "-nodefaults",
                "-m", str(config.mem), "-smp", str(config.cpus), "-cdrom", config.iso,
-               "-boot", "d", "-serial", com1, "-serial", f"file:{com2}",
-               # a byte of "Shutdown" ends it, as the word ends Bochs
-               "-device", "isa-debug-exit,iobase=0x8900,iosize=1"]
+               "-boot", "d", "-serial", com1, "-serial", f"file:{com2}"]
+    if config.vnc:
+        command += ["-vga", "std", "-vnc", f"unix:{config.vnc}"]
+    else:  # a byte of "Shutdown" ends it, as the word ends Bochs
+        command += ["-device", "isa-debug-exit,iobase=0x8900,iosize=1"]
     if config.kvm:
         command += ["-machine", "q35,accel=kvm", "-cpu", "host,+vmx"]
     else:

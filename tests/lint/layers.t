@@ -14,7 +14,8 @@ from tap import Tap  # noqa: E402
 FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "cpuid.h"}
 BITS = ["hv/base/types.h", "hv/base/bits.h", "hv/base/atomic.h"]
 # Of hv/base only what touches neither the machine nor the kernel.
-PURE_BASE = [*BITS, "hv/base/string.h", "hv/base/format.h", "hv/base/guest_memory.h"]
+PURE_BASE = [*BITS, "hv/base/string.h", "hv/base/format.h", "hv/base/guest_memory.h",
+             "hv/base/canvas.h", "hv/base/font.h"]
 
 KERNEL = ["hv/kernel", *(f"hv/kernel/{part}" for part in
            ("boot", "cpu", "sched", "vcpu", "ipi", "exit", "pv", "vm", "user")),

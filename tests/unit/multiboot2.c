@@ -92,11 +92,81 @@ static void build_whole(void)
 	add_module(0x200000, 0x200123, "vm name=a -- x y");
 	add_module(0x300000, 0x300000, "");
 	add_map();
+	add_tag(8, "\0\0\0\xe0\0\0\0\0\0\x10\0\0\0\4\0\0\0\3\0\0\x20\1\0\0\x10\x08\x08\x08\0\x08",
+	        30);
 	add_tag(15, rsdp, 36);
 	add_tag(14, rsdp, 20);
 	add_symbols(1, 100);
 	add_tag(0, NULL, 0);
 }
+
+/* A framebuffer of that many bytes a line and bits a pixel; the tag as GRUB makes it. */
+static const char *parse_with_screen(u64 address, u32 pitch, u32 width, u32 height, u8 depth,
+                                     u8 type)
+{
+	u8 body[30] = { 0 };
+
+	memcpy(body, &address, 8);
+	memcpy(body + 8, &pitch, 4);
+	memcpy(body + 12, &width, 4);
+	memcpy(body + 16, &height, 4);
+	body[20] = depth;
+	body[21] = type;
+	memcpy(body + 24, "\x10\x08\x08\x08\x00\x08", 6);
+	begin();
+	add_map();
+	add_tag(8, body, type == 1 ? 30 : 24);
+	add_tag(0, NULL, 0);
+	return parse();
+}
+
+START_TEST(screens)
+{
+	static const struct {
+		u64 address;
+		u32 pitch, width, height;
+		u8 depth, type;
+		u64 taken; /* 0: it is none that we can use */
+		u8 taken_depth;
+	} cases[] = {
+		{ 0xe0000000, 4096, 1024, 768, 32, 1, 0xe0000000, 32 },
+		{ 0x4000000000, 2400, 800, 600, 24, 1, 0x4000000000, 24 },
+		{ 0xe0000000, 2048, 1024, 768, 16, 1, 0xe0000000, 16 },
+		{ 0xb8000, 160, 80, 25, 16, 2, 0xb8000, 0 },
+		{ 0xa0000, 320, 320, 200, 8, 0, 0, 0 },      /* a palette */
+		{ 0xe0000000, 1024, 1024, 768, 8, 1, 0, 0 }, /* depths */
+		{ 0xe0000000, 4096, 512, 768, 64, 1, 0, 0 },
+		{ 0xe0000000, 2048, 1024, 768, 15, 1, 0, 0 },
+		{ 0xe0000004, 4096, 1024, 768, 32, 1, 0, 0 }, /* not at a page's begin */
+		{ 0xe0000000, 4095, 1024, 768, 32, 1, 0, 0 }, /* too short a line */
+		{ 0xe0000000, 0, UINT32_MAX, 768, 32, 1, 0, 0 },
+		{ 0xe0000000, UINT32_MAX, 1024, UINT32_MAX, 32, 1, 0, 0 }, /* too large */
+		{ 1ull << 46, 4096, 1024, 768, 32, 1, 0, 0 },              /* too far */
+		{ 0xe0000000, 4096, 1024, 768, 32, 9, 0, 0 },              /* an unknown kind */
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		ck_assert_ptr_null(parse_with_screen(cases[i].address, cases[i].pitch,
+		                                     cases[i].width, cases[i].height,
+		                                     cases[i].depth, cases[i].type));
+		ck_assert_uint_eq(info.screen.address, cases[i].taken);
+		ck_assert_uint_eq(info.screen.depth, cases[i].taken_depth);
+		if (cases[i].taken_depth != 0) {
+			ck_assert_uint_eq(info.screen.width, cases[i].width);
+			ck_assert_uint_eq(info.screen.red_at, 16);
+			ck_assert_uint_eq(info.screen.blue_size, 8);
+		}
+		free(mbi);
+	}
+	begin();
+	add_map();
+	add_tag(0, NULL, 0);
+	ck_assert_ptr_null(parse());
+	ck_assert_uint_eq(info.screen.address, 0xb8000); /* the loader says nothing: text mode */
+	ck_assert_uint_eq(info.screen.width, 80);
+	free(mbi);
+}
+END_TEST
 
 START_TEST(whole)
 {
@@ -261,6 +331,7 @@ int main(void)
 	tcase_add_test(tests, no_memory_map);
 	tcase_add_test(tests, symbols_that_do_not_hold_are_left_out);
 	tcase_add_test(tests, options);
+	tcase_add_test(tests, screens);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

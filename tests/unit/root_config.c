@@ -303,8 +303,10 @@ START_TEST(command_line)
 	static const struct {
 		const char *line, *says;
 	} cases[] = {
-		{ "console=com3", "console= wants none, com1 or com2" },
-		{ "console", "console= wants none, com1 or com2" },
+		{ "console=com3",
+		  "console= wants com1, com2 or serial, screen, both (serial,screen) or none" },
+		{ "console",
+		  "console= wants com1, com2 or serial, screen, both (serial,screen) or none" },
 		{ "tables=yes", "tables= wants off or on" },
 		{ "crash=reboot", "crash= wants halt or poweroff" },
 		{ "telemetry=com1", "want the same port" },

@@ -101,7 +101,7 @@ START_TEST(focus)
 	type("\024break a\rh");
 	ck_assert_uint_eq(c->breaks, 1);
 	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 1);
-	root.terminal.broken = true;
+	root.terminal.serial.broken = true;
 	type("q");
 	ck_assert_uint_eq(c->breaks, 1);
 	ck_assert_uint_eq(ring_get(&c->in[CONSOLE_COM1], bytes, 16, &stalled), 1);

@@ -26,11 +26,14 @@ static struct {
 	struct vm_config config[MAX_VMS];
 	bool paused[MAX_VMS];
 	u32 created, signals[MAX_VMS], off, sleeps;
-	u32 fail_create; /* the n-th creation fails */
-	u32 sampled;     /* samples asked for */
-	bool mute;       /* and not answered */
-	u32 doing;       /* of the vCPUs that are sampled */
-	u64 now, waited; /* the last SYS_WAIT's ticks */
+	u32 fail_create;              /* the n-th creation fails */
+	u32 sampled;                  /* samples asked for */
+	bool mute;                    /* and not answered */
+	u32 doing;                    /* of the vCPUs that are sampled */
+	const struct vcpu_dump *dump; /* what else is found of them; NULL: nothing */
+	u32 impatient;                /* who sleeps so often presses a key; 0: never */
+	u32 keys;                     /* pressed so */
+	u64 now, waited;              /* the last SYS_WAIT's ticks */
 	struct root_event events[16];
 	u32 first, used;
 } kernel;
@@ -43,7 +46,16 @@ static struct {
 	u32 terminal; /* the port on which it is typed: 0 COM1, 1 COM2 */
 	u32 busy;     /* looks until the transmitter is empty */
 	bool overrun; /* for whoever looks next */
+	bool absent;  /* there are no serial ports */
 } line;
+
+/* A screen of characters, and what its keyboard sends: scan codes. */
+static struct {
+	u8 memory[PAGE_SIZE];
+	const char *scans;
+	u8 acks; /* that the keyboard owes */
+	bool keyboard;
+} screen;
 
 static void push(struct root_event event)
 {
@@ -102,9 +114,11 @@ static s64 sample(u64 vm, u64 vcpu)
 
 	if (kernel.state[vm] != VM_RUNNING)
 		return SYS_ENOENT;
+	if (kernel.dump != NULL)
+		event.dump = *kernel.dump;
 	event.dump.rip = kernel.sampled++ % 3 == 2 ? 0x2000 : 0x1000;
 	event.dump.doing = kernel.doing;
-	event.dump.timer = UINT64_MAX;
+	event.dump.timer = kernel.dump != NULL ? kernel.dump->timer : UINT64_MAX;
 	if (!kernel.mute)
 		push(event);
 	return 0;
@@ -130,6 +144,10 @@ static s64 call(u64 number, u64 a, u64 b, u64 c)
 	case SYS_SLEEP:
 		kernel.now += a;
 		kernel.sleeps++;
+		if (kernel.impatient != 0 && kernel.sleeps % kernel.impatient == 0) {
+			screen.scans = "\x39";
+			kernel.keys++;
+		}
 		return 0;
 	case SYS_VM_CREATE:
 		return create();
@@ -175,8 +193,24 @@ static u8 line_status(u32 com)
 	return (u8)(0x60 | (com == line.terminal && *line.typed != 0 ? 1 : 0) | (overrun ? 2 : 0));
 }
 
+static u8 keyboard_read(u16 port)
+{
+	if (!screen.keyboard)
+		return 0xff;
+	if (port == 0x64)
+		return screen.acks > 0 || *screen.scans != 0 ? 1 : 0;
+	if (screen.acks == 0)
+		return (u8)*screen.scans++;
+	screen.acks--;
+	return 0xfa;
+}
+
 static u8 port_read(u16 port)
 {
+	if (port == 0x60 || port == 0x64)
+		return keyboard_read(port);
+	if (line.absent)
+		return 0xff;
 	switch (port & 7) {
 	case 0:
 		if (line.breaks != 0) {
@@ -201,7 +235,10 @@ static void port_write(u16 port, u8 value)
 {
 	u32 com = (port & 0xff8) == SERIAL_COM1 ? 0 : 1;
 
-	if ((port & 7) != 0)
+	if (port == 0x60 ||
+	    port == 0x64) /* the command to read and the byte to begin are answered */
+		screen.acks = (u8)(screen.acks + (value == 0x20 || value == 0xf4));
+	if (port == 0x60 || port == 0x64 || line.absent || (port & 7) != 0)
 		return;
 	ck_assert_uint_lt(line.n[com], sizeof(line.sent[com]) - 1);
 	line.sent[com][line.n[com]++] = (char)value;
@@ -223,7 +260,13 @@ static inline void boot(const char *options, const char *const *modules)
 	line.typed = "";
 	line.terminal = 0;
 	line.overrun = false;
+	memset(screen.memory, 0, sizeof(screen.memory));
+	screen.scans = "";
+	screen.acks = 0;
 	kernel.now = 1000;
+	info.screen = (struct screen){
+		.address = 0xb8000, .pitch = 160, .width = 80, .height = 25
+	};
 	info.cores = 2;
 	info.memory_free = 1u << 30;
 	info.process.tsc_hz = HZ;
@@ -238,7 +281,8 @@ static inline void boot(const char *options, const char *const *modules)
 		                         &info,
 		                         consoles,
 		                         counters,
-		                         core_pages };
+		                         core_pages,
+		                         screen.memory };
 	root_start(&root, &machine);
 }
 
@@ -260,6 +304,16 @@ static inline void type(const char *text)
 {
 	line.typed = text;
 	steps(200);
+}
+
+/* On COM1. */
+static inline u32 times_seen(const char *part)
+{
+	u32 n = 0;
+
+	for (const char *at = line.sent[0]; (at = strstr(at, part)) != NULL; at++)
+		n++;
+	return n;
 }
 
 static const char *const two[] = { "root", "monitor", "vm name=a", "vm name=b restart=2", NULL };

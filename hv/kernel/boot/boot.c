@@ -28,20 +28,33 @@ static struct acpi_info acpi_info;
 
 NORETURN void boot_main(u32 magic, u32 mbi);
 
+static const struct console_choice *choice; /* of a console */
+
 static void boot_console(const char *cmdline)
 {
-	char value[12];
+	char value[16];
 
 	if (boot_option(cmdline, "crash=", value, sizeof(value)))
 		crash_set_poweroff(strcmp(value, "poweroff") == 0);
+	choice = &console_choices[console_answers(PRINTK_COM1) ? 0 : 1];
 	if (!boot_option(cmdline, "console=", value, sizeof(value)))
 		return;
-	if (strcmp(value, "com2") == 0)
-		console_select(PRINTK_COM2);
-	else if (strcmp(value, "none") == 0)
-		console_select(PRINTK_NONE);
-	else if (strcmp(value, "com1") != 0)
-		printk("console=%s is not com1, com2 or none: com1 it is\n", value);
+	for (size_t i = 0; i < ARRAY_SIZE(console_choices); i++)
+		if (strcmp(value, console_choices[i].name) == 0)
+			choice = &console_choices[i];
+	if (strcmp(value, choice->name) != 0)
+		printk("console=%s is unknown: %s it is\n", value, choice->name);
+	console_select(choice->port);
+}
+
+/* The crash report will find the screen, whatever the console is. */
+static void boot_screen(const struct screen *screen)
+{
+	if (screen->address != 0)
+		console_screen(screen,
+		               map_device(HPA(screen->address), screen_size(screen), PT_COMBINE));
+	if (choice->screen)
+		console_show();
 }
 
 static void boot_information(u32 magic, u32 mbi)
@@ -101,6 +114,7 @@ void boot_main(u32 magic, u32 mbi)
 	memory_init(&boot_info);
 	boot_acpi();
 	mmu_init(&boot_info);
+	boot_screen(&boot_info.screen);
 	printk("memory: %lu MiB free, %u modules\n", frames_free_count() >> 8,
 	       boot_info.module_count);
 

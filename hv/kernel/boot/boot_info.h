@@ -8,6 +8,7 @@
 #ifndef HV_BOOT_BOOT_INFO_H
 #define HV_BOOT_BOOT_INFO_H
 
+#include "hv/abi/screen.h"
 #include "hv/base/types.h"
 
 #define BOOT_MODULES_MAX 64u
@@ -44,6 +45,7 @@ struct boot_info {
 	struct boot_region regions[BOOT_REGIONS_MAX];
 	u8 rsdp[36];   /* copy of the RSDP: 20 bytes count in version 1 */
 	u32 rsdp_size; /* 0: none, 20 or 36 */
+	struct screen screen;
 
 	hpa_t symtab;    /* ELF64 symbols of the kernel; raw 0: not loaded */
 	u64 symtab_size; /* in bytes */

@@ -162,6 +162,8 @@ void memory_init(const struct boot_info *info)
 	for (u32 i = 0; used_range(info, i, &start, &end); i++)
 		frames_reserve(start, end);
 	frames_reserve(HPA(0), HPA(MIB));
+	frames_reserve(HPA(info->screen.address),
+	               HPA(info->screen.address + screen_size(&info->screen)));
 	frames_reserve(map, HPA(map.raw + size));
 	check_modules(info);
 	clear_tails(info);

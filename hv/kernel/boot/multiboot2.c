@@ -141,6 +141,28 @@ static const char *parse_rsdp(const struct mbi_tag *tag, struct boot_info *info)
 	return NULL;
 }
 
+#define FRAMEBUFFER_RGB  1u
+#define FRAMEBUFFER_TEXT 2u
+
+/* Where the loader says nothing, the screen is as the firmware leaves it. */
+static const struct screen vga_text = {
+	.address = 0xb8000, .pitch = 160, .width = 80, .height = 25
+};
+
+static const char *parse_screen(const struct mbi_tag *tag, struct boot_info *info)
+{
+	struct screen *s = &info->screen;
+
+	memcpy(s, tag + 1, MIN(tag->size - sizeof(*tag), sizeof(*s)));
+	if (s->type == FRAMEBUFFER_TEXT)
+		*s = vga_text;
+	else if (s->type != FRAMEBUFFER_RGB || s->depth % 8 != 0 || s->depth < 16 ||
+	         s->depth > 32 || (s->address & PAGE_MASK) != 0 || s->address >= HPA_LIMIT ||
+	         s->width > s->pitch / (s->depth / 8) || screen_size(s) > SCREEN_BYTES_MAX)
+		*s = (struct screen){ 0 };
+	return NULL;
+}
+
 static bool section_loaded(const struct elf64_section *section)
 {
 	return section->address != 0 && section->address < HPA_LIMIT &&
@@ -179,6 +201,7 @@ static const struct {
 	{ 1, sizeof(struct mbi_tag), parse_cmdline },
 	{ 3, sizeof(struct mbi_module), parse_module },
 	{ 6, sizeof(struct mbi_mmap), parse_mmap },
+	{ 8, sizeof(struct mbi_tag) + 24, parse_screen },
 	{ 9, sizeof(struct mbi_elf), parse_elf },
 	{ 14, sizeof(struct mbi_tag) + 20, parse_rsdp },
 	{ 15, sizeof(struct mbi_tag) + 36, parse_rsdp },
@@ -200,6 +223,7 @@ const char *multiboot2_parse(const void *mbi, struct boot_info *info)
 
 	memset(info, 0, sizeof(*info));
 	info->cmdline = "";
+	info->screen = vga_text;
 	if (header->total_size > MBI_SIZE_MAX)
 		return "the boot information is too large";
 	while (at < header->total_size && header->total_size - at >= sizeof(struct mbi_tag)) {

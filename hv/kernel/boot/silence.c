@@ -71,6 +71,6 @@ void silence_devices(const struct acpi_info *acpi)
 {
 	silence_pic();
 	for (u32 i = 0; i < acpi->ioapic_count; i++)
-		silence_ioapic(map_device(HPA(acpi->ioapics[i]), IOAPIC_SIZE));
+		silence_ioapic(map_device(HPA(acpi->ioapics[i]), IOAPIC_SIZE, PT_DEVICE));
 	silence_pci();
 }

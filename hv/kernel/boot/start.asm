@@ -4,6 +4,7 @@
 ;
 ; GRUB hands over alike from BIOS and UEFI (without an EFI entry tag it leaves the boot services and
 ; goes to 32-bit mode itself): EAX the magic, EBX the boot information, paging off, interrupts off.
+; No tag asks for a framebuffer: under UEFI there is one all the same (docs/quirks.md).
 ; The boot tables made here map the first 4 GiB, writable and executable, at 0 and in the direct
 ; map, and the first GiB as the kernel's; mmu_init replaces them, other cores pass through them.
 

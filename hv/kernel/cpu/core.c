@@ -24,6 +24,8 @@ struct core cores[MAX_CORES];
 #define NO_PORTS 0xffffu /* beyond any limit */
 #define COM1     0x3f8u  /* eight ports each: one byte of the bitmap */
 #define COM2     0x2f8u
+#define KEYBOARD 0x60u /* and its status and commands at 0x64 */
+#define ITS_BITS 0xeeu
 static_assert(offsetof(struct core, io_bitmap) == offsetof(struct core, tss) + sizeof(struct tss),
               "the bitmap is addressed from the TSS");
 
@@ -53,6 +55,7 @@ void core_create(struct core *core, u32 index, u32 apic_id)
 	memset(core->io_bitmap, 0xff, sizeof(core->io_bitmap));
 	core->io_bitmap[COM1 / 8] = 0;
 	core->io_bitmap[COM2 / 8] = 0;
+	core->io_bitmap[KEYBOARD / 8] = ITS_BITS;
 }
 
 void core_grant_ports(struct core *core, bool granted)
@@ -121,7 +124,7 @@ void core_init_control(void)
 			cr4 |= cr4_features[i].cr4;
 	}
 	write_cr4(cr4);
-	wrmsr(IA32_PAT, PAT_RESET); /* the firmware's may differ, and from core to core */
+	wrmsr(IA32_PAT, PAT_HOST);  /* the firmware's may differ, and from core to core */
 	wrmsr(IA32_SYSENTER_CS, 0); /* null: SYSENTER is #GP, as after each VM exit */
 	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
 	wrmsr(IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);

@@ -79,6 +79,7 @@ static void begin_report(struct core *self)
 		park();
 	}
 	stop_others(self);
+	console_show();
 }
 
 static NORETURN void end_report(struct core *self)

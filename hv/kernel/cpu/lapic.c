@@ -73,7 +73,7 @@ void lapic_init(void)
 
 	x2apic = (cpuid(1).ecx & CPUID_X2APIC) != 0;
 	if (!x2apic)
-		registers = map_device(HPA(base & APIC_BASE_ADDR), PAGE_SIZE);
+		registers = map_device(HPA(base & APIC_BASE_ADDR), PAGE_SIZE, PT_DEVICE);
 }
 
 /* The LVT entries behind the timer's, as "maximum LVT entry" counts them (SDM 3A 11.4.8). */

@@ -110,13 +110,13 @@ u64 *gdt_create(u32 entries)
 	return (u64 *)(uintptr_t)end - entries;
 }
 
-void *map_device(hpa_t hpa, u64 len)
+void *map_device(hpa_t hpa, u64 len, u32 caching)
 {
 	u64 offset = hpa.raw & PAGE_MASK;
 	u64 size = align_up(offset + len, PAGE_SIZE);
 	u64 va = next_device;
 
-	map_or_panic(va, HPA(hpa.raw - offset), size, PT_WRITE | PT_DEVICE);
+	map_or_panic(va, HPA(hpa.raw - offset), size, PT_WRITE | caching);
 	next_device += size;
 	return (void *)(uintptr_t)(va + offset);
 }

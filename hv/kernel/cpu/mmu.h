@@ -20,10 +20,10 @@ void pt_activate(hpa_t root);
 void pt_flush(u64 va, u64 len);
 
 /*
- * Maps device registers uncached and not executable, for good; any alignment. Panics when there is
- * no memory left. Boot, or under the caller's lock.
+ * Maps device memory, not executable, for good; any alignment. `caching`: PT_DEVICE or PT_COMBINE.
+ * Panics when there is no memory left. Boot, or under the caller's lock.
  */
-void *map_device(hpa_t hpa, u64 len);
+void *map_device(hpa_t hpa, u64 len, u32 caching);
 
 struct boot_info;
 

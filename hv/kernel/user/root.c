@@ -50,6 +50,7 @@ static void fill_root_info(struct root_info *info, const struct vm *host)
 	info->memory_total = memory_total(boot);
 	info->memory_free = frames_free_count() * PAGE_SIZE;
 	info->machine = machine()->features;
+	info->screen = boot->screen;
 	copy_text(info->command_line, boot->cmdline, sizeof(info->command_line));
 	for (u32 i = 0; i < boot->module_count; i++) {
 		const struct boot_module *m = &boot->modules[i];
@@ -77,6 +78,10 @@ bool root_map_host(struct vm *host)
 	if (info == NULL || !process_map(host, USER_INFO, ptr_to_hpa(info), size, 0))
 		return false;
 	fill_root_info(info, host);
+	if (info->screen.address != 0 &&
+	    !process_map(host, USER_SCREEN, HPA(info->screen.address),
+	                 align_up(screen_size(&info->screen), PAGE_SIZE), PT_WRITE | PT_COMBINE))
+		return false;
 	for (u32 i = 0; i < core_count(); i++)
 		if (!process_map(host, USER_CORES + i * PAGE_SIZE, kernel_hpa(run_queues[i].page),
 		                 PAGE_SIZE, 0))

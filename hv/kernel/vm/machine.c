@@ -41,6 +41,8 @@ static void require_vtx(void)
 	unsigned int row = 0, missing = 0;
 	const char *text;
 
+	if (vmx_caps_missing(&first_core, 0, &text) != 0)
+		console_show();
 	while ((row = vmx_caps_missing(&first_core, row, &text)) != 0) {
 		printk("cannot run VMs: %s\n", text);
 		missing++;

@@ -32,7 +32,6 @@ static const struct option {
 	u32 field;             /* offset of a u32 in struct config */
 	const char *values[3]; /* by what the field is set to; none: a word that sets it to 1 */
 } options[] = {
-	{ "console", offsetof(struct config, console), PORTS },
 	{ "telemetry", offsetof(struct config, telemetry), PORTS },
 	{ "tables", offsetof(struct config, tables), { "off", "on" } },
 	{ "crash", offsetof(struct config, crash), { "halt", "poweroff" } },
@@ -68,11 +67,34 @@ static void set_option(struct config_parser *p, const struct option *o, struct w
 	wrong_value(p, o, value != NULL ? *value : key);
 }
 
+/* The same words as ring 0 knows. */
+static void set_console(struct config_parser *p, struct word word)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(console_choices); i++) {
+		const struct console_choice *c = &console_choices[i];
+
+		if (!word_is(word, c->name))
+			continue;
+		p->config->console = c->port == 0       ? PORT_NONE
+		                     : c->port == 0x3f8 ? PORT_COM1
+		                                        : PORT_COM2;
+		p->config->screen = c->screen;
+		p->config->console_given = 1;
+		return;
+	}
+	config_error(p, word,
+	             "console= wants com1, com2 or serial, screen, both (serial,screen) or none");
+}
+
 static void parse_option(struct config_parser *p, struct word word)
 {
 	struct word key = word, value;
 	bool has_value = word_split(word, '=', &key, &value);
 
+	if (word_is(key, "console")) {
+		set_console(p, has_value ? value : key);
+		return;
+	}
 	for (u32 i = 0; i < ARRAY_SIZE(options); i++) {
 		if (word_is(key, options[i].key)) {
 			set_option(p, &options[i], key, has_value ? &value : NULL);

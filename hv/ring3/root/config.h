@@ -45,7 +45,9 @@ struct config_error {
 };
 
 struct config {
-	u32 console;   /* enum config_port: the terminal */
+	u32 console; /* enum config_port: the terminal */
+	u32 screen;  /* 1: the terminal is the screen, or that as well */
+	u32 console_given;
 	u32 telemetry; /* enum config_port: the lines for programs */
 	u32 tables;    /* 0: none at the end */
 	u32 batch;     /* 1: switch off when the last VM has ended */

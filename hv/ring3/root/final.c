@@ -167,7 +167,12 @@ void final_power(struct root *r)
 	while (queue_used(&r->held) > 0)
 		console_release(&r->console);
 	pump_vms(r);
+	terminal_pages(&r->terminal);
 	final_report(r);
+	terminal_pages_end(&r->terminal, &r->terminal_queue);
 	pump_flush(r);
+	if (terminal_hold(&r->terminal,
+	                  r->action == POWER_OFF ? "-- any key: off --" : "-- any key: reboot --"))
+		pump_flush(r);
 	sys_power(&r->machine->sys, r->action);
 }

@@ -15,6 +15,7 @@ static inline struct root_machine root_machine(u64 index)
 		.consoles = (u8 *)USER_CONSOLE,
 		.counters = (const u8 *)USER_COUNTERS,
 		.cores = (const u8 *)USER_CORES,
+		.screen = (void *)USER_SCREEN,
 	};
 }
 

@@ -28,11 +28,8 @@ static u64 burst_ticks(const struct root *r)
 }
 
 /* The writer waits: the queue empties at the speed of the line. */
-static void wait_for_line(struct root *r, struct serial *port, struct queue *q)
+static void wait_for_line(struct root *r, const struct queue *q, u32 before)
 {
-	u32 before = queue_used(q);
-
-	(void)serial_send(port, q);
 	if (queue_used(q) == before)
 		sys_sleep(&r->machine->sys, burst_ticks(r));
 }
@@ -40,23 +37,36 @@ static void wait_for_line(struct root *r, struct serial *port, struct queue *q)
 static void terminal_make_room(struct queue *q)
 {
 	struct root *r = container_of(q, struct root, terminal_queue);
+	u32 before = queue_used(q);
 
-	wait_for_line(r, &r->terminal, q);
+	(void)terminal_send(&r->terminal, q);
+	wait_for_line(r, q, before);
 }
 
 static void lines_make_room(struct queue *q)
 {
 	struct root *r = container_of(q, struct root, lines_queue);
+	u32 before = queue_used(q);
 
-	wait_for_line(r, &r->lines, q);
+	(void)serial_send(&r->lines, q);
+	wait_for_line(r, q, before);
 }
 
-static void open_port(struct root *r, struct serial *port, u32 which)
+static u16 port_of(u32 which)
 {
-	*port = (struct serial){ 0 };
-	if (which != PORT_NONE)
-		serial_init(port, &r->machine->ports,
-		            which == PORT_COM1 ? SERIAL_COM1 : SERIAL_COM2);
+	return which == PORT_COM1 ? SERIAL_COM1 : which == PORT_COM2 ? SERIAL_COM2 : 0;
+}
+
+/* Where nothing is said, and there is no serial port, the screen is the terminal. */
+static void open_terminal(struct root *r)
+{
+	const struct root_machine *m = r->machine;
+
+	terminal_init(&r->terminal, &m->sys, m->info->process.tsc_hz, &m->ports,
+	              port_of(r->config.console));
+	r->config.screen |= !r->config.console_given && !r->terminal.serial.present;
+	if (r->config.screen != 0)
+		terminal_add_screen(&r->terminal, &m->ports, &m->info->screen, m->screen);
 }
 
 void pump_init(struct root *r)
@@ -64,8 +74,10 @@ void pump_init(struct root *r)
 	queue_init(&r->terminal_queue, r->terminal_text, QUEUE_SIZE, terminal_make_room);
 	queue_init(&r->lines_queue, r->lines_text, QUEUE_SIZE, lines_make_room);
 	queue_init(&r->held, r->held_text, HELD_SIZE, NULL);
-	open_port(r, &r->terminal, r->config.console);
-	open_port(r, &r->lines, r->config.telemetry);
+	open_terminal(r);
+	r->lines = (struct serial){ 0 };
+	if (r->config.telemetry != PORT_NONE)
+		serial_init(&r->lines, &r->machine->ports, port_of(r->config.telemetry));
 }
 
 static struct vm_console *console_of(struct root *r, const struct slot *s)
@@ -164,7 +176,7 @@ static bool telemetry_can_wait(const struct root *r)
 
 bool pump_send(struct root *r)
 {
-	bool terminal = serial_send(&r->terminal, &r->terminal_queue);
+	bool terminal = terminal_send(&r->terminal, &r->terminal_queue);
 	bool lines = !telemetry_can_wait(r) && serial_send(&r->lines, &r->lines_queue);
 
 	return terminal || lines;
@@ -173,7 +185,7 @@ bool pump_send(struct root *r)
 void pump_flush(struct root *r)
 {
 	r->finished = true;
-	while (pump_send(r) || !serial_idle(&r->terminal) || !serial_idle(&r->lines))
+	while (pump_send(r) || !terminal_idle(&r->terminal) || !serial_idle(&r->lines))
 		sys_sleep(&r->machine->sys, burst_ticks(r));
 }
 
@@ -197,9 +209,9 @@ static bool take_break(struct root *r, u8 key)
 {
 	struct slot *s = slot_by_id(r, r->console.focus);
 
-	if (!r->terminal.broken || key != 0)
+	if (!r->terminal.serial.broken || key != 0)
 		return false;
-	r->terminal.broken = false;
+	r->terminal.serial.broken = false;
 	if (s != NULL && slot_is_mapped(s))
 		pump_break(r, s);
 	return true;
@@ -225,9 +237,9 @@ static void take_key(struct root *r, u8 key)
 /* Once a second at most: it takes room on the line, too. */
 static void complain(struct root *r, u64 now)
 {
-	if (!r->terminal.overrun || now < r->next_complaint)
+	if (!r->terminal.serial.overrun || now < r->next_complaint)
 		return;
-	r->terminal.overrun = false;
+	r->terminal.serial.overrun = false;
 	r->next_complaint = now + r->machine->info->process.tsc_hz;
 	console_say(&r->console, "input was lost: it came faster than it could be read");
 }
@@ -237,9 +249,9 @@ void pump_input(struct root *r)
 	u64 now = r->machine->sys.now();
 	u8 key;
 
-	for (u32 i = 0; i < KEYS_MAX && serial_receive(&r->terminal, &key); i++) {
+	for (u32 i = 0; i < KEYS_MAX && terminal_receive(&r->terminal, &key); i++) {
 		r->typing_until = now + r->machine->info->process.tsc_hz;
-		r->console.torn |= r->terminal.overrun;
+		r->console.torn |= r->terminal.serial.overrun;
 		r->console.typed = true;
 		if (!take_break(r, key))
 			take_key(r, key);

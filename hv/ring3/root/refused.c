@@ -67,10 +67,10 @@ void report_refused(const struct report_vm *vm, struct out *out)
 		out_print(out, "  %s asked for what is not there, the first %u of it:\n", vm->name,
 		          n);
 	for (u32 i = 0; i < n; i++) {
-		out_text(out, "    ");
-		text_left(out, refused_kind(list[i].event), 12);
+		out_text(out, "  ");
+		text_left(out, refused_kind(list[i].event), 11);
 		out_print(out, "%10llx", (unsigned long long)list[i].what);
-		text_number(out, list[i].count, 10);
+		text_number(out, list[i].count, 8);
 		out_print(out, " times, rip %016llx", (unsigned long long)list[i].rip);
 		out_print(out, "  %s\n", refused_name(list[i].event, list[i].what));
 	}

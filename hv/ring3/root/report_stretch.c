@@ -34,8 +34,7 @@ void report_stretches(const struct report *r, struct out *out)
 	out_print(out, "Longest time with interrupts off in ring 0 (%s", r->unit);
 	if (r->stretch_bound != 0)
 		out_print(out, "; bound %llu", (unsigned long long)r->stretch_bound);
-	out_text(out, ")\n core      longest  stretches of 1,024 and more  VM                vCPU"
-	              "  begun by\n");
+	out_text(out, ")\n core      longest  1,024 and more  VM                vCPU  begun by\n");
 	for (u32 core = 0; core < r->cores; core++) {
 		const struct stretch_counters c = report_core(r, core)->stretch;
 		u64 count = 0;
@@ -44,7 +43,7 @@ void report_stretches(const struct report *r, struct out *out)
 			count += c.hist[i];
 		out_print(out, "%5u", core);
 		text_number(out, c.max, 13);
-		text_number(out, count, 30);
+		text_number(out, count, 16);
 		out_text(out, "  ");
 		if (c.max != 0) {
 			text_left(out, vm_name(r, c.who), NAME_WIDTH);

@@ -6,8 +6,11 @@
 #include "hv/abi/names.h"
 #include "hv/ring3/root/text.h"
 
-#define NAME_WIDTH   (VM_NAME_LEN + 1)
+/* No table is wider than 100 columns. */
+#define NAME_WIDTH   VM_NAME_LEN
 #define REASON_WIDTH 22u
+#define PATH_WIDTH   14u
+#define IPI_WIDTH    10u
 
 typedef void vm_rows(const struct report_vm *vm, struct out *out);
 
@@ -24,12 +27,12 @@ static void exit_row(const char *name, const char *reason, const struct exit_cou
 {
 	text_left(out, name, NAME_WIDTH);
 	text_left(out, reason, REASON_WIDTH);
-	text_number(out, e->count, 14);
-	text_number(out, e->ticks, 18);
-	text_percent(out, e->ticks, all, 8);
-	text_number(out, e->count != 0 ? e->ticks / e->count : 0, 12);
-	text_number(out, e->min, 12);
-	text_number(out, e->max, 14);
+	text_number(out, e->count, 12);
+	text_number(out, e->ticks, 16);
+	text_percent(out, e->ticks, all, 7);
+	text_number(out, e->count != 0 ? e->ticks / e->count : 0, 8);
+	text_number(out, e->min, 8);
+	text_number(out, e->max, 9);
 	out_text(out, "\n");
 }
 
@@ -61,12 +64,12 @@ void report_exits(const struct report *r, const struct report_vm *vm, struct out
 	out_print(out, "Exits by VM and reason (%s from exit to entry)\n", r->unit);
 	text_left(out, "VM", NAME_WIDTH);
 	text_left(out, "reason", REASON_WIDTH);
-	text_right(out, "count", 14);
-	text_right(out, r->unit, 18);
-	text_right(out, "share", 8);
-	text_right(out, "mean", 12);
-	text_right(out, "min", 12);
-	text_right(out, "max", 14);
+	text_right(out, "count", 12);
+	text_right(out, r->unit, 16);
+	text_right(out, "share", 7);
+	text_right(out, "mean", 8);
+	text_right(out, "min", 8);
+	text_right(out, "max", 9);
 	out_text(out, "\n");
 	for_vms(r, vm, exit_rows, out);
 }
@@ -81,9 +84,9 @@ static void ipi_rows(const struct report_vm *vm, struct out *out)
 		if (c.sends == 0 && c.requested == 0)
 			continue;
 		text_left(out, vm->name, NAME_WIDTH);
-		text_left(out, ipi_path_name(path), 14);
+		text_left(out, ipi_path_name(path), PATH_WIDTH);
 		for (u32 i = 0; i < ARRAY_SIZE(columns); i++)
-			text_number(out, columns[i], 13);
+			text_number(out, columns[i], IPI_WIDTH);
 		out_text(out, "\n");
 	}
 }
@@ -95,9 +98,9 @@ void report_ipis(const struct report *r, const struct report_vm *vm, struct out 
 
 	out_text(out, "IPIs by path (targets: requested = posted + coalesced + dropped)\n");
 	text_left(out, "VM", NAME_WIDTH);
-	text_left(out, "path", 14);
+	text_left(out, "path", PATH_WIDTH);
 	for (u32 i = 0; i < ARRAY_SIZE(heads); i++)
-		text_right(out, heads[i], 13);
+		text_right(out, heads[i], IPI_WIDTH);
 	out_text(out, "\n");
 	for_vms(r, vm, ipi_rows, out);
 }

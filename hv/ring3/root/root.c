@@ -53,7 +53,8 @@ static void init(struct root *r, const struct root_machine *machine)
 	config_parse(machine->info, &r->config);
 	pump_init(r);
 	console_init(&r->console, &r->terminal_queue, &r->held,
-	             r->config.console != PORT_NONE && r->config.batch == 0);
+	             (r->config.console != PORT_NONE || r->config.screen != 0) &&
+	                     r->config.batch == 0);
 	r->telemetry.out = &r->lines_queue.out;
 	r->complete = true;
 	memcpy(r->culprit[HOST_VM], "host", 5);

@@ -13,8 +13,8 @@
 #include "hv/ring3/root/console.h"
 #include "hv/ring3/root/report.h"
 #include "hv/ring3/root/sample.h"
-#include "hv/ring3/root/serial.h"
 #include "hv/ring3/root/telemetry.h"
+#include "hv/ring3/root/terminal.h"
 #include "hv/ring3/root/top.h"
 #include "hv/ring3/rt/sys.h"
 
@@ -26,6 +26,7 @@ struct root_machine {
 	u8 *consoles;       /* by VM id, CONSOLE_STRIDE apart */
 	const u8 *counters; /* by VM id, VM_COUNTERS_STRIDE apart */
 	const u8 *cores;    /* by core, a page each */
+	void *screen;       /* root_info.screen's memory */
 };
 
 enum slot_state {
@@ -79,7 +80,8 @@ struct root {
 	u32 vcpu_given; /* at the prompt, behind a VM's name */
 	u32 last_focus; /* a VM's id: where ^T leads */
 	struct queue terminal_queue, lines_queue;
-	struct serial terminal, lines;
+	struct terminal terminal;
+	struct serial lines;
 	struct queue held; /* the console's, while `top` has the terminal */
 	char terminal_text[QUEUE_SIZE], lines_text[QUEUE_SIZE], held_text[HELD_SIZE];
 };

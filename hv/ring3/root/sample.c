@@ -5,6 +5,7 @@
 #include "hv/base/bits.h"
 #include "hv/ring3/root/dump.h"
 #include "hv/ring3/root/root.h"
+#include "hv/ring3/root/text.h"
 
 #define PER_SECOND 100u
 
@@ -93,8 +94,10 @@ static void print_places(const struct sampler *p, struct out *out)
 
 static void tell(struct root *r, const struct root_event *event)
 {
-	struct out *out = &r->console.out;
+	struct text_fold fold;
+	struct out *out = &fold.out;
 
+	text_fold_init(&fold, &r->console.out);
 	console_begin(&r->console);
 	out_print(out, "%s vCPU %u: ", slot_name(slot_of(r)), event->vcpu);
 	dump_glance(&event->dump, out);

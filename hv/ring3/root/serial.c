@@ -76,6 +76,8 @@ bool serial_send(struct serial *s, struct queue *q)
 	n = queue_take(q, bytes, FIFO_SIZE);
 	for (u32 i = 0; i < n; i++)
 		set(s, REG_DATA, (u8)bytes[i]);
+	if (s->copy != NULL)
+		s->copy->put(s->copy, bytes, n);
 	return queue_used(q) > 0;
 }
 

@@ -20,7 +20,8 @@ struct serial {
 	u16 base;
 	bool present;
 	bool overrun; /* characters came faster than they were fetched; whoever tells clears it */
-	bool broken;  /* there was a break, whose character is 0; whoever has read that clears it */
+	struct out *copy; /* is given all that is sent, too; or NULL */
+	bool broken; /* there was a break, whose character is 0; whoever has read that clears it */
 };
 
 /* 115,200 baud, 8N1, FIFO on. A port that is not there stays silent: it takes everything. */

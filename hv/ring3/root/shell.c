@@ -350,10 +350,12 @@ static void line_done(struct root *r, bool wanted)
 	c->dirty = false;
 	c->busy = true;
 	edit_remember(&c->edit);
+	terminal_pages(&r->terminal);
 	if (wanted && c->torn) /* what is left may be another order, or another VM's name */
 		out_text(&c->out, "characters of this line were lost: it is not carried out\n");
 	else if (wanted)
 		run_line(r);
+	terminal_pages_end(&r->terminal, &r->terminal_queue);
 	c->torn = false;
 	edit_clear(&c->edit);
 	c->busy = r->top.active;

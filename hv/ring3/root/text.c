@@ -21,13 +21,13 @@ void text_right(struct out *out, const char *s, u32 width)
 	out_text(out, s);
 }
 
-void text_number(struct out *out, u64 value, u32 width)
+static const char units[] = { 'k', 'M', 'G', 'T', 'P', 'E' };
+
+/* Digits with commas, from the end of a text backwards; returns where they begin. */
+static char *put_digits(char *at, u64 value)
 {
-	char text[32]; /* 20 digits, 6 commas */
-	char *at = text + sizeof(text) - 1;
 	u32 digits = 0;
 
-	*at = 0;
 	do {
 		if (digits > 0 && digits % 3 == 0)
 			*--at = ',';
@@ -35,12 +35,26 @@ void text_number(struct out *out, u64 value, u32 width)
 		value /= 10;
 		digits++;
 	} while (value != 0);
+	return at;
+}
+
+void text_number(struct out *out, u64 value, u32 width)
+{
+	char text[32]; /* 20 digits, 6 commas, a unit */
+	char *end = text + sizeof(text) - 1;
+	char *at = put_digits(end, value);
+
+	*end = 0;
+	for (u32 unit = 0; end - at >= (long)width && unit < ARRAY_SIZE(units); unit++) {
+		value /= 1000;
+		end[-1] = units[unit];
+		at = put_digits(end - 1, value);
+	}
 	text_right(out, at, width);
 }
 
 void text_short(struct out *out, u64 value, u32 width)
 {
-	static const char units[] = { 'k', 'M', 'G', 'T', 'P', 'E' };
 	char text[16];
 	u32 unit = 0;
 
@@ -72,4 +86,55 @@ void text_percent(struct out *out, u64 part, u64 whole, u32 width)
 	(void)format(text, sizeof(text), "%llu.%llu%%", (unsigned long long)(tenths / 10),
 	             (unsigned long long)(tenths % 10));
 	text_right(out, whole == 0 ? "-" : text, width);
+}
+
+#define INDENT 9u
+
+/* How much of n characters stands on a line of that width: up to a space, if there is one. */
+static u32 piece(const char *line, u32 n, u32 width)
+{
+	if (n <= width)
+		return n;
+	for (u32 i = width; i > INDENT; i--)
+		if (line[i] == ' ')
+			return i;
+	return width;
+}
+
+static void put_folded(const struct text_fold *f)
+{
+	u32 at = piece(f->line, f->length, TEXT_COLUMNS);
+
+	f->to->put(f->to, f->line, at);
+	while (at < f->length) {
+		u32 n;
+
+		while (at < f->length && f->line[at] == ' ')
+			at++;
+		n = piece(&f->line[at], f->length - at, TEXT_COLUMNS - INDENT);
+		out_text(f->to, "\n");
+		out_repeat(f->to, ' ', INDENT);
+		f->to->put(f->to, &f->line[at], n);
+		at += n;
+	}
+	out_text(f->to, "\n");
+}
+
+static void fold_put(struct out *out, const char *bytes, size_t n)
+{
+	struct text_fold *f = container_of(out, struct text_fold, out);
+
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] != '\n')
+			f->line[f->length++] = bytes[i];
+		if (bytes[i] == '\n' || f->length == sizeof(f->line)) {
+			put_folded(f);
+			f->length = 0;
+		}
+	}
+}
+
+void text_fold_init(struct text_fold *f, struct out *to)
+{
+	*f = (struct text_fold){ .out = { fold_put }, .to = to };
 }

@@ -16,6 +16,7 @@
 #include "hv/base/string.h"
 #include "hv/ring3/root/dump.h"
 #include "hv/ring3/root/json.h"
+#include "hv/ring3/root/text.h"
 
 static const struct sys *sys_of(struct root *r)
 {
@@ -190,9 +191,11 @@ static void tell_refused(struct root *r, const struct slot *s)
 
 static void tell_end(struct root *r, struct slot *s, const struct root_event *event)
 {
-	struct out *out = &r->console.out;
 	struct out *line = &r->lines_queue.out;
+	struct text_fold fold;
+	struct out *out = &fold.out;
 
+	text_fold_init(&fold, &r->console.out);
 	console_begin(&r->console);
 	out_print(out, "tapvisor: vm %s %s", slot_name(s), vm_end_text(s->end));
 	dump_value(s->end, s->value, out);
