@@ -7,6 +7,7 @@ mode (Bochs's VNC server shows no more than 8 bits of a pixel) and, in QEMU unde
 framebuffer."""
 import contextlib
 import os
+import re
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 import screen  # noqa: E402
 from tapvisor_test import BUILD, TEST, entry, machine, prepare, tap  # noqa: E402
 
-CALM = "chatter.elf vm name=calm cpus=0 -- lines=1 then=sleep"
+CALM = "chatter.elf vm name=calm cpus=0 -- gap=500m"
 SECONDS = 240
 PICTURE = os.environ.get("TAPVISOR_PICTURE")  # a PNG file of the prompt, for docs/
 
@@ -69,6 +70,16 @@ def no_vtx(what, console, **config):
         return picture
 
 
+def type_line(vnc, text):
+    """Letter by letter, each when the last is there: a keyboard keeps few for a slow machine."""
+    typed = ""
+    for letter in text:
+        vnc.type(letter)
+        typed = typed[:-1] if letter == "\b" else typed + letter
+        vnc.expect(re.escape(typed.rstrip()) + " *$", 20, pause=0.05)
+    vnc.type("\r")
+
+
 def body_of(console):
     return [f"multiboot2 /boot/tapvisor {console}".rstrip(), *entry([CALM], "")[1:]]
 
@@ -79,31 +90,38 @@ def at_the_prompt(what, console, **config):
         shows(vnc, r"^tapvisor: \d cores?, \d+ MiB free", f"{what}: root's lines")
         shows(vnc, r"^\[calm\] line 1", f"{what}: a VM's line")
         shows(vnc, r"^tapvisor>$", f"{what}: the prompt")
-        vnc.type("vmx\bs\r")
+        type_line(vnc, "vmx\bs")
         shows(vnc, r"^calm +1 runs +1 +32M", f"{what}: what is typed is done")
-        vnc.type("Exits CALM\r")
+        type_line(vnc, "Exits CALM")
         shows(vnc, "there is no command Exits; help", f"{what}: shift")
-        vnc.press("CONTROL", "t")
+        vnc.press("CONTROL", "t", pause=0.3)
         shows(vnc, "vm calm has the terminal", f"{what}: control")
-        vnc.type("hello\r")
+        vnc.type("hello\r", pause=0.4)
         shows(vnc, '^heard "hello"', f"{what}: a VM with the terminal is typed at")
-        vnc.press("CONTROL", "t")
-        vnc.type("report\r")
+        vnc.press("CONTROL", "t", pause=0.3)
+        shows(vnc, "^tapvisor>$", f"{what}: and back")
+        type_line(vnc, "report")
         picture = shows(vnc, "^-- more: any key; q: no more --$", f"{what}: a long table waits")
         vnc.type("q")
         shows(vnc, "^tapvisor>$", f"{what}: q ends it")
-        vnc.type("power-off\r")
+        type_line(vnc, "power-off")
         last(vnc, result, what)
         return picture
 
 
 def last(vnc, result, what):
     """Pages up to the last, and that the machine is then off."""
-    for _ in range(12):
+    seen = turned = None
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
         picture, lines = vnc.expect("^-- (more: any key|any key: off)", 60)
         if lines is None or any("any key: off" in line for line in lines):
             break
-        vnc.type(" ")
+        page = [line.replace(screen.UNKNOWN, " ").rstrip() for line in lines]  # a cursor blinks
+        if page == seen and page != turned:  # it is drawn whole, and is another one
+            vnc.type(" ")
+            turned = page
+        seen = page
     tap.like("\n".join(picture.lines()), r"^tapvisor: verdict: ok$", f"{what}: the last page",
              *picture.lines())
     tap.is_(result, [], f"{what}: the machine waits until it is read")
