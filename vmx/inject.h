@@ -46,8 +46,19 @@ void vmx_retire(struct vmx_vcpu *vcpu);
  */
 void vmx_take_traps(struct vmx_vcpu *vcpu);
 
-/* After an exit that may have interrupted the delivery of an event: take it up for re-injection. */
-void vmx_take_revectored(struct vmx_vcpu *vcpu);
+/* An event's delivery was cut short by an exit: takes it up for re-injection. */
+void vmx_keep_revectored(struct vmx_vcpu *vcpu, u32 info);
+
+/* The same after an exit that may have done so. True: it has. */
+static ALWAYS_INLINE bool vmx_take_revectored(struct vmx_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
+
+	if (likely((info & INTERRUPTION_VALID) == 0))
+		return false;
+	vmx_keep_revectored(vcpu, info);
+	return true;
+}
 
 /* What the APIC has to offer at this entry: asks for a vector only when it can be delivered. */
 enum vmx_injection {

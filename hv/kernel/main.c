@@ -10,6 +10,7 @@
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vcpu/run.h"
 #include "hv/kernel/vm/vm.h"
 
 static u32 machine_ready; /* set by the first core: the others may start VMX */
@@ -60,7 +61,7 @@ NORETURN void hv_core_main(void)
 		cpu_pause();
 	start_core();
 	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
-	sched_run();
+	run_on(NULL, AFTER_SWITCH);
 }
 
 /* Kept as a function: crash reports are tested at it. */
@@ -71,7 +72,7 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	start_core();
 	start_root(info);
 	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
-	sched_run();
+	run_on(NULL, AFTER_SWITCH);
 }
 
 /* Root, which reads the counters, tells of it. */

@@ -42,7 +42,7 @@ static exit_handler no_short_way(struct vcpu *vcpu, u64 reason)
 static NOINLINE exit_handler attend_first(struct vcpu *vcpu, u64 reason)
 {
 	vcpu->exit = &vcpu->counters->exit[reason];
-	return vcpu_resume_guest;
+	return exit_resume;
 }
 
 /* An interrupt and nothing else, and the guest takes it now. */
@@ -246,8 +246,8 @@ exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 	u64 now = rdtsc();
 	u64 reason = vmcs_read_raw(VMCS_EXIT_REASON); /* 32 bits, zero-extended */
 
-	rq->opened = now;
 	account(vcpu, TIME_GUEST, now);
+	rq->opened = now;
 	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
 	if (unlikely(now >= vcpu->look_at))
 		vcpu->vmx.pending |= ATTEND_DEADLINE;

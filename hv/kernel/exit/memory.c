@@ -12,62 +12,61 @@
 #include "vmx/vmcs.h"
 
 /* To the monitor at once, if it was asked: what else there is to look at comes after its answer. */
-static NORETURN void after_access(struct vcpu *vcpu)
+static enum after after_access(struct vcpu *vcpu)
 {
-	if (vcpu->thread.busy)
-		message_resume_thread(vcpu);
-	vcpu_resume_guest(vcpu);
+	return vcpu->thread.busy ? AFTER_THREAD : AFTER_RESUME;
 }
 
-/* Ends the VM unless this is a plain access to data, which no event's delivery made. */
-static ALWAYS_INLINE void insist(struct vcpu *vcpu, bool plain, u64 where)
+/* False, and the VM ends, unless this is a plain access to data, which no event's delivery made. */
+static ALWAYS_INLINE bool is_data_access(struct vcpu *vcpu, bool plain, u64 where)
 {
-	vmx_take_revectored(&vcpu->vmx);
-	if (plain && (vcpu->vmx.pending & PENDING_REVECTORED) == 0)
-		return;
+	if (likely(!vmx_take_revectored(&vcpu->vmx)) && likely(plain))
+		return true;
 	vm_end(vcpu, END_UNREACHABLE, where);
-	vcpu_run(vcpu);
+	return false;
 }
 
 /* The tree in use is one of both. */
-static bool make_executable(struct vm *vm, gpa_t gpa)
+static NOINLINE bool make_executable(struct vm *vm, gpa_t gpa)
 {
 	bool done = ept_execute(&vm->ept, gpa);
 
 	return ept_execute(&vm->ept_apic, gpa) || done;
 }
 
-NORETURN void exit_ept_violation(struct vcpu *vcpu)
+enum after exit_ept_violation(struct vcpu *vcpu)
 {
 	struct ept_access access = ept_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 
 	if (access.fetch && make_executable(vcpu->vm, GPA(gpa))) {
-		vmx_take_revectored(&vcpu->vmx);
-		vcpu_resume_guest(vcpu);
+		(void)vmx_take_revectored(&vcpu->vmx);
+		return AFTER_RESUME;
 	}
 	/* Not a fetch from nowhere, nor a page table that is nowhere. */
-	insist(vcpu, !access.fetch && access.translated, gpa);
+	if (!is_data_access(vcpu, !access.fetch && access.translated, gpa))
+		return AFTER_RUN;
 	guest_mmio(vcpu, gpa, access.write);
-	after_access(vcpu);
+	return after_access(vcpu);
 }
 
-NORETURN void exit_apic_access(struct vcpu *vcpu)
+enum after exit_apic_access(struct vcpu *vcpu)
 {
 	struct apic_access access = apic_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	u64 gpa = APIC_BASE_ADDRESS | access.offset;
 
-	insist(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, gpa);
+	if (!is_data_access(vcpu, access.type <= APIC_ACCESS_LINEAR_WRITE, gpa))
+		return AFTER_RUN;
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		vapic_adopt(vcpu->apic);
 	guest_mmio(vcpu, gpa, access.type == APIC_ACCESS_LINEAR_WRITE);
 	if (unlikely(vcpu->vmx.apic != VMX_APIC_TRAPPED))
 		apicv_resync(vcpu);
-	after_access(vcpu);
+	return after_access(vcpu);
 }
 
-NORETURN void exit_io(struct vcpu *vcpu)
+enum after exit_io(struct vcpu *vcpu)
 {
 	guest_io(vcpu);
-	after_access(vcpu);
+	return after_access(vcpu);
 }

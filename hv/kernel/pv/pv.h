@@ -14,6 +14,7 @@
 #include "hv/base/types.h"
 #include "hv/kernel/pv/pv_scale.h"
 #include "vapic/set.h"
+#include "vmx/vcpu.h"
 
 struct vcpu;
 
@@ -44,7 +45,7 @@ void pv_tsc_written(struct vcpu *vcpu);
 /* A steal page was announced, or no more is. */
 void pv_steal_begin(struct vcpu *vcpu);
 
-/* A vCPU with a steal page gives up its core. */
+/* The vCPU has given up its core. */
 void pv_leave(struct vcpu *vcpu);
 
 /* Drops what the vCPU's TLB holds, and counts it. Its VMCS is current. */
@@ -54,10 +55,10 @@ void pv_flush_own(struct vcpu *vcpu);
 void pv_take_requests(struct vcpu *vcpu, u32 requests);
 
 /*
- * Hypercall FLUSH_TLB: ends the exit when no target can use a translation that it cached before.
- * Where that takes long the vCPU becomes ACTIVITY_FLUSH, sleeps, and pv_flush_look ends that.
+ * Hypercall FLUSH_TLB: returns when no target can use a translation that it cached before. Where
+ * that takes long the vCPU becomes ACTIVITY_FLUSH, sleeps, and pv_flush_look ends that.
  */
-NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets);
+MUST_USE enum after pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets);
 void pv_flush_look(struct vcpu *vcpu);
 
 /* TSC at which a vCPU in ACTIVITY_FLUSH looks again. */

@@ -21,7 +21,6 @@
  * once, so the caller first looks again and again; where that is not enough (docs/caveats.md) it
  * sleeps and looks now and then, with its VMCALL done but for that: ring 0 waits for nobody.
  */
-#include "hv/kernel/exit/advance.h"
 #include "hv/kernel/pv/pv.h"
 
 #include "hv/base/atomic.h"
@@ -75,7 +74,7 @@ void pv_flush_look(struct vcpu *vcpu)
 		vcpu->activity = ACTIVITY_RUN;
 }
 
-NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
+enum after pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 {
 	struct vcpu *const *all = vcpu->vm->vcpu;
 	u64 until = rdtsc() + SPIN_TICKS;
@@ -88,15 +87,13 @@ NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 		if (in_guest(all[i]))
 			lapic_send(all[i]->rq->core->apic_id, VECTOR_KICK);
 	}
-	vcpu->vmx.gpr[RAX] = vapic_set_count(targets);
-	vcpu_advance(vcpu);
 	while (!all_done(vcpu, targets)) {
 		if (rdtsc() > until) {
 			vcpu->activity = ACTIVITY_FLUSH;
 			vcpu->flushing = *targets;
-			vcpu_run(vcpu);
+			return AFTER_RUN;
 		}
 		cpu_pause();
 	}
-	vcpu_enter_guest(vcpu);
+	return AFTER_ENTER;
 }

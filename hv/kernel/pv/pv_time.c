@@ -115,6 +115,8 @@ void pv_steal_begin(struct vcpu *vcpu)
  */
 void pv_leave(struct vcpu *vcpu)
 {
+	if (likely(vcpu->pv.steal == NULL))
+		return;
 	if (!vcpu->thread.busy)
 		atomic_store(&vcpu->pv.steal->preempted, (u8)PV_STEAL_PREEMPTED);
 	atomic_or(&vcpu->requests, REQUEST_STEAL);

@@ -21,10 +21,11 @@
 static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 {
 	struct run_queue *rq = vcpu->rq;
+	struct vcpu_counters *c = vcpu->counters;
 	u64 ticks = now - rq->stamp;
 
 	rq->stamp = now;
-	vcpu->counters->time[row] += ticks;
+	c->time[row] += ticks;
 	return ticks;
 }
 
@@ -51,10 +52,12 @@ static ALWAYS_INLINE u64 account_exit(struct vcpu *vcpu, struct exit_counter *c,
 /* A leg of an exit that is not its last: in ring 0 or in ring 3. */
 static ALWAYS_INLINE void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
 {
+	struct run_queue *rq = vcpu->rq;
+	struct vcpu_counters *c = vcpu->counters;
+
 	vcpu->exit_ticks += account(vcpu, row, now);
-	vcpu->vmx.pending |= ATTEND_LEGS;
-	vcpu->counters->now = now;
-	vcpu->rq->counters.now = now;
+	c->now = now;
+	rq->counters.now = now;
 }
 
 /* The core had nothing to do. */

@@ -9,9 +9,7 @@
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/lapic.h"
-#include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/cpu/vectors.h"
-#include "hv/kernel/vcpu/loaded.h"
 #include "hv/kernel/vm/vm.h"
 
 /* A slice long enough that a switch is small beside it, on slow emulated clocks too. */
@@ -294,10 +292,8 @@ static void idle(struct run_queue *rq)
 	account_closed(rq, rq->stamp, STRETCH_IDLE);
 }
 
-/* Its slice begins when the switch is over, so that it runs however long that takes. */
-static void pick(void *argument)
+struct vcpu *sched_next(struct run_queue *rq)
 {
-	struct run_queue *rq = argument;
 	struct vcpu *next;
 
 	for (;;) {
@@ -311,19 +307,13 @@ static void pick(void *argument)
 	queue_run(&rq->queue, &next->sched, rq->stamp);
 	account_wait_over(rq, next);
 	account_switch(rq, next);
-	vcpu_load(rq, next);
-	next->sched.began = rdtsc();
-	vcpu_set_deadline(next);
-	vcpu_run(next);
+	return next;
 }
 
-/*
- * On an empty stack: a vCPU that is woken for nothing comes back here without an entry into ring 3
- * or the guest between, and its sender can repeat that without end.
- */
-NORETURN void sched_run(void)
+/* Begins the slice only now, so that it runs however long the switch took. */
+void sched_begin(struct vcpu *vcpu)
 {
-	stack_switch(this_core()->stack_top, pick, this_queue());
+	vcpu->sched.began = rdtsc();
 }
 
 /* The current vCPU gives up the core; its time so far is accounted. */
@@ -333,21 +323,18 @@ static void put(struct run_queue *rq, struct vcpu *vcpu)
 	queue_charge(&rq->queue, &vcpu->sched, rq->stamp);
 	account_switch(rq, NULL);
 	vcpu->since = rq->stamp;
-	if (unlikely(vcpu->pv.steal != NULL))
-		pv_leave(vcpu);
 }
 
-NORETURN void sched_preempt(struct vcpu *vcpu)
+void sched_preempt(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
 
 	put(rq, vcpu);
 	queue_requeue(&rq->queue, &vcpu->sched);
 	account_wait(rq, vcpu);
-	sched_run();
 }
 
-void sched_block(struct vcpu *vcpu, u64 wake_at)
+bool sched_block(struct vcpu *vcpu, u64 wake_at)
 {
 	queue_sleep(&vcpu->rq->queue, &vcpu->sched, wake_at);
 	/* Full fence; partner: sched_notify. Either we see the post, or its sender sees us asleep.
@@ -356,14 +343,14 @@ void sched_block(struct vcpu *vcpu, u64 wake_at)
 	if ((vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0) &&
 	    claim_sleeper(vcpu)) {
 		queue_stay(&vcpu->rq->queue, &vcpu->sched);
-		return;
+		return false;
 	}
 	put(vcpu->rq, vcpu);
 	sched_arm_timer(vcpu->rq, wake_at, vcpu->rq->stamp);
-	sched_run();
+	return true;
 }
 
-NORETURN void sched_leave(struct vcpu *vcpu)
+void sched_leave(struct vcpu *vcpu)
 {
 	struct run_queue *rq = vcpu->rq;
 
@@ -371,8 +358,4 @@ NORETURN void sched_leave(struct vcpu *vcpu)
 	account_exit(vcpu, vcpu->exit, vcpu->exit_ticks, rq->stamp); /* the one it ended in */
 	if (rq->queue.favoured == &vcpu->sched)
 		rq->queue.favoured = NULL;
-	vcpu_unload(rq, vcpu);
-	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
-	vm_vcpu_left(vcpu);
-	sched_run();
 }

@@ -53,20 +53,23 @@ static ALWAYS_INLINE struct run_queue *this_queue(void)
 /* Boot, on the core itself. */
 void sched_init(void);
 
-/* Picks what this core does next. Interrupts off, the stack is given up. */
-NORETURN void sched_run(void);
+/* The vCPU that this core runs next; idles until there is one. None is current. */
+struct vcpu *sched_next(struct run_queue *rq);
 
-/* Puts the current vCPU back into the queue, then as sched_run. */
-NORETURN void sched_preempt(struct vcpu *vcpu);
+/* The switch to it is over: its slice begins. */
+void sched_begin(struct vcpu *vcpu);
+
+/* The current vCPU gives up the core, and waits for its next turn. */
+void sched_preempt(struct vcpu *vcpu);
 
 /*
- * The current vCPU has nothing to do until a post, a request, or wake_at (TSC, VAPIC_NEVER: none).
- * Returns when one came before it slept; else gives up the stack.
+ * The current vCPU has nothing to do until a post, a request, or wake_at (TSC, VAPIC_NEVER: none),
+ * and gives up the core. False: one came before it slept, and it goes on.
  */
-void sched_block(struct vcpu *vcpu, u64 wake_at);
+MUST_USE bool sched_block(struct vcpu *vcpu, u64 wake_at);
 
-/* The current vCPU will not run again. */
-NORETURN void sched_leave(struct vcpu *vcpu);
+/* The current vCPU gives up the core, and will not run again. */
+void sched_leave(struct vcpu *vcpu);
 
 /* A vCPU's first appearance, from any core: as if it had been blocked and woken. */
 void sched_add(struct vcpu *vcpu);

@@ -18,6 +18,7 @@
 #include "hv/kernel/user/events.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vcpu/run.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/arch.h"
 
@@ -118,8 +119,9 @@ static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
 	(void)b;
 	caller->thread.regs.rax = 0;
 	if (ticks == 0)
-		sched_preempt(caller);
-	message_sleep(caller, MIN(ticks, LONGEST));
+		caller->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
+	else
+		message_sleep(caller, MIN(ticks, LONGEST));
 	return 0;
 }
 
@@ -302,5 +304,5 @@ NORETURN void user_trap(struct user_regs *regs)
 	}
 	if (likely(!vcpu->thread.busy && vcpu->activity == ACTIVITY_RUN && !vcpu->paused))
 		vcpu_enter_guest(vcpu);
-	vcpu_run(vcpu);
+	run_on(vcpu, AFTER_RUN);
 }

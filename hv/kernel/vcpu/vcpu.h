@@ -46,14 +46,13 @@ enum run_state {
 
 /*
  * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
- * the lower half of vmx.pending: one word, and the short way asks whether it is 0.
+ * the lower half of vmx.pending: one word, and the fast path asks whether it is 0.
  */
 #define ATTEND_RUN      BIT32(16) /* take vcpu_run: a message, a yield, another's turn */
 #define ATTEND_DEADLINE BIT32(17) /* the timer is to be set for `deadline` */
-#define ATTEND_LEGS     BIT32(18) /* exit_ticks is not 0 */
-#define ATTEND_EOI      BIT32(19) /* PV EOI: an offer stands, or may be made */
-#define ATTEND_YIELD    BIT32(20) /* with ATTEND_RUN: asked to let others run first */
-#define ATTEND_TURNED   BIT32(21) /* turned back since the last entry: not a second time */
+#define ATTEND_EOI      BIT32(18) /* PV EOI: an offer stands, or may be made */
+#define ATTEND_YIELD    BIT32(19) /* with ATTEND_RUN: asked to let others run first */
+#define ATTEND_TURNED   BIT32(20) /* turned back since the last entry: not a second time */
 #define ATTEND_APART    (ATTEND_RUN | ATTEND_DEADLINE | ATTEND_EOI)
 
 enum activity {
@@ -142,17 +141,11 @@ static ALWAYS_INLINE struct vcpu *vcpu_of_regs(struct user_regs *regs)
 }
 
 /*
- * Goes on with this vCPU, whatever it has to do: requests, ring 3, interrupts, the guest, or
- * sleep. It is its core's current one. Gives up the stack.
+ * Into the guest: after an exit that was handled whole, without leaving RUN_GUEST; and from
+ * anywhere else. Returns if the vCPU has to turn back: something has come that vcpu_run has to see.
  */
-NORETURN void vcpu_run(struct vcpu *vcpu);
-
-/* The short way back, after an exit that was handled whole on this core, without leaving RUN_GUEST.
- */
-NORETURN void vcpu_resume_guest(struct vcpu *vcpu);
-
-/* The way in from anywhere else: after ring 3, vcpu_run, a kick. */
-NORETURN void vcpu_enter_guest(struct vcpu *vcpu);
+void vcpu_resume_guest(struct vcpu *vcpu);
+void vcpu_enter_guest(struct vcpu *vcpu);
 
 /* The guest's TSC at a host TSC. */
 static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)

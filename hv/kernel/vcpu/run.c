@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/kernel/vcpu/run.h"
+
+#include "hv/base/atomic.h"
+#include "hv/base/bits.h"
+#include "hv/kernel/cpu/mmu.h"
+#include "hv/kernel/ipi/apicv.h"
+#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/sched/sched.h"
+#include "hv/kernel/user/message.h"
+#include "hv/kernel/user/syscall.h"
+#include "hv/kernel/vcpu/loaded.h"
+#include "hv/kernel/vm/dump.h"
+#include "hv/kernel/vm/vm.h"
+#include "vmx/vmcs.h"
+
+/* ---- what others asked of us ---- */
+
+/* All but REQUEST_STOP. */
+static void take_requests(struct vcpu *vcpu, u32 requests)
+{
+	if ((requests & REQUEST_PAUSE) != 0)
+		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
+	if ((requests & REQUEST_SIGNAL) != 0)
+		vcpu->thread.alarm_at = 1; /* long past: due at once */
+	if ((requests & REQUEST_KICK) != 0)
+		vcpu->kicked = true;
+	if ((requests & REQUEST_UNPOST) != 0)
+		apicv_post(vcpu, false);
+	if ((requests & REQUEST_SAMPLE) != 0)
+		dump_sample(vcpu);
+	pv_take_requests(vcpu, requests);
+}
+
+/* The APIC's timer, and the alarm of the vCPU's monitor thread. */
+static void take_time(struct vcpu *vcpu, u64 now)
+{
+	u64 guest = vcpu_guest_tsc(vcpu, now);
+
+	if (guest >= vapic_timer_deadline(vcpu->apic)) {
+		count(vcpu, EVENT_TIMER);
+		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
+	}
+	if (now >= vcpu_alarm_due(vcpu)) {
+		vcpu->thread.alarm_at = 0;
+		if (vcpu->vm->id == HOST_VM)
+			syscall_end_wait(vcpu);
+		else
+			message_signal(vcpu);
+	}
+}
+
+static bool nmi_due(const struct vcpu *vcpu)
+{
+	return (vcpu->vmx.pending & PENDING_NMI) != 0 &&
+	       (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI) == 0;
+}
+
+/*
+ * An interrupt or NMI ends HLT if it could be delivered; kicks always do. A kick that comes before
+ * the HLT it is meant for is kept: the guest looked at its lock, and halts a moment later.
+ */
+static void end_halt(struct vcpu *vcpu)
+{
+	if (vcpu->activity != ACTIVITY_HALT)
+		return;
+	if (apicv_interrupt_due(vcpu) || vcpu->kicked || nmi_due(vcpu))
+		vcpu->activity = ACTIVITY_RUN;
+	vcpu->kicked = false;
+}
+
+/* ---- a round ---- */
+
+/* The earliest moment at which a vCPU with nothing to do has something to do. */
+static u64 sleep_until(const struct vcpu *vcpu)
+{
+	u64 until = vcpu_alarm_due(vcpu);
+
+	if (vcpu->activity == ACTIVITY_HALT)
+		until = MIN(until, vcpu_timer_due(vcpu));
+	if (vcpu->activity == ACTIVITY_FLUSH)
+		until = MIN(until, pv_flush_next_look());
+	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
+		until = MIN(until, vcpu->thread.resume_at);
+	return until;
+}
+
+static bool thread_ready(struct vcpu *vcpu, u64 now)
+{
+	if (!vcpu->thread.busy || now < vcpu->thread.resume_at)
+		return false;
+	vcpu->thread.resume_at = 0;
+	return true;
+}
+
+/* REQUEST_STOP: the vCPU gives up its core for good. */
+static void leave(struct vcpu *vcpu)
+{
+	sched_leave(vcpu);
+	vcpu_unload(vcpu->rq, vcpu);
+	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
+	vm_vcpu_left(vcpu);
+}
+
+/* Takes up all that has come for the vCPU. False: it has left its core for good. */
+static bool take_all(struct vcpu *vcpu, u64 now)
+{
+	u32 requests;
+
+	if (unlikely((vcpu->vmx.pending & ATTEND_EOI) != 0))
+		pv_eoi_settle(vcpu);
+	take_time(vcpu, now);
+	if (vcpu->vm->id != HOST_VM && message_overdue(vcpu, now))
+		vm_end(vcpu, END_MONITOR_TIMEOUT, message_spent(vcpu));
+	if (atomic_load(&vcpu->requests) != 0) {
+		requests = atomic_swap(&vcpu->requests, 0u);
+		if ((requests & REQUEST_STOP) != 0) {
+			leave(vcpu);
+			return false;
+		}
+		take_requests(vcpu, requests);
+	}
+	if (vapic_pending(vcpu->apic))
+		vcpu_take_mail(vcpu);
+	end_halt(vcpu);
+	if (vcpu->activity == ACTIVITY_FLUSH)
+		pv_flush_look(vcpu);
+	return true;
+}
+
+static NOINLINE enum after vcpu_run(struct vcpu *vcpu)
+{
+	for (;;) {
+		u64 now = rdtsc();
+		u32 pending;
+
+		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		sched_poll(vcpu->rq, now);
+		pending = vcpu->vmx.pending;
+		vcpu->vmx.pending = pending & ~(ATTEND_RUN | ATTEND_YIELD);
+		if (!take_all(vcpu, now))
+			return AFTER_SWITCH;
+		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0) {
+			sched_preempt(vcpu);
+			pv_leave(vcpu);
+			return AFTER_SWITCH;
+		}
+		vcpu_set_deadline(vcpu);
+		if (thread_ready(vcpu, now))
+			return AFTER_THREAD;
+		if (vcpu->activity == ACTIVITY_RUN && !vcpu->thread.busy && !vcpu->paused)
+			return AFTER_ENTER;
+		if (sched_block(vcpu, sleep_until(vcpu))) {
+			pv_leave(vcpu);
+			return AFTER_SWITCH;
+		}
+	}
+}
+
+/* ---- what comes after ---- */
+
+static NOINLINE struct vcpu *switch_to_next(void)
+{
+	struct run_queue *rq = this_queue();
+	struct vcpu *next = sched_next(rq);
+
+	vcpu_load(rq, next);
+	sched_begin(next);
+	vcpu_set_deadline(next);
+	return next;
+}
+
+NORETURN void run_on(struct vcpu *vcpu, enum after after)
+{
+	for (;;) {
+		switch (after) {
+		case AFTER_ENTER:
+			vcpu_enter_guest(vcpu);
+			break;
+		case AFTER_THREAD:
+			message_resume_thread(vcpu);
+		case AFTER_SWITCH:
+			vcpu = switch_to_next();
+			break;
+		case AFTER_RESUME:
+		case AFTER_RUN:
+			break;
+		}
+		after = vcpu_run(vcpu);
+	}
+}
+
+/* The usual end of an exit first: it has nothing to save for what comes later. */
+NORETURN void vmx_after_exit(struct vmx_vcpu *vmx, enum after after)
+{
+	if (likely(after == AFTER_RESUME))
+		vcpu_resume_guest(vcpu_of(vmx));
+	else if (likely(after == AFTER_THREAD))
+		message_resume_thread(vcpu_of(vmx));
+	run_on(vcpu_of(vmx), after);
+}
