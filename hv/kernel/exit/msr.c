@@ -5,7 +5,7 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/exit/exits.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vcpu/guest.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
@@ -100,9 +100,24 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 
 /* ---- the monitor's: what only says what the platform is, and the counters of cycles ---- */
 
+/* RDMSR, WRMSR, RDPMC. */
+static void finish_msr(struct vcpu *vcpu, const struct taken_reply *reply)
+{
+	if (reply->stop != 0) {
+		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->thread.page->message.address);
+		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
+		return;
+	}
+	if (!vcpu->access.write)
+		guest_set_edx_eax(vcpu, reply->value);
+	vcpu_advance(vcpu);
+}
+
 static enum after ask_monitor(struct vcpu *vcpu, u32 msr, bool write)
 {
-	vcpu->access = (struct pending_access){ .kind = MSG_MSR, .size = 8, .write = write };
+	vcpu->access = (struct pending_access){
+		.kind = MSG_MSR, .finish = finish_msr, .size = 8, .write = write
+	};
 	message_access(vcpu, msr, guest_edx_eax(vcpu));
 	return AFTER_THREAD;
 }

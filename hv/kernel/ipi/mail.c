@@ -10,7 +10,7 @@
 static void forget_access(struct vcpu *vcpu)
 {
 	if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
-		vcpu->access.kind = MSG_SIGNAL;
+		vcpu->access = (struct pending_access){ .kind = MSG_SIGNAL };
 }
 
 /* At cs:ip, with what CPUID's leaf 1 says of the processor in EDX. */

@@ -2,11 +2,9 @@
 #include "hv/kernel/user/message.h"
 
 #include "hv/kernel/sched/account.h"
-#include "hv/kernel/exit/advance.h"
 #include "hv/base/bits.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/mmu.h"
-#include "hv/kernel/exit/guest.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/dump.h"
 #include "hv/kernel/vm/vm.h"
@@ -111,12 +109,6 @@ NORETURN void message_resume_thread(struct vcpu *vcpu)
 
 /* ---- replies ---- */
 
-/* What of a reply was taken; `start` stays in the page until MSG_START's reply asks for it. */
-struct taken_reply {
-	u32 action, stop;
-	u64 value;
-};
-
 static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	struct vcpu_start start = *(volatile struct vcpu_start *)&vcpu->thread.page->reply.start;
@@ -129,41 +121,6 @@ static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 	vcpu->activity = ACTIVITY_RUN;
 }
 
-static void reply_instruction(struct vcpu *vcpu)
-{
-	const volatile struct insn_message *page = (volatile void *)vcpu->thread.page->data;
-	const struct insn_result result = page->result;
-
-	guest_finish_instruction(vcpu, &result);
-}
-
-static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32 kind)
-{
-	if (reply->stop != 0)
-		guest_refused(vcpu,
-		              kind == MSG_INSTRUCTION && !vcpu->access.port ? EVENT_MEMORY_REFUSED
-		              : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
-		                                   : EVENT_PORT_READ_UNCLAIMED,
-		              vcpu->thread.page->message.address);
-	if (kind == MSG_INSTRUCTION)
-		reply_instruction(vcpu);
-	else
-		guest_finish_access(vcpu, reply->value);
-}
-
-/* RDMSR, WRMSR, RDPMC. */
-static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
-{
-	if (reply->stop != 0) {
-		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->thread.page->message.address);
-		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-		return;
-	}
-	if (!vcpu->access.write)
-		guest_set_edx_eax(vcpu, reply->value);
-	vcpu_advance(vcpu);
-}
-
 /* The ends that a monitor may declare: those of its devices and of its loader. */
 static bool may_declare(u32 end)
 {
@@ -172,7 +129,8 @@ static bool may_declare(u32 end)
 }
 
 /* All that a reply can say; the sender of the message waits for it. */
-static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_reply *reply)
+static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, finish_access finish,
+                               const struct taken_reply *reply)
 {
 	if (reply->action == REPLY_STOP && may_declare(reply->stop))
 		vm_end(vcpu, (enum vm_end)reply->stop, reply->value);
@@ -182,10 +140,8 @@ static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_r
 		reply_start(vcpu, reply);
 	else if (reply->action != REPLY_RESUME)
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
-	else if (kind == MSG_IO || kind == MSG_INSTRUCTION)
-		reply_access(vcpu, reply, kind);
-	else if (kind == MSG_MSR)
-		reply_msr(vcpu, reply);
+	else if (finish != NULL)
+		finish(vcpu, reply);
 }
 
 /* No message is out: the first call asks for one, and gets it. */
@@ -200,15 +156,17 @@ void message_reply(struct vcpu *vcpu)
 	/* Copied first: the monitor's other threads can write to that page at any moment. */
 	const volatile struct reply *page = &vcpu->thread.page->reply;
 	const struct taken_reply reply = { page->action, page->stop, page->value };
+	finish_access finish = vcpu->access.finish;
 	u32 kind = vcpu->access.kind;
 
 	vcpu->thread.busy = false;
 	vcpu->thread.waiting = true;
 	vcpu->access.kind = MSG_NONE;
+	vcpu->access.finish = NULL;
 	if (unlikely(kind == MSG_NONE))
 		begin_start(vcpu);
-	else if (likely(kind == MSG_IO) && likely((reply.action | reply.stop) == 0))
-		guest_finish_access(vcpu, reply.value); /* what nearly all replies say */
+	else if (likely(reply.action == REPLY_RESUME) && likely(finish != NULL))
+		finish(vcpu, &reply); /* what nearly all replies say */
 	else
-		carry_out(vcpu, kind, &reply);
+		carry_out(vcpu, kind, finish, &reply);
 }

@@ -13,7 +13,7 @@
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/user.h"
 #include "hv/kernel/cpu/vectors.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/exit/memory.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/user/events.h"
 #include "hv/kernel/user/message.h"

@@ -76,9 +76,21 @@ struct thread {
 	u64 slept;     /* ticks that the thread has slept since, by its own wish */
 };
 
-/* What to do with a reply: set when the message is sent. */
+struct vcpu;
+
+/* What of a reply was taken; `start` stays in the page until MSG_START's reply asks for it. */
+struct taken_reply {
+	u32 action, stop;
+	u64 value;
+};
+
+/* Ends the access of the guest's that the monitor has answered. */
+typedef void (*finish_access)(struct vcpu *vcpu, const struct taken_reply *reply);
+
+/* The message that the monitor has; all zero: none. */
 struct pending_access {
-	u32 kind; /* enum message_kind */
+	finish_access finish; /* NULL: not an access */
+	u32 kind;             /* enum message_kind */
 	u8 size;
 	bool write;
 	bool port; /* MSG_INSTRUCTION: INS, OUTS */

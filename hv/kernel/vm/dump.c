@@ -3,7 +3,7 @@
 
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vcpu/guest.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/events.h"
 #include "hv/kernel/vm/vm.h"

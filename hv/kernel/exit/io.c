@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits for ports, which the monitor serves. */
+#include "hv/kernel/exit/advance.h"
+#include "hv/kernel/exit/exits.h"
+#include "hv/kernel/exit/memory.h"
+#include "hv/kernel/user/message.h"
+#include "hv/kernel/vcpu/guest.h"
+#include "hv/kernel/vm/vm.h"
+#include "vmx/qualification.h"
+#include "vmx/vmcs.h"
+
+/* As IN writes rAX: 4 bytes clear the upper half, 1 and 2 keep what is above. */
+static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
+{
+	const struct pending_access *access = &vcpu->access;
+	u64 *rax = &vcpu->vmx.gpr[RAX];
+	u64 value = reply->value;
+
+	vcpu_advance_by(vcpu, access->length);
+	if (unlikely(reply->stop != 0))
+		guest_refused(vcpu,
+		              access->write ? EVENT_PORT_WRITE_UNCLAIMED
+		                            : EVENT_PORT_READ_UNCLAIMED,
+		              vcpu->thread.page->message.address);
+	if (access->write)
+		return;
+	switch (access->size) {
+	case 1:
+		*rax = (*rax & ~0xffull) | (u8)value;
+		break;
+	case 2:
+		*rax = (*rax & ~0xffffull) | (u16)value;
+		break;
+	default:
+		*rax = (u32)value;
+		break;
+	}
+}
+
+enum after exit_io(struct vcpu *vcpu)
+{
+	struct io_access io = io_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
+
+	if (unlikely(io.string)) {
+		vcpu->access = (struct pending_access){
+			.kind = MSG_INSTRUCTION,
+			.finish = guest_finish_instruction,
+			.port = true,
+			.write = !io.in,
+		};
+		message_instruction(vcpu, io.port);
+		return AFTER_THREAD;
+	}
+	vcpu->access = (struct pending_access){
+		.kind = MSG_IO,
+		.finish = finish_io,
+		.size = io.size,
+		.write = !io.in,
+		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),
+	};
+	message_access(vcpu, io.port, vcpu->vmx.gpr[RAX] & (0xffffffffull >> (32 - io.size * 8)));
+	return AFTER_THREAD;
+}
