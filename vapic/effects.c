@@ -65,10 +65,7 @@ u32 write_svr(struct vapic *a, const struct reg_io *io)
 		return VAPIC_OK;
 	if (!enabled)
 		return VAPIC_MODE;
-	for (u32 i = 0; i < APIC_ROWS; i++) {
-		if (regs[i].write == write_lvt || regs[i].write == write_lvt_timer)
-			a->reg[i * 4] |= APIC_LVT_MASKED;
-	}
+	lvt_mask_all(a);
 	(void)mail_take(a);
 	return a->irr_words != 0 ? VAPIC_SELF | VAPIC_MODE : VAPIC_MODE;
 }
