@@ -10,8 +10,8 @@
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/user/root.h"
 #include "hv/kernel/vcpu/run.h"
-#include "hv/kernel/vm/vm.h"
 
 static u32 machine_ready; /* set by the first core: the others may start VMX */
 static u32 cores_ready;   /* how many have */
@@ -37,12 +37,9 @@ static void start_root(const struct boot_info *info)
 
 	if (!find_program(info, "root", &program))
 		panic("no module is called root: grub.cfg wants \"module2 /boot/root.elf root\"");
-	error = vm_create_host(&program);
+	error = root_create(&program);
 	if (error != 0)
 		panic("root.elf cannot be loaded: error %ld", error);
-	error = vm_start(vm_get(HOST_VM));
-	if (error != 0)
-		panic("root cannot be started: error %ld", error);
 }
 
 /* VMX and a run queue on this core; returns when all cores have come so far. */

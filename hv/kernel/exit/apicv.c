@@ -19,7 +19,7 @@ static u32 follow(struct vcpu *vcpu, u32 offset, struct vapic_effects *fx)
 
 	if (likely(offset == APIC_ICR && vapic_mode(apic) == VAPIC_XAPIC))
 		return vapic_icr_write_low(apic, apic->reg[APIC_ICR / 4], fx);
-	return vapic_apic_write(apic, offset, vcpu_guest_tsc(vcpu, vcpu->rq->stamp), fx);
+	return vapic_apic_write(apic, offset, vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp), fx);
 }
 
 /* A debug trap that waits in the VMCS is safe unless something else is about to be injected. */

@@ -140,7 +140,7 @@ enum after exit_exception(struct vcpu *vcpu)
 	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
 		host_nmi();
 	else if ((info & INTERRUPTION_VECTOR) == EXCEPTION_MC)
-		panic("machine check on core %u, while a guest ran", vcpu->rq->core->index);
+		panic("machine check on core %u, while a guest ran", vcpu->task.rq->core->index);
 	else
 		return_exception(vcpu, info);
 	return AFTER_RESUME;
@@ -150,7 +150,7 @@ enum after exit_exception(struct vcpu *vcpu)
 
 enum after exit_external_interrupt(struct vcpu *vcpu)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = vcpu->task.rq;
 	u32 vector = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO) & INTERRUPTION_VECTOR;
 
 	lapic_eoi();
@@ -160,6 +160,6 @@ enum after exit_external_interrupt(struct vcpu *vcpu)
 		return AFTER_ENTER;
 	}
 	if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
-		sched_interrupted(vcpu, vector);
+		sched_interrupted(&vcpu->task, vector);
 	return AFTER_RUN;
 }

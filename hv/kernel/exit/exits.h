@@ -10,14 +10,16 @@
 /* By basic exit reason. Each carries the exit out, and returns what comes after. */
 extern const exit_handler exit_handlers[EXIT_REASONS];
 
-/* A reason that is in no table, or that nothing asked for. */
-enum after exit_refused(struct vcpu *vcpu);
-
-/* Nothing to do, or all done: back into the guest. */
+/* The handlers, by file. common.c: */
 enum after exit_resume(struct vcpu *vcpu);
-
-/* #GP for what the guest did. */
+enum after exit_refused(struct vcpu *vcpu);
 enum after exit_protected(struct vcpu *vcpu);
+enum after exit_undefined(struct vcpu *vcpu);
+enum after exit_triple_fault(struct vcpu *vcpu);
+enum after exit_window(struct vcpu *vcpu);
+enum after exit_tpr_threshold(struct vcpu *vcpu);
+enum after exit_preemption_timer(struct vcpu *vcpu);
+enum after exit_nothing_to_do(struct vcpu *vcpu);
 
 enum after exit_cpuid(struct vcpu *vcpu);
 enum after exit_hlt(struct vcpu *vcpu);

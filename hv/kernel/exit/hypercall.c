@@ -33,7 +33,7 @@ static ALWAYS_INLINE enum after result(struct vcpu *vcpu, s64 value, u64 mask)
 /* There are few numbers, and some benchmarks try one for ever: the first tell all. */
 static ALWAYS_INLINE enum after refuse(struct vcpu *vcpu, s64 error, u64 mask)
 {
-	if (unlikely(vcpu->counters->event[EVENT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
+	if (unlikely(vcpu->task.counters->event[EVENT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
 		guest_note_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
 	return result(vcpu, error, mask);
 }
@@ -65,7 +65,7 @@ static struct vcpu *by_apic_id(const struct vcpu *vcpu, u64 id)
 /* To one who waits for a core, as KVM does it; here it must be this core. */
 static void yield_to(struct vcpu *vcpu, struct vcpu *target)
 {
-	if (sched_favour(vcpu->rq, target))
+	if (sched_favour(vcpu->task.rq, &target->task))
 		vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 }
 
@@ -77,7 +77,7 @@ static NOINLINE enum after kvm_kick(struct vcpu *vcpu, u64 mask)
 	if (target == vcpu) {
 		vcpu->kicked = true;
 	} else if (target != NULL) {
-		sched_request(target, REQUEST_KICK);
+		sched_request(&target->task, REQUEST_KICK);
 		yield_to(vcpu, target);
 	}
 	return result(vcpu, 0, mask);

@@ -21,7 +21,7 @@ static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
 		guest_refused(vcpu,
 		              access->write ? EVENT_PORT_WRITE_UNCLAIMED
 		                            : EVENT_PORT_READ_UNCLAIMED,
-		              vcpu->thread.page->message.address);
+		              vcpu->task.thread.page->message.address);
 	if (access->write)
 		return;
 	switch (access->size) {

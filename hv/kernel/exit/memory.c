@@ -72,15 +72,15 @@ static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
 		todo = vapic_eoi(vcpu->apic, &fx);
 	else
 		todo = vapic_mmio_write(vcpu->apic, offset, size, value,
-		                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
+		                        vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp), &fx);
 	apic_written(vcpu, (u32)value, todo, &fx);
 }
 
 static u64 apic_read(struct vcpu *vcpu, u32 offset, u8 size)
 {
 	u64 value;
-	u32 todo = vapic_mmio_read(vcpu->apic, offset, size, vcpu_guest_tsc(vcpu, vcpu->rq->stamp),
-	                           &value);
+	u32 todo = vapic_mmio_read(vcpu->apic, offset, size,
+	                           vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp), &value);
 
 	if (todo != VAPIC_OK) /* an error that has an interrupt */
 		vcpu_todo(vcpu, todo, NULL);
@@ -110,7 +110,7 @@ s64 guest_apic_access(struct vcpu *vcpu, u64 gpa, bool write, u32 size, u64 valu
 		if (offset == APIC_EOI)
 			count(vcpu, EVENT_EOI);
 		todo = vapic_mmio_write(vcpu->apic, offset, size, value,
-		                        vcpu_guest_tsc(vcpu, vcpu->rq->stamp), &fx);
+		                        vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp), &fx);
 		if ((todo & VAPIC_EOI) != 0)
 			result = fx.eoi_vector;
 		apic_written(vcpu, (u32)value, todo & ~(u32)VAPIC_EOI, &fx);
@@ -148,12 +148,12 @@ bool guest_store(struct vcpu *vcpu, u64 linear, u64 value, u64 size)
 	struct walk walk;
 	u8 *at;
 
-	atomic_store_fence(&vcpu->state, (u32)RUN_GUEST);
+	atomic_store_fence(&vcpu->task.state, (u32)RUN_GUEST);
 	walk = walk_translate(&vcpu->vmx.memory, &state, linear, WALK_WRITE);
 	at = walk.outcome == WALK_DONE ? guest_pointer(vcpu, walk.gpa.raw, size) : NULL;
 	if (at != NULL)
 		store(at, value, size);
-	atomic_store(&vcpu->state, (u32)RUN_HOST);
+	atomic_store(&vcpu->task.state, (u32)RUN_HOST);
 	return at != NULL;
 }
 
@@ -184,7 +184,7 @@ static void finish_instruction(struct vcpu *vcpu, const struct insn_result *r)
 
 void guest_finish_instruction(struct vcpu *vcpu, const struct taken_reply *reply)
 {
-	const volatile struct insn_message *page = (volatile void *)vcpu->thread.page->data;
+	const volatile struct insn_message *page = (volatile void *)vcpu->task.thread.page->data;
 	const struct insn_result result = page->result;
 
 	if (reply->stop != 0)
@@ -192,7 +192,7 @@ void guest_finish_instruction(struct vcpu *vcpu, const struct taken_reply *reply
 		              !vcpu->access.port   ? EVENT_MEMORY_REFUSED
 		              : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
 		                                   : EVENT_PORT_READ_UNCLAIMED,
-		              vcpu->thread.page->message.address);
+		              vcpu->task.thread.page->message.address);
 	finish_instruction(vcpu, &result);
 }
 

@@ -18,7 +18,7 @@
 
 static u64 guest_now(const struct vcpu *vcpu)
 {
-	return vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
+	return vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp);
 }
 
 static enum after refuse(struct vcpu *vcpu)
@@ -104,7 +104,7 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 static void finish_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	if (reply->stop != 0) {
-		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->thread.page->message.address);
+		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->task.thread.page->message.address);
 		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
 		return;
 	}

@@ -103,9 +103,9 @@ bool apicv_level(struct vm *vm)
 		return true;
 	atomic_store(&vm->leveled, 1u);
 	for (u32 i = 0; i < vm->config.vcpus; i++)
-		sched_request(vm->vcpu[i], REQUEST_UNPOST);
+		sched_request(&vm->vcpu[i]->task, REQUEST_UNPOST);
 	for (u32 i = 0; i < vm->config.vcpus; i++)
-		if (atomic_load(&vm->vcpu[i]->state) == RUN_POSTED)
+		if (atomic_load(&vm->vcpu[i]->task.state) == RUN_POSTED)
 			return false;
 	atomic_store(&vm->leveled, 2u);
 	return true;

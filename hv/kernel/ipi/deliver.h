@@ -14,7 +14,7 @@
 /* A fixed interrupt of a quick APIC to itself (vapic/hot.h). */
 static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u32 vector)
 {
-	struct ipi_counter *c = &vcpu->counters->ipi[path];
+	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
 
 	c->sends++;
 	c->mode[VAPIC_DM_FIXED]++;

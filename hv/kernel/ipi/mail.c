@@ -9,7 +9,7 @@
 /* What the monitor still has to answer is no longer anybody's instruction. */
 static void forget_access(struct vcpu *vcpu)
 {
-	if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
+	if (vcpu->task.thread.busy && vcpu->access.kind != MSG_NONE)
 		vcpu->access = (struct pending_access){ .kind = MSG_SIGNAL };
 }
 
@@ -35,7 +35,7 @@ static void take_init(struct vcpu *vcpu)
 /* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
 static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	vcpu->counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
+	vcpu->task.counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
 	if ((mail.events & VAPIC_EV_INIT) != 0 && vcpu->started)
 		take_init(vcpu);
 	if ((mail.events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI)
@@ -46,7 +46,7 @@ static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 
 static ALWAYS_INLINE void take(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
+	vcpu->task.counters->event[EVENT_FOLDED] += mail.folded;
 	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if (unlikely(mail.events != 0))
 		take_events(vcpu, mail);

@@ -43,14 +43,14 @@ void pv_flush_own(struct vcpu *vcpu)
 
 static bool in_guest(const struct vcpu *target)
 {
-	u32 state = atomic_load(&target->state);
+	u32 state = atomic_load(&target->task.state);
 
 	return state == RUN_GUEST || state == RUN_POSTED;
 }
 
 static bool may_use_old(const struct vcpu *target)
 {
-	return in_guest(target) && (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
+	return in_guest(target) && (atomic_load(&target->task.requests) & REQUEST_FLUSH) != 0;
 }
 
 static bool all_done(const struct vcpu *vcpu, const struct vapic_set *targets)
@@ -81,11 +81,11 @@ enum after pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 	u32 i;
 
 	/* The caller may be a target: it takes its request on its way back. */
-	atomic_store_fence(&vcpu->state, (u32)RUN_HOST);
+	atomic_store_fence(&vcpu->task.state, (u32)RUN_HOST);
 	set_for_each (i, targets) {
-		atomic_or(&all[i]->requests, REQUEST_FLUSH);
+		atomic_or(&all[i]->task.requests, REQUEST_FLUSH);
 		if (in_guest(all[i]))
-			lapic_send(all[i]->rq->core->apic_id, VECTOR_KICK);
+			lapic_send(all[i]->task.rq->core->apic_id, VECTOR_KICK);
 	}
 	while (!all_done(vcpu, targets)) {
 		if (rdtsc() > until) {

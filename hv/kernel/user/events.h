@@ -7,9 +7,14 @@
 
 #include "hv/abi/message.h"
 #include "hv/base/types.h"
+#include "hv/kernel/sched/task.h"
 
 /* Queues a copy and wakes root. When the ring is full the event is dropped and counted. */
 void events_push(const struct root_event *event);
+
+/* The task that takes the events and is signalled; NULL: it has ended. */
+void events_set_reader(struct task *task);
+MUST_USE bool events_are_read(void);
 
 /* Some console has output: wakes root. */
 void events_output(void);

@@ -3,7 +3,7 @@
  * System calls: one table of what there is and who may; each call checks its arguments before it
  * changes anything. A call's result goes to RAX of the caller's registers.
  */
-#include "hv/kernel/user/syscall.h"
+#include "hv/abi/syscall.h"
 
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/ipi/apicv.h"
@@ -17,28 +17,23 @@
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/user/events.h"
 #include "hv/kernel/user/message.h"
+#include "hv/kernel/user/root.h"
+#include "hv/kernel/user/thread.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vcpu/run.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/arch.h"
-
-#define FOR_MONITOR BIT32(0)
-#define FOR_ROOT    BIT32(1)
 
 #define SYSCALL_LENGTH 2 /* of int 0x80 */
 
 /* Times a program may ask for: far enough, and no sum overflows. */
 #define LONGEST (1ull << 60)
 
+/* NULL: not for this caller. */
 struct call {
-	u32 who;
-	s64 (*run)(struct vcpu *caller, u64 a, u64 b);
+	s64 (*monitor)(struct vcpu *caller, u64 a, u64 b);
+	s64 (*root)(u64 a, u64 b);
 };
-
-static u64 deadline_in(const struct vcpu *vcpu, u64 ticks)
-{
-	return vcpu->rq->stamp + (ticks < LONGEST ? ticks : LONGEST);
-}
 
 /* ---- monitors ---- */
 
@@ -46,7 +41,7 @@ static s64 sys_reply_wait(struct vcpu *caller, u64 a, u64 b)
 {
 	(void)a, (void)b;
 	message_reply(caller);
-	return (s64)caller->thread.regs.rax;
+	return (s64)caller->task.thread.regs.rax;
 }
 
 static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
@@ -73,7 +68,8 @@ static s64 sys_output(struct vcpu *caller, u64 a, u64 b)
 static s64 sys_alarm(struct vcpu *caller, u64 ticks, u64 b)
 {
 	(void)b;
-	caller->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
+	caller->task.thread.alarm_at = ticks == 0 ? 0
+	                                          : caller->task.rq->stamp + MIN(ticks, LONGEST);
 	caller->vmx.pending |= ATTEND_RUN; /* for its deadline */
 	return 0;
 }
@@ -100,14 +96,14 @@ static s64 sys_apic_read(struct vcpu *caller, u64 gpa, u64 bytes)
 
 static s64 sys_apic_write(struct vcpu *caller, u64 gpa, u64 value)
 {
-	u32 size = size_at(gpa, caller->thread.regs.rdx);
+	u32 size = size_at(gpa, caller->task.thread.regs.rdx);
 
 	return size == 0 ? SYS_EINVAL : guest_apic_access(caller, gpa, true, size, value);
 }
 
 static s64 sys_store(struct vcpu *caller, u64 linear, u64 value)
 {
-	u32 size = size_at(linear, caller->thread.regs.rdx);
+	u32 size = size_at(linear, caller->task.thread.regs.rdx);
 
 	if (size == 0)
 		return SYS_EINVAL;
@@ -117,7 +113,6 @@ static s64 sys_store(struct vcpu *caller, u64 linear, u64 value)
 static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
 {
 	(void)b;
-	caller->thread.regs.rax = 0;
 	if (ticks == 0)
 		caller->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 	else
@@ -125,46 +120,47 @@ static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
 	return 0;
 }
 
-/* ---- root ---- */
-
-static s64 sys_wait(struct vcpu *caller, u64 ticks, u64 b)
+static s64 sys_exit(struct vcpu *caller, u64 code, u64 b)
 {
-	struct root_event *event = (struct root_event *)(void *)caller->thread.page->data;
-
 	(void)b;
-	if (events_take(event))
-		return 1;
-	caller->thread.busy = false;
-	caller->thread.waiting = true;
-	caller->thread.alarm_at = ticks == 0 ? 0 : deadline_in(caller, ticks);
+	vm_end(caller, END_MONITOR_PROTOCOL, code);
 	return 0;
 }
 
-void syscall_end_wait(struct vcpu *root)
-{
-	struct root_event *event = (struct root_event *)(void *)root->thread.page->data;
+/* ---- root ---- */
 
-	root->thread.regs.rax = events_take(event) ? 1 : 0;
-	root->thread.busy = true;
-	root->thread.waiting = false;
+static s64 root_sleep(u64 ticks, u64 b)
+{
+	(void)b;
+	if (ticks == 0)
+		*root_task.attend |= ATTEND_RUN | ATTEND_YIELD;
+	else
+		thread_sleep(&root_task, MIN(ticks, LONGEST));
+	return 0;
 }
 
-static s64 sys_vm_create(struct vcpu *caller, u64 a, u64 b)
+static s64 sys_wait(u64 ticks, u64 b)
 {
-	struct vm_config config = *(volatile struct vm_config *)(void *)caller->thread.page->data;
+	(void)b;
+	return root_wait(MIN(ticks, LONGEST));
+}
+
+static s64 sys_vm_create(u64 a, u64 b)
+{
+	struct vm_config config = *(volatile struct vm_config *)(void *)root_task.thread.page->data;
 
 	(void)a, (void)b;
 	return vm_create(&config);
 }
 
 /* The calls that name a VM. */
-static s64 sys_vm(struct vcpu *caller, u64 id, u64 argument)
+static s64 sys_vm(u64 id, u64 argument)
 {
-	struct vm *vm = id == HOST_VM ? NULL : vm_get(id);
+	struct vm *vm = vm_get(id);
 
 	if (vm == NULL)
 		return SYS_ENOENT;
-	switch (caller->thread.regs.rax) {
+	switch (root_task.thread.regs.rax) {
 	case SYS_VM_START:
 		return vm_start(vm);
 	case SYS_VM_STOP:
@@ -191,13 +187,13 @@ static s64 query_state(u64 id)
 	return vm_is_halted(vm) ? VM_HALTED : (s64)atomic_load(&vm->state);
 }
 
-static s64 sys_query(struct vcpu *caller, u64 what, u64 argument)
+static s64 sys_query(u64 what, u64 argument)
 {
 	switch (what) {
 	case QUERY_FREE_FRAMES:
 		return (s64)frames_free_count();
 	case QUERY_NOW:
-		return (s64)caller->rq->stamp;
+		return (s64)root_task.rq->stamp;
 	case QUERY_VM_STATE:
 		return query_state(argument);
 	default:
@@ -205,9 +201,9 @@ static s64 sys_query(struct vcpu *caller, u64 what, u64 argument)
 	}
 }
 
-static s64 sys_power(struct vcpu *caller, u64 action, u64 b)
+static s64 sys_power(u64 action, u64 b)
 {
-	(void)caller, (void)b;
+	(void)b;
 	if (action >= POWER_ACTIONS)
 		return SYS_EINVAL;
 	if (action == POWER_REBOOT)
@@ -215,94 +211,112 @@ static s64 sys_power(struct vcpu *caller, u64 action, u64 b)
 	machine_end();
 }
 
-static s64 sys_exit(struct vcpu *caller, u64 code, u64 b)
+static s64 root_exit(u64 code, u64 b)
 {
 	(void)b;
-	vm_end(caller, END_MONITOR_PROTOCOL, code);
+	root_end(END_MONITOR_PROTOCOL, code);
 	return 0;
 }
 
 static const struct call calls[SYSCALLS] = {
-	[SYS_REPLY_WAIT] = { FOR_MONITOR, sys_reply_wait },
-	[SYS_MSI] = { FOR_MONITOR, sys_msi },
-	[SYS_OUTPUT] = { FOR_MONITOR, sys_output },
-	[SYS_ALARM] = { FOR_MONITOR, sys_alarm },
-	[SYS_PMI] = { FOR_MONITOR, sys_pmi },
-	[SYS_APIC_READ] = { FOR_MONITOR, sys_apic_read },
-	[SYS_APIC_WRITE] = { FOR_MONITOR, sys_apic_write },
-	[SYS_STORE] = { FOR_MONITOR, sys_store },
-	[SYS_SLEEP] = { FOR_MONITOR | FOR_ROOT, sys_sleep },
-	[SYS_WAIT] = { FOR_ROOT, sys_wait },
-	[SYS_VM_CREATE] = { FOR_ROOT, sys_vm_create },
-	[SYS_VM_START] = { FOR_ROOT, sys_vm },
-	[SYS_VM_STOP] = { FOR_ROOT, sys_vm },
-	[SYS_VM_DESTROY] = { FOR_ROOT, sys_vm },
-	[SYS_VM_PAUSE] = { FOR_ROOT, sys_vm },
-	[SYS_VM_SIGNAL] = { FOR_ROOT, sys_vm },
-	[SYS_VM_SAMPLE] = { FOR_ROOT, sys_vm },
-	[SYS_QUERY] = { FOR_ROOT, sys_query },
-	[SYS_POWER] = { FOR_ROOT, sys_power },
-	[SYS_EXIT] = { FOR_MONITOR | FOR_ROOT, sys_exit },
+	[SYS_REPLY_WAIT] = { .monitor = sys_reply_wait },
+	[SYS_MSI] = { .monitor = sys_msi },
+	[SYS_OUTPUT] = { .monitor = sys_output },
+	[SYS_ALARM] = { .monitor = sys_alarm },
+	[SYS_PMI] = { .monitor = sys_pmi },
+	[SYS_APIC_READ] = { .monitor = sys_apic_read },
+	[SYS_APIC_WRITE] = { .monitor = sys_apic_write },
+	[SYS_STORE] = { .monitor = sys_store },
+	[SYS_SLEEP] = { sys_sleep, root_sleep },
+	[SYS_WAIT] = { .root = sys_wait },
+	[SYS_VM_CREATE] = { .root = sys_vm_create },
+	[SYS_VM_START] = { .root = sys_vm },
+	[SYS_VM_STOP] = { .root = sys_vm },
+	[SYS_VM_DESTROY] = { .root = sys_vm },
+	[SYS_VM_PAUSE] = { .root = sys_vm },
+	[SYS_VM_SIGNAL] = { .root = sys_vm },
+	[SYS_VM_SAMPLE] = { .root = sys_vm },
+	[SYS_QUERY] = { .root = sys_query },
+	[SYS_POWER] = { .root = sys_power },
+	[SYS_EXIT] = { sys_exit, root_exit },
 };
 
-static s64 refuse(struct vcpu *caller, u64 number, s64 error)
+/* ---- everything that ends ring 3 ---- */
+
+static void refuse(struct task *caller, u64 number)
 {
 	struct root_event event = { .kind = EVENT_SYSCALL_DENIED,
-		                    .vm = caller->vm->id,
-		                    .vcpu = caller->index,
+		                    .vm = caller->vm,
+		                    .vcpu = caller->counters->vcpu,
 		                    .value = number };
 
-	/* Told once a VM: a program in a loop, or in many threads, shall not fill the ring. */
-	count(caller, EVENT_SYSCALL_REFUSED);
-	if (atomic_swap(&caller->vm->denied, 1u) == 0)
+	/* Told once a process: a program in a loop, or in many threads, shall not fill the ring. */
+	task_count(caller, EVENT_SYSCALL_REFUSED);
+	if (atomic_swap(&caller->process->denied, 1u) == 0)
 		events_push(&event);
-	return error;
+	caller->thread.regs.rax = (u64)(number < SYSCALLS ? SYS_EPERM : SYS_ENOSYS);
 }
 
 /* A call that is not done leaves all registers and goes back to its INT. */
-static void run_call(struct vcpu *caller, const struct call *call)
+static ALWAYS_INLINE void take_result(struct user_regs *regs, s64 result)
 {
-	struct user_regs *regs = &caller->thread.regs;
-	s64 result = call->run(caller, regs->rdi, regs->rsi);
-
-	if (result == SYS_AGAIN)
+	if (unlikely(result == SYS_AGAIN))
 		regs->rip -= SYSCALL_LENGTH;
 	else
 		regs->rax = (u64)result;
 }
 
-static void syscall(struct vcpu *caller)
+static void monitor_call(struct vcpu *caller, struct user_regs *regs, u64 number)
 {
-	struct user_regs *regs = &caller->thread.regs;
-	u32 role = caller->vm->id == HOST_VM ? FOR_ROOT : FOR_MONITOR;
-	u64 number = regs->rax;
-
-	caller->rq->closed_by = STRETCH_SYSCALL | (u8)number;
-	if (number >= SYSCALLS)
-		regs->rax = (u64)refuse(caller, number, SYS_ENOSYS);
-	else if ((calls[number].who & role) == 0)
-		regs->rax = (u64)refuse(caller, number, SYS_EPERM);
+	if (unlikely(number >= SYSCALLS) || unlikely(calls[number].monitor == NULL))
+		refuse(&caller->task, number);
 	else
-		run_call(caller, &calls[number]);
+		take_result(regs, calls[number].monitor(caller, regs->rdi, regs->rsi));
 }
 
-/* ---- everything that ends ring 3 ---- */
+static void root_call(struct user_regs *regs, u64 number)
+{
+	if (number >= SYSCALLS || calls[number].root == NULL)
+		refuse(&root_task, number);
+	else
+		take_result(regs, calls[number].root(regs->rdi, regs->rsi));
+}
+
+/* True: it was an interrupt of the host's. */
+static bool interrupted(struct task *task, u64 vector)
+{
+	if (vector < VECTOR_POSTED || vector > VECTOR_TIMER)
+		return false;
+	lapic_eoi();
+	sched_interrupted(task, vector);
+	return true;
+}
+
+static NORETURN void root_trap(struct user_regs *regs)
+{
+	if (regs->vector == VECTOR_SYSCALL)
+		root_call(regs, regs->rax);
+	else if (!interrupted(&root_task, regs->vector) && regs->vector < 32)
+		root_end(END_MONITOR_FAULT, regs->vector);
+	run_on(&root_task, AFTER_RUN);
+}
 
 NORETURN void user_trap(struct user_regs *regs)
 {
-	struct vcpu *vcpu = vcpu_of_regs(regs);
+	struct task *task = container_of(regs, struct task, thread.regs);
+	struct vcpu *vcpu = vcpu_of_task(task);
+	bool call = regs->vector == VECTOR_SYSCALL;
 
-	account_leg(vcpu, TIME_MONITOR, rdtsc());
-	account_closed(vcpu->rq, vcpu->rq->stamp, STRETCH_TRAP | (u8)regs->vector);
-	if (likely(regs->vector == VECTOR_SYSCALL)) {
-		syscall(vcpu);
-	} else if (regs->vector >= VECTOR_POSTED && regs->vector <= VECTOR_TIMER) {
-		lapic_eoi();
-		sched_interrupted(vcpu, regs->vector);
-	} else if (regs->vector < 32) {
+	account_leg(task, TIME_MONITOR, rdtsc());
+	account_closed(task->rq, task->rq->stamp,
+	               call ? STRETCH_SYSCALL | (u8)regs->rax : STRETCH_TRAP | (u8)regs->vector);
+	if (unlikely(task == &root_task))
+		root_trap(regs);
+	if (likely(call))
+		monitor_call(vcpu, regs, regs->rax);
+	else if (!interrupted(task, regs->vector) && regs->vector < 32)
 		vm_end(vcpu, END_MONITOR_FAULT, regs->vector);
-	}
-	if (likely(!vcpu->thread.busy && vcpu->activity == ACTIVITY_RUN && !vcpu->paused))
+	if (likely(!task->thread.busy && vcpu->activity == ACTIVITY_RUN && !vcpu->paused))
 		vcpu_enter_guest(vcpu);
-	run_on(vcpu, AFTER_RUN);
+	run_on(task, AFTER_RUN);
 }

@@ -71,7 +71,7 @@ void guest_fetch(const struct vcpu *vcpu, struct insn_bytes *bytes)
 
 void guest_note_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
 {
-	struct refusal *row = vcpu->counters->refusal, *end = row + REFUSALS;
+	struct refusal *row = vcpu->task.counters->refusal, *end = row + REFUSALS;
 
 	while (row < end && row->count != 0 && (row->event != event || row->what != what))
 		row++;

@@ -8,10 +8,12 @@
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/message.h"
-#include "hv/kernel/user/syscall.h"
+#include "hv/kernel/user/root.h"
+#include "hv/kernel/user/thread.h"
 #include "hv/kernel/vcpu/loaded.h"
 #include "hv/kernel/vm/dump.h"
 #include "hv/kernel/vm/vm.h"
+#include "hv/kernel/vm/vm_vcpu.h"
 #include "vmx/vmcs.h"
 
 /* ---- what others asked of us ---- */
@@ -22,7 +24,7 @@ static void take_requests(struct vcpu *vcpu, u32 requests)
 	if ((requests & REQUEST_PAUSE) != 0)
 		vcpu->paused = atomic_load(&vcpu->vm->paused) != 0;
 	if ((requests & REQUEST_SIGNAL) != 0)
-		vcpu->thread.alarm_at = 1; /* long past: due at once */
+		vcpu->task.thread.alarm_at = 1; /* long past: due at once */
 	if ((requests & REQUEST_KICK) != 0)
 		vcpu->kicked = true;
 	if ((requests & REQUEST_UNPOST) != 0)
@@ -41,12 +43,9 @@ static void take_time(struct vcpu *vcpu, u64 now)
 		count(vcpu, EVENT_TIMER);
 		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
 	}
-	if (now >= vcpu_alarm_due(vcpu)) {
-		vcpu->thread.alarm_at = 0;
-		if (vcpu->vm->id == HOST_VM)
-			syscall_end_wait(vcpu);
-		else
-			message_signal(vcpu);
+	if (now >= thread_alarm(&vcpu->task.thread)) {
+		vcpu->task.thread.alarm_at = 0;
+		message_signal(vcpu);
 	}
 }
 
@@ -74,30 +73,24 @@ static void end_halt(struct vcpu *vcpu)
 /* The earliest moment at which a vCPU with nothing to do has something to do. */
 static u64 sleep_until(const struct vcpu *vcpu)
 {
-	u64 until = vcpu_alarm_due(vcpu);
+	u64 until = thread_due(&vcpu->task.thread);
 
 	if (vcpu->activity == ACTIVITY_HALT)
 		until = MIN(until, vcpu_timer_due(vcpu));
 	if (vcpu->activity == ACTIVITY_FLUSH)
 		until = MIN(until, pv_flush_next_look());
-	if (vcpu->thread.busy && vcpu->thread.resume_at != 0)
-		until = MIN(until, vcpu->thread.resume_at);
 	return until;
-}
-
-static bool thread_ready(struct vcpu *vcpu, u64 now)
-{
-	if (!vcpu->thread.busy || now < vcpu->thread.resume_at)
-		return false;
-	vcpu->thread.resume_at = 0;
-	return true;
 }
 
 /* REQUEST_STOP: the vCPU gives up its core for good. */
 static void leave(struct vcpu *vcpu)
 {
-	sched_leave(vcpu);
-	vcpu_unload(vcpu->rq, vcpu);
+	struct root_event *end = &vcpu->vm->end;
+
+	if (end->vcpu == vcpu->index && end->stop != END_STOPPED)
+		dump_vcpu(vcpu, &end->dump);
+	sched_leave(&vcpu->task);
+	vcpu_unload(vcpu->task.rq, vcpu);
 	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
 	vm_vcpu_left(vcpu);
 }
@@ -110,10 +103,10 @@ static bool take_all(struct vcpu *vcpu, u64 now)
 	if (unlikely((vcpu->vmx.pending & ATTEND_EOI) != 0))
 		pv_eoi_settle(vcpu);
 	take_time(vcpu, now);
-	if (vcpu->vm->id != HOST_VM && message_overdue(vcpu, now))
+	if (message_overdue(vcpu, now))
 		vm_end(vcpu, END_MONITOR_TIMEOUT, message_spent(vcpu));
-	if (atomic_load(&vcpu->requests) != 0) {
-		requests = atomic_swap(&vcpu->requests, 0u);
+	if (atomic_load(&vcpu->task.requests) != 0) {
+		requests = atomic_swap(&vcpu->task.requests, 0u);
 		if ((requests & REQUEST_STOP) != 0) {
 			leave(vcpu);
 			return false;
@@ -134,23 +127,23 @@ static NOINLINE enum after vcpu_run(struct vcpu *vcpu)
 		u64 now = rdtsc();
 		u32 pending;
 
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
-		sched_poll(vcpu->rq, now);
+		atomic_store(&vcpu->task.state, (u32)RUN_HOST);
+		sched_poll(vcpu->task.rq, now);
 		pending = vcpu->vmx.pending;
 		vcpu->vmx.pending = pending & ~(ATTEND_RUN | ATTEND_YIELD);
 		if (!take_all(vcpu, now))
 			return AFTER_SWITCH;
-		if (sched_must_yield(vcpu->rq, now) || (pending & ATTEND_YIELD) != 0) {
-			sched_preempt(vcpu);
+		if (sched_must_yield(vcpu->task.rq, now) || (pending & ATTEND_YIELD) != 0) {
+			sched_preempt(&vcpu->task);
 			pv_leave(vcpu);
 			return AFTER_SWITCH;
 		}
 		vcpu_set_deadline(vcpu);
-		if (thread_ready(vcpu, now))
+		if (thread_ready(&vcpu->task.thread, now))
 			return AFTER_THREAD;
-		if (vcpu->activity == ACTIVITY_RUN && !vcpu->thread.busy && !vcpu->paused)
+		if (vcpu->activity == ACTIVITY_RUN && !vcpu->task.thread.busy && !vcpu->paused)
 			return AFTER_ENTER;
-		if (sched_block(vcpu, sleep_until(vcpu))) {
+		if (sched_block(&vcpu->task, sleep_until(vcpu))) {
 			pv_leave(vcpu);
 			return AFTER_SWITCH;
 		}
@@ -159,43 +152,53 @@ static NOINLINE enum after vcpu_run(struct vcpu *vcpu)
 
 /* ---- what comes after ---- */
 
-static NOINLINE struct vcpu *switch_to_next(void)
+static NOINLINE struct task *switch_to_next(void)
 {
 	struct run_queue *rq = this_queue();
-	struct vcpu *next = sched_next(rq);
+	struct task *next = sched_next(rq);
+	struct vcpu *vcpu = vcpu_of_task(next);
 
-	vcpu_load(rq, next);
+	if (next == &root_task) {
+		vcpu_hide(rq);
+		sched_begin(next);
+		return next;
+	}
+	if (unlikely(!vcpu->prepared))
+		vm_prepare_vcpu(vcpu);
+	vcpu_load(rq, vcpu);
 	sched_begin(next);
-	vcpu_set_deadline(next);
+	vcpu_set_deadline(vcpu);
 	return next;
 }
 
-NORETURN void run_on(struct vcpu *vcpu, enum after after)
+NORETURN void run_on(struct task *task, enum after after)
 {
 	for (;;) {
 		switch (after) {
 		case AFTER_ENTER:
-			vcpu_enter_guest(vcpu);
+			vcpu_enter_guest(vcpu_of_task(task));
 			break;
 		case AFTER_THREAD:
-			message_resume_thread(vcpu);
+			thread_resume(task);
 		case AFTER_SWITCH:
-			vcpu = switch_to_next();
+			task = switch_to_next();
 			break;
 		case AFTER_RESUME:
 		case AFTER_RUN:
 			break;
 		}
-		after = vcpu_run(vcpu);
+		after = task == &root_task ? root_run() : vcpu_run(vcpu_of_task(task));
 	}
 }
 
 /* The usual end of an exit first: it has nothing to save for what comes later. */
 NORETURN void vmx_after_exit(struct vmx_vcpu *vmx, enum after after)
 {
+	struct vcpu *vcpu = vcpu_of(vmx);
+
 	if (likely(after == AFTER_RESUME))
-		vcpu_resume_guest(vcpu_of(vmx));
+		vcpu_resume_guest(vcpu);
 	else if (likely(after == AFTER_THREAD))
-		message_resume_thread(vcpu_of(vmx));
-	run_on(vcpu_of(vmx), after);
+		thread_resume(&vcpu->task);
+	run_on(&vcpu->task, after);
 }

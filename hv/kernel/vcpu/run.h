@@ -6,8 +6,8 @@
 #include "hv/base/types.h"
 #include "hv/kernel/vcpu/vcpu.h"
 
-/* Goes on with the core's current vCPU; with NULL and AFTER_SWITCH none is. Ends in the guest or in
+/* Goes on with the core's current task; with NULL and AFTER_SWITCH none is. Ends in the guest or in
  * ring 3, and gives the stack up. */
-NORETURN void run_on(struct vcpu *vcpu, enum after after);
+NORETURN void run_on(struct task *task, enum after after);
 
 #endif

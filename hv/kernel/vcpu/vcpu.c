@@ -8,10 +8,7 @@
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/ipi/deliver.h"
-#include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/syscall.h"
-#include "hv/kernel/vm/dump.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/apicv.h"
 #include "vmx/caps.h"
@@ -64,7 +61,7 @@ static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
 	const struct vapic_mail *mail = &vcpu->apic->mail;
 
 	return (atomic_load(&mail->on) | atomic_load(&mail->events) |
-	        atomic_load(&vcpu->requests)) != 0;
+	        atomic_load(&vcpu->task.requests)) != 0;
 }
 
 /*
@@ -75,7 +72,7 @@ static ALWAYS_INLINE bool has_mail(const struct vcpu *vcpu)
  */
 static ALWAYS_INLINE void publish(struct vcpu *vcpu)
 {
-	atomic_store_fence(&vcpu->state, vcpu->guest_state);
+	atomic_store_fence(&vcpu->task.state, vcpu->guest_state);
 }
 
 /*
@@ -101,11 +98,12 @@ static bool take_deadline(struct vcpu *vcpu)
 
 static ALWAYS_INLINE NORETURN void enter(struct vcpu *vcpu)
 {
-	u64 legs = vcpu->exit_ticks;
+	u64 legs = vcpu->task.exit_ticks;
 
-	vcpu->exit_ticks = 0;
+	vcpu->task.exit_ticks = 0;
 	vcpu->vmx.pending &= ~ATTEND_TURNED;
-	account_stretch_of(vcpu->rq, account_exit(vcpu, vcpu->exit, legs, rdtsc()));
+	account_stretch_of(vcpu->task.rq,
+	                   account_exit(&vcpu->task, vcpu->task.exit, legs, rdtsc()));
 	vmx_enter(&vcpu->vmx);
 }
 
@@ -150,7 +148,7 @@ static bool may_wait(struct vcpu *vcpu, u32 requests)
 {
 	if (may_turn(vcpu) || (requests & ~REQUESTS_OF_GUESTS) != 0)
 		return false;
-	if ((atomic_and(&vcpu->requests, ~REQUEST_FLUSH) & REQUEST_FLUSH) != 0)
+	if ((atomic_and(&vcpu->task.requests, ~REQUEST_FLUSH) & REQUEST_FLUSH) != 0)
 		pv_flush_own(vcpu);
 	return true;
 }
@@ -163,18 +161,18 @@ static NOINLINE void resume_with_mail(struct vcpu *vcpu)
 {
 	u32 requests;
 
-	if (likely(atomic_load(&vcpu->requests) == 0)) {
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
+	if (likely(atomic_load(&vcpu->task.requests) == 0)) {
+		atomic_store(&vcpu->task.state, (u32)RUN_HOST);
 		vcpu_take_mail(vcpu);
 		publish(vcpu);
 	}
-	requests = atomic_load(&vcpu->requests);
+	requests = atomic_load(&vcpu->task.requests);
 	if (unlikely(requests != 0) && !may_wait(vcpu, requests)) {
-		atomic_store(&vcpu->state, (u32)RUN_HOST);
+		atomic_store(&vcpu->task.state, (u32)RUN_HOST);
 		return;
 	}
 	if (has_mail(vcpu))
-		lapic_send(vcpu->rq->core->apic_id, VECTOR_KICK);
+		lapic_send(vcpu->task.rq->core->apic_id, VECTOR_KICK);
 	attend(vcpu);
 }
 
@@ -198,7 +196,7 @@ void vcpu_resume_guest(struct vcpu *vcpu)
 		vcpu->vmx.pending |= ATTEND_TURNED;
 		return;
 	}
-	account_stretch_of(vcpu->rq, account_exit(vcpu, vcpu->exit, 0, rdtsc()));
+	account_stretch_of(vcpu->task.rq, account_exit(&vcpu->task, vcpu->task.exit, 0, rdtsc()));
 	vmx_enter(&vcpu->vmx);
 }
 

@@ -15,9 +15,6 @@
  */
 MUST_USE s64 vm_build(struct vm *vm);
 
-/* Boot: all of it, for root. */
-MUST_USE s64 vm_build_host(struct vm *vm, const struct module *program);
-
 /* Frees everything of a VM that no core runs, some at a time. SYS_AGAIN, or 0: its slot is empty.
  */
 MUST_USE s64 vm_unbuild(struct vm *vm);

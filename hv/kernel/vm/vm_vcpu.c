@@ -22,49 +22,34 @@ static struct run_queue *queue_for(const struct vm *vm, u32 index)
 	return &run_queues[bit_lowest(set)];
 }
 
-/* The vCPU itself, its APIC and its counters. */
 bool vm_make_vcpu(struct vm *vm, u32 index)
 {
 	struct vcpu *vcpu = vm_alloc(vm, vm_frames_for(sizeof(*vcpu)), 1);
+	void *counters = vm_alloc(vm, vm_frames_for(COUNTERS_STRIDE), 1);
+	void *vmcs = vm_alloc(vm, 1, 1);
+	void *xsave = vm_alloc(vm, vm_frames_for(vmx_xsave_size()), 1);
+	struct vapic *apic = vm_alloc(vm, vm_frames_for(sizeof(*apic)), 1);
 
-	if (vcpu == NULL)
+	if (vcpu == NULL || counters == NULL || vmcs == NULL || xsave == NULL || apic == NULL)
 		return false;
 	vm->vcpu[index] = vcpu;
 	vcpu->vm = vm;
 	vcpu->index = index;
-	vcpu->trace_id = TRACE_WHO(vm->id, index);
-	vcpu->rq = queue_for(vm, index);
-	vcpu->exit = &vcpu->uncounted;
-	vcpu->activity = ACTIVITY_NONE;
+	vcpu->apic = apic;
+	vcpu->activity = index == 0 ? ACTIVITY_NONE : ACTIVITY_SIPI;
+	vcpu->started = index != 0;
 	vcpu->guest_state = RUN_GUEST;
-	vcpu->counters = vm_alloc(vm, vm_frames_for(COUNTERS_STRIDE), 1);
-	vcpu->apic = vm_alloc(vm, vm_frames_for(sizeof(*vcpu->apic)), 1);
-	if (vcpu->counters == NULL || vcpu->apic == NULL)
-		return false;
-	vcpu->apic->timer_due = VAPIC_NEVER;
-	vcpu->counters->magic = COUNTERS_MAGIC;
-	vcpu->counters->vm = vm->id;
-	vcpu->counters->vcpu = index;
-	vcpu->counters->core = vcpu->rq->core->index;
-	vcpu->counters->size = sizeof(*vcpu->counters);
-	return true;
-}
-
-/* What root's vCPU does without: VMCS, FPU state, guest memory. */
-bool vm_make_guest_side(struct vm *vm, struct vcpu *vcpu)
-{
-	void *vmcs = vm_alloc(vm, 1, 1);
-
-	vcpu->vmx.state.xsave = vm_alloc(vm, vm_frames_for(vmx_xsave_size()), 1);
-	if (vmcs == NULL || vcpu->vmx.state.xsave == NULL)
-		return false;
+	vcpu->vmx.state.xsave = xsave;
 	vcpu->vmx.vmcs = ptr_to_hpa(vmcs);
 	vcpu->vmx.memory = vm->memory;
-	if (vcpu->index != 0) {
-		vcpu->activity = ACTIVITY_SIPI;
-		vcpu->started = true;
-	}
-	return vapic_setup(vcpu->apic, &vm->bus, vcpu->index, vcpu->index, vcpu->index == 0);
+	vcpu->task.process = &vm->process;
+	vcpu->task.attend = &vcpu->vmx.pending;
+	vcpu->task.mail = &apic->mail.on;
+	vcpu->task.events = &apic->mail.events;
+	vcpu->task.sched.slice = vm->config.slice;
+	vcpu->task.sched.weight = vm->config.weight;
+	sched_setup(&vcpu->task, queue_for(vm, index), counters, vm->id, index);
+	return vapic_setup(apic, &vm->bus, index, index, index == 0);
 }
 
 bool vm_make_bus(struct vm *vm)
@@ -87,7 +72,7 @@ bool vm_make_bus(struct vm *vm)
 void vm_prepare_vcpu(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	struct core *core = vcpu->rq->core;
+	struct core *core = vcpu->task.rq->core;
 	const struct vmx_config config = {
 		.caps = &machine()->caps,
 		.ept = vm->ept.root,
@@ -115,4 +100,5 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();
 	vmx_flush_vpid(vcpu->vmx.flush_vpid);
+	vcpu->prepared = true;
 }

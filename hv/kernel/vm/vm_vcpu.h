@@ -5,11 +5,8 @@
 
 #include "hv/kernel/vm/vm.h"
 
-/* vCPU `index`, with its counters and room for its APIC. False: no memory. */
+/* vCPU `index`, with all that belongs to it. The bus is there. False: no memory. */
 MUST_USE bool vm_make_vcpu(struct vm *vm, u32 index);
-
-/* What root's vCPU does without: VMCS, FPU state, APIC. False: no memory. */
-MUST_USE bool vm_make_guest_side(struct vm *vm, struct vcpu *vcpu);
 
 /* The bus, before any APIC. False: no memory. */
 MUST_USE bool vm_make_bus(struct vm *vm);
