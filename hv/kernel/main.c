@@ -11,7 +11,7 @@
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/root.h"
-#include "hv/kernel/vcpu/run.h"
+#include "hv/kernel/run/run.h"
 
 static u32 machine_ready; /* set by the first core: the others may start VMX */
 static u32 cores_ready;   /* how many have */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ring 0 comes to an end, for Spin: the run loop and the entry of hv/kernel/vcpu/vcpu.c, the queue
+ * Ring 0 comes to an end, for Spin: the run loop and the entry of hv/kernel/run/entry.c, the queue
  * of hv/kernel/sched/sched.c, the flush of hv/kernel/pv/pv_flush.c, and an adversary on other cores
  * that posts and requests without end. Memory is in order here; delivery.pml has its barriers.
  *

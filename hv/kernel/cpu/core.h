@@ -61,8 +61,13 @@ struct core {
 
 extern struct core cores[MAX_CORES];
 
-/* How many cores run; constant from the call of hv_main on. */
-u32 core_count(void);
+/* How many cores run: counted by boot, constant from the call of hv_main on. */
+extern u32 cores_running;
+
+static inline u32 core_count(void)
+{
+	return cores_running;
+}
 
 /* The calling core. Undefined in the few instructions of a stub whose RSP is in no stack. */
 static ALWAYS_INLINE struct core *this_core(void)

@@ -8,8 +8,9 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/exit/exits.h"
-#include "hv/kernel/vcpu/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/mode.h"
 

@@ -4,24 +4,18 @@
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/exit/memory.h"
 #include "hv/kernel/user/message.h"
-#include "hv/kernel/vcpu/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/qualification.h"
 #include "vmx/vmcs.h"
 
 /* As IN writes rAX: 4 bytes clear the upper half, 1 and 2 keep what is above. */
-static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
+static ALWAYS_INLINE void finish(struct vcpu *vcpu, u64 value)
 {
 	const struct pending_access *access = &vcpu->access;
 	u64 *rax = &vcpu->vmx.gpr[RAX];
-	u64 value = reply->value;
 
 	vcpu_advance_by(vcpu, access->length);
-	if (unlikely(reply->stop != 0))
-		guest_refused(vcpu,
-		              access->write ? EVENT_PORT_WRITE_UNCLAIMED
-		                            : EVENT_PORT_READ_UNCLAIMED,
-		              vcpu->task.thread.page->message.address);
 	if (access->write)
 		return;
 	switch (access->size) {
@@ -35,6 +29,22 @@ static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
 		*rax = (u32)value;
 		break;
 	}
+}
+
+static NOINLINE void finish_unclaimed(struct vcpu *vcpu, u64 value)
+{
+	guest_refused(vcpu,
+	              vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED : EVENT_PORT_READ_UNCLAIMED,
+	              vcpu->task.thread.page->message.address);
+	finish(vcpu, value);
+}
+
+static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
+{
+	if (unlikely(reply->stop != 0))
+		finish_unclaimed(vcpu, reply->value);
+	else
+		finish(vcpu, reply->value);
 }
 
 enum after exit_io(struct vcpu *vcpu)

@@ -11,7 +11,7 @@
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/message.h"
-#include "hv/kernel/vcpu/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/arch.h"
 #include "vapic/hot.h"

@@ -7,7 +7,6 @@
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vm/vm_build.h"
 #include "vapic/arch.h"
 #include "vmx/apicv.h"
 #include "vmx/msr.h"

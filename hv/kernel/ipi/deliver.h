@@ -40,9 +40,6 @@ NOINLINE u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
              const struct vapic_effects *fx);
 
-/* As vcpu_take_mail, on the short way: without INIT, SIPI and NMI. */
-void vcpu_take_vectors(struct vcpu *vcpu);
-
 /* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */
 void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx);
 

@@ -12,21 +12,8 @@
 
 #include "hv/abi/pv.h"
 #include "hv/base/types.h"
-#include "hv/kernel/pv/pv_scale.h"
+#include "hv/kernel/vcpu/vcpu.h"
 #include "vapic/set.h"
-#include "vmx/vcpu.h"
-
-struct vcpu;
-
-/* Of a vCPU; all zero: nothing is announced. */
-struct pv {
-	u64 clock_msr, steal_msr, eoi_msr; /* as written */
-	struct pv_clock *clock;            /* NULL: off, or nothing the guest could mean */
-	struct pv_steal *steal;            /* likewise */
-	u8 *eoi;                           /* PV EOI's word; NULL: off */
-	u64 stolen;                        /* ticks, as last told */
-	struct pv_scale scale;
-};
 
 /* The guest writes or reads one of KVM's MSRs. False: #GP. */
 MUST_USE bool pv_msr_write(struct vcpu *vcpu, u32 msr, u64 value);

@@ -70,6 +70,12 @@ struct task {
 	struct exit_counter uncounted;          /* for entries that follow no exit */
 };
 
+/* TSC at which a thread that waits is to be signalled; QUEUE_NEVER: not. */
+static ALWAYS_INLINE u64 thread_alarm(const struct thread *thread)
+{
+	return thread->alarm_at != 0 && thread->waiting ? thread->alarm_at : QUEUE_NEVER;
+}
+
 static ALWAYS_INLINE void task_count(struct task *task, enum vcpu_event event)
 {
 	task->counters->event[event]++;

@@ -11,7 +11,7 @@
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 #include "hv/kernel/user/thread.h"
 #include "hv/kernel/vm/vm.h"
 

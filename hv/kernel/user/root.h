@@ -6,7 +6,7 @@
 #ifndef HV_USER_ROOT_H
 #define HV_USER_ROOT_H
 
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 #include "vmx/vcpu.h"
 
 struct vm;

@@ -7,7 +7,7 @@
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 
 /* A running thread is looked at eight times a second. */
 #define WATCH_SHIFT 3

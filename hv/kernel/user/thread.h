@@ -6,12 +6,6 @@
 #include "hv/base/types.h"
 #include "hv/kernel/sched/task.h"
 
-/* TSC at which a thread that waits is to be signalled; QUEUE_NEVER: not. */
-static ALWAYS_INLINE u64 thread_alarm(const struct thread *thread)
-{
-	return thread->alarm_at != 0 && thread->waiting ? thread->alarm_at : QUEUE_NEVER;
-}
-
 /* TSC at which a thread that does not run has something to do; QUEUE_NEVER: not by itself. */
 u64 thread_due(const struct thread *thread);
 

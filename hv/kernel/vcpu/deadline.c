@@ -3,7 +3,6 @@
 #include "hv/base/bits.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/thread.h"
 #include "hv/kernel/vcpu/vcpu.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"

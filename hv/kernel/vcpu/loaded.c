@@ -3,7 +3,6 @@
 
 #include "hv/base/x86.h"
 #include "hv/kernel/cpu/crash.h"
-#include "hv/kernel/vm/vm.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
@@ -27,7 +26,7 @@ void vcpu_load(struct run_queue *rq, struct vcpu *vcpu)
 	if (rq->loaded != NULL)
 		vmx_state_save(&rq->loaded->vmx.state);
 	if (!vmcs_load(vcpu->vmx.vmcs))
-		panic("VMPTRLD of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
+		panic("VMPTRLD of VM %u vCPU %u failed", vcpu->task.vm, vcpu->index);
 	vmx_state_load(&vcpu->vmx.state);
 	rq->loaded = vcpu;
 }
@@ -37,6 +36,6 @@ void vcpu_unload(struct run_queue *rq, struct vcpu *vcpu)
 	if (rq->loaded != vcpu)
 		return;
 	if (!vmcs_clear(vcpu->vmx.vmcs))
-		panic("VMCLEAR of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
+		panic("VMCLEAR of VM %u vCPU %u failed", vcpu->task.vm, vcpu->index);
 	rq->loaded = NULL;
 }

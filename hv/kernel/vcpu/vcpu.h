@@ -8,8 +8,9 @@
 
 #include "hv/abi/counters.h"
 #include "hv/abi/message.h"
+#include "hv/abi/pv.h"
+#include "hv/base/pv_scale.h"
 #include "hv/base/types.h"
-#include "hv/kernel/pv/pv.h"
 #include "hv/kernel/sched/task.h"
 #include "vapic/vapic.h"
 #include "vmx/fetch.h"
@@ -68,6 +69,16 @@ struct pending_access {
 	u8 length; /* of the instruction: RIP moves by it */
 };
 
+/* What pv=kvm shares with the guest (pv/pv.h); all zero: nothing is announced. */
+struct pv {
+	u64 clock_msr, steal_msr, eoi_msr; /* as written */
+	struct pv_clock *clock;            /* NULL: off, or nothing the guest could mean */
+	struct pv_steal *steal;            /* likewise */
+	u8 *eoi;                           /* PV EOI's word; NULL: off */
+	u64 stolen;                        /* ticks, as last told */
+	struct pv_scale scale;
+};
+
 struct vcpu {
 	struct vmx_vcpu vmx; /* first: 16-byte aligned, and the assembly's pointer is ours */
 
@@ -107,21 +118,11 @@ static ALWAYS_INLINE struct vcpu *vcpu_of_task(struct task *task)
 	return container_of(task, struct vcpu, task);
 }
 
-/*
- * Into the guest: after an exit that was handled whole, without leaving RUN_GUEST; and from
- * anywhere else. Returns if the vCPU has to turn back: something has come that vcpu_run has to see.
- */
-void vcpu_resume_guest(struct vcpu *vcpu);
-void vcpu_enter_guest(struct vcpu *vcpu);
-
 /* The guest's TSC at a host TSC. */
 static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)
 {
 	return host + vcpu->tsc_offset;
 }
-
-/* Owner. Takes the mailbox over into the APIC and `vmx.pending`. */
-void vcpu_take_mail(struct vcpu *vcpu);
 
 /* No deadline: the preemption timer at its longest. The VMCS is current. */
 void vcpu_stop_timer(struct vcpu *vcpu);

@@ -3,9 +3,9 @@
 
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
-#include "hv/kernel/vcpu/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/setup.h"
 #include "vmx/vmcs.h"

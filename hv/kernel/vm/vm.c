@@ -6,7 +6,7 @@
 #include "hv/base/printk.h"
 #include "hv/base/x86.h"
 #include "hv/kernel/cpu/crash.h"
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 #include "hv/kernel/sched/sched.h"
 
 struct vm vms[MAX_VMS];

@@ -13,7 +13,7 @@
 #include "hv/abi/syscall.h"
 #include "hv/base/frames.h"
 #include "hv/base/types.h"
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 #include "hv/kernel/vcpu/vcpu.h"
 #include "hv/kernel/vm/arena.h"
 #include "vmx/apicv.h"
@@ -57,19 +57,12 @@ extern struct vm vms[MAX_VMS]; /* 0, HOST_VM, is root's number, and no VM's */
 /* VM `id`, or NULL. */
 struct vm *vm_get(u64 id);
 
-/* Makes a VM of a configuration that root handed in: its id, or SYS_E*. SYS_AGAIN: a piece of the
- * work is done; the call is to be repeated, and goes on with the configuration it began with. */
-MUST_USE s64 vm_create(const struct vm_config *config);
-
-MUST_USE s64 vm_start(struct vm *vm);
-
 /*
  * Stop: EVENT_VM_END follows; it may be under way already, and what has ended stays
- * as it is until root destroys it, for root may not have heard of the end yet. Destroy: frees what
- * does not run, EVENT_VM_GONE follows; SYS_AGAIN: as vm_create. Signal: MSG_SIGNAL to its monitor.
+ * as it is until root destroys it, for root may not have heard of the end yet. Signal: MSG_SIGNAL
+ * to its monitor.
  */
 MUST_USE s64 vm_stop(struct vm *vm);
-MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
 MUST_USE s64 vm_signal(struct vm *vm);
 MUST_USE s64 vm_sample(struct vm *vm, u64 vcpu); /* EVENT_SAMPLE follows */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vcpu/vcpu.h"
+#include "hv/kernel/run/entry.h"
 
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/ipi/apicv.h"
@@ -7,8 +7,10 @@
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
+#include "hv/kernel/exit/mail.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/apicv.h"
 #include "vmx/caps.h"

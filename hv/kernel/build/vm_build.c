@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vm/vm_build.h"
+#include "hv/kernel/build/vm_build.h"
 
 #include "hv/abi/hypercall.h"
 #include "hv/kernel/ipi/apicv.h"
@@ -7,8 +7,8 @@
 #include "hv/base/string.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
-#include "hv/kernel/vm/vm_cpuid.h"
-#include "hv/kernel/vm/vm_vcpu.h"
+#include "hv/kernel/build/vm_cpuid.h"
+#include "hv/kernel/build/vm_vcpu.h"
 #include "hv/kernel/user/root.h"
 
 #define APIC_ADDRESS 0xfee00000ull

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vcpu/guest.h"
+#include "hv/kernel/vm/guest.h"
 
 #include "hv/base/bits.h"
 #include "hv/kernel/vm/vm.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 
 #include "hv/abi/syscall.h"
 #include "hv/base/bits.h"

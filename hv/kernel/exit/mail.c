@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What others have posted to a vCPU's APIC, and what INIT, SIPI and NMI do to it. */
+#include "hv/kernel/exit/mail.h"
+
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vcpu/vcpu.h"

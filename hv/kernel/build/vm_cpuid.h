@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a VM's guest finds of the processor: CPUID leaves, and the MSRs that do not exit. */
-#ifndef HV_VM_VM_CPUID_H
-#define HV_VM_VM_CPUID_H
+#ifndef HV_BUILD_VM_CPUID_H
+#define HV_BUILD_VM_CPUID_H
 
 #include "hv/kernel/vm/vm.h"
 

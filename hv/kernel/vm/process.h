@@ -3,8 +3,8 @@
  * Ring-3 address spaces (hv/abi/process.h): what a monitor or root finds mapped, and nothing else.
  * Memory is the process's arena's.
  */
-#ifndef HV_USER_PROCESS_H
-#define HV_USER_PROCESS_H
+#ifndef HV_VM_PROCESS_H
+#define HV_VM_PROCESS_H
 
 #include "hv/base/types.h"
 #include "hv/abi/syscall.h"

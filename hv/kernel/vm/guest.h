@@ -3,8 +3,8 @@
  * What ring 0 reads and writes of a guest: its memory, its registers, the instruction it is at. All
  * on the current vCPU, its VMCS loaded.
  */
-#ifndef HV_VCPU_GUEST_H
-#define HV_VCPU_GUEST_H
+#ifndef HV_VM_GUEST_H
+#define HV_VM_GUEST_H
 
 #include "hv/base/types.h"
 #include "hv/base/x86.h"

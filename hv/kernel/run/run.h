@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a core does next: the one place where what was done turns into what comes after. */
-#ifndef HV_VCPU_RUN_H
-#define HV_VCPU_RUN_H
+#ifndef HV_RUN_RUN_H
+#define HV_RUN_RUN_H
 
 #include "hv/base/types.h"
 #include "hv/kernel/vcpu/vcpu.h"

@@ -2,8 +2,8 @@
 /*
  * What ring 0 has to tell root: a ring of events, and one flag for "there is output". Any core.
  */
-#ifndef HV_USER_EVENTS_H
-#define HV_USER_EVENTS_H
+#ifndef HV_VM_EVENTS_H
+#define HV_VM_EVENTS_H
 
 #include "hv/abi/message.h"
 #include "hv/base/types.h"

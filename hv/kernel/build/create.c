@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* VMs come and go: checks of what root asks for, making, start, unmaking. */
+#include "hv/kernel/build/create.h"
+
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/kernel/cpu/core.h"
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/vm/vm.h"
-#include "hv/kernel/vm/vm_build.h"
+#include "hv/kernel/build/vm_build.h"
 
 /* ---- checks ---- */
 

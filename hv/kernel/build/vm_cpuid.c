@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vm/vm_cpuid.h"
+#include "hv/kernel/build/vm_cpuid.h"
 
 #include "hv/abi/hypercall.h"
 #include "hv/base/memory.h"

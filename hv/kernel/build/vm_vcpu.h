@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The vCPUs of a VM that is being made, and the bus of their APICs. */
-#ifndef HV_VM_VM_VCPU_H
-#define HV_VM_VM_VCPU_H
+#ifndef HV_BUILD_VM_VCPU_H
+#define HV_BUILD_VM_VCPU_H
 
 #include "hv/kernel/vm/vm.h"
 

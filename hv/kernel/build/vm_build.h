@@ -2,10 +2,10 @@
 /*
  * The making of a VM out of a checked configuration, step by step, and its undoing. Root's core.
  */
-#ifndef HV_VM_VM_BUILD_H
-#define HV_VM_VM_BUILD_H
+#ifndef HV_BUILD_VM_BUILD_H
+#define HV_BUILD_VM_BUILD_H
 
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 #include "hv/kernel/vm/vm.h"
 
 /*

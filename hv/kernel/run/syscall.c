@@ -9,18 +9,20 @@
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/base/frames.h"
+#include "hv/kernel/build/create.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/user.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/exit/memory.h"
 #include "hv/kernel/ipi/deliver.h"
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/user/root.h"
 #include "hv/kernel/user/thread.h"
+#include "hv/kernel/run/entry.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vcpu/run.h"
+#include "hv/kernel/run/run.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/arch.h"
 
@@ -283,7 +285,7 @@ static void root_call(struct user_regs *regs, u64 number)
 }
 
 /* True: it was an interrupt of the host's. */
-static bool interrupted(struct task *task, u64 vector)
+static NOINLINE bool interrupted(struct task *task, u64 vector)
 {
 	if (vector < VECTOR_POSTED || vector > VECTOR_TIMER)
 		return false;
@@ -292,7 +294,7 @@ static bool interrupted(struct task *task, u64 vector)
 	return true;
 }
 
-static NORETURN void root_trap(struct user_regs *regs)
+static NOINLINE NORETURN void root_trap(struct user_regs *regs)
 {
 	if (regs->vector == VECTOR_SYSCALL)
 		root_call(regs, regs->rax);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 
 #include "hv/base/atomic.h"
 #include "hv/base/spinlock.h"

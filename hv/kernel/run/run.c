@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vcpu/run.h"
+#include "hv/kernel/run/run.h"
 
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/ipi/apicv.h"
+#include "hv/kernel/exit/mail.h"
 #include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/run/entry.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/user/root.h"
 #include "hv/kernel/user/thread.h"
 #include "hv/kernel/vcpu/loaded.h"
 #include "hv/kernel/vm/dump.h"
+#include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
-#include "hv/kernel/vm/vm_vcpu.h"
+#include "hv/kernel/build/vm_vcpu.h"
 #include "vmx/vmcs.h"
 
 /* ---- what others asked of us ---- */

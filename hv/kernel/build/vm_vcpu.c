@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vm/vm_vcpu.h"
+#include "hv/kernel/build/vm_vcpu.h"
 
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/memory.h"
