@@ -2,15 +2,13 @@
 /* What reading and writing each register does, beyond the bits. Rows of regs.c point here. */
 #include "vapic/regs.h"
 
-u32 read_apr(const struct vapic *a, const struct reg_io *io)
+u32 read_apr(const struct vapic *a, UNUSED const struct reg_io *io)
 {
-	(void)io;
 	return vapic_apr(a);
 }
 
-u32 read_ppr(const struct vapic *a, const struct reg_io *io)
+u32 read_ppr(const struct vapic *a, UNUSED const struct reg_io *io)
 {
-	(void)io;
 	return vapic_ppr(a);
 }
 

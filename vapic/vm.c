@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Building the group, RESET and INIT. */
-#include "vapic/pv_eoi.h"
 #include "vapic/regs.h"
 
 /* A table of 2 MiB is enough; above, x2APIC logical IDs repeat, and a scan must find them. */

@@ -6,7 +6,6 @@
 #include "hv/kernel/boot/boot.h"
 #include "hv/kernel/cpu/core.h"
 #include "hv/kernel/cpu/crash.h"
-#include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* VMs come and go: checks of what root asks for, making, start, unmaking. */
-#include "hv/kernel/build/create.h"
+#include "hv/kernel/build/build.h"
 
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
@@ -10,8 +10,6 @@
 #include "hv/kernel/vm/events.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/vm/machine.h"
-#include "hv/kernel/vm/vm.h"
-#include "hv/kernel/build/vm_build.h"
 
 /* ---- checks ---- */
 

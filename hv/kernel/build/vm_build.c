@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/build/vm_build.h"
+#include "hv/kernel/build/build.h"
 
 #include "hv/abi/hypercall.h"
 #include "hv/kernel/ipi/apicv.h"
@@ -7,9 +7,8 @@
 #include "hv/base/string.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
-#include "hv/kernel/build/vm_cpuid.h"
-#include "hv/kernel/build/vm_vcpu.h"
 #include "hv/kernel/user/root.h"
+#include "vmx/msr.h"
 
 #define APIC_ADDRESS 0xfee00000ull
 #define LARGE_FRAMES 512u
@@ -35,13 +34,12 @@ static s64 result_of(bool done)
 	return done ? 0 : SYS_ENOMEM;
 }
 
-static s64 take_memory(struct vm *vm, u64 i)
+static s64 take_memory(struct vm *vm, UNUSED u64 i)
 {
 	u64 frames = vm->config.memory >> PAGE_SHIFT;
 	struct frames_take *take = &vm->progress.memory;
 	hpa_t at;
 
-	(void)i;
 	switch (frames_take(take, frames, LARGE_FRAMES)) {
 	case FRAMES_MORE:
 		return SYS_AGAIN;
@@ -99,22 +97,8 @@ static bool make_ept(struct ept *ept, const struct vm *vm, bool apic_page)
 	        ept_map(ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE, EPT_READ | EPT_WRITE));
 }
 
-static s64 make_cpuid(struct vm *vm, u64 i)
+static s64 make_trees(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
-	vm_make_cpuid(vm);
-	return 0;
-}
-
-static s64 make_bus(struct vm *vm, u64 i)
-{
-	(void)i;
-	return result_of(vm_make_bus(vm));
-}
-
-static s64 make_trees(struct vm *vm, u64 i)
-{
-	(void)i;
 	if (has(vm, VM_APIC_PAGE | VM_APICV)) {
 		void *page = vm_alloc(vm, 1, 1);
 
@@ -126,15 +110,19 @@ static s64 make_trees(struct vm *vm, u64 i)
 	                 (!has(vm, VM_APICV) || make_ept(&vm->ept_apic, vm, true)));
 }
 
-static s64 make_bitmaps(struct vm *vm, u64 i)
+static s64 make_bitmaps(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
-	return result_of(vm_make_msr_bitmap(vm) && (!has(vm, VM_APICV) || apicv_build(vm)));
+	void *bitmap = vm_alloc(vm, 1, 1);
+
+	if (bitmap == NULL)
+		return SYS_ENOMEM;
+	msr_bitmap_build(bitmap);
+	vm->msr_bitmap = ptr_to_hpa(bitmap);
+	return result_of(!has(vm, VM_APICV) || apicv_build(vm));
 }
 
-static u64 once(const struct vm *vm)
+static u64 once(UNUSED const struct vm *vm)
 {
-	(void)vm;
 	return 1;
 }
 
@@ -143,11 +131,6 @@ static u64 once(const struct vm *vm)
 static u64 each_vcpu(const struct vm *vm)
 {
 	return vm->config.vcpus;
-}
-
-static s64 build_vcpu(struct vm *vm, u64 i)
-{
-	return result_of(vm_make_vcpu(vm, (u32)i));
 }
 
 static bool show_to_guest(struct ept *ept, const struct vcpu *vcpu)
@@ -184,11 +167,10 @@ static struct module program_of(const struct vm *vm)
 	return module_of(vm->config.monitor_module);
 }
 
-static s64 make_process(struct vm *vm, u64 i)
+static s64 make_process(struct vm *vm, UNUSED u64 i)
 {
 	const struct module program = program_of(vm);
 
-	(void)i;
 	return process_create(&vm->process, &program);
 }
 
@@ -213,12 +195,11 @@ static s64 make_thread(struct vm *vm, u64 i)
 	return process_thread(&vm->process, &program, i, &vm->vcpu[i]->task.thread);
 }
 
-static s64 make_console(struct vm *vm, u64 i)
+static s64 make_console(struct vm *vm, UNUSED u64 i)
 {
 	struct process_info *info = vm_alloc(vm, vm_frames_for(sizeof(*info)), 1);
 	void *console = vm_alloc(vm, vm_frames_for(sizeof(struct vm_console)), 1);
 
-	(void)i;
 	if (info == NULL || console == NULL)
 		return SYS_ENOMEM;
 	vm->console = ptr_to_hpa(console);
@@ -310,11 +291,11 @@ static s64 run_stages(struct vm *vm, const struct stage *stages, u32 count)
 s64 vm_build(struct vm *vm)
 {
 	static const struct stage stages[] = {
-		{ make_process, once },         { make_cpuid, once },
-		{ take_memory, once },          { make_bus, once },
+		{ make_process, once },         { vm_make_cpuid, once },
+		{ take_memory, once },          { vm_make_bus, once },
 		{ make_trees, once },           { make_bitmaps, once },
 		{ clear_memory, clear_pieces }, { map_memory, map_pieces },
-		{ build_vcpu, each_vcpu },      { load_program, program_pages },
+		{ vm_make_vcpu, each_vcpu },    { load_program, program_pages },
 		{ make_thread, each_vcpu },     { make_console, once },
 		{ show_image, image_pieces },   { show_modules, module_pieces },
 		{ show_counters, each_vcpu },
@@ -327,9 +308,8 @@ s64 vm_build(struct vm *vm)
 
 #define TABLES_PIECE 6u /* some 3,100 ticks each, for 512 entries */
 
-static s64 hide_console(struct vm *vm, u64 i)
+static s64 hide_console(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
 	root_unmap_console(vm);
 	return 0;
 }
@@ -340,11 +320,10 @@ static s64 hide_counters(struct vm *vm, u64 i)
 	return 0;
 }
 
-static s64 free_tables(struct vm *vm, u64 i)
+static s64 free_tables(struct vm *vm, UNUSED u64 i)
 {
 	unsigned int budget = TABLES_PIECE;
 
-	(void)i;
 	if (!ept_destroy(&vm->ept, &budget) || !ept_destroy(&vm->ept_apic, &budget) ||
 	    (vm->process.tables.raw != 0 && !pt_destroy(vm->process.tables, &budget)))
 		return SYS_AGAIN;
@@ -352,9 +331,8 @@ static s64 free_tables(struct vm *vm, u64 i)
 	return 0;
 }
 
-static s64 free_memory(struct vm *vm, u64 i)
+static s64 free_memory(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
 	return arena_free_some(&vm->process.arena) ? 0 : SYS_AGAIN;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/build/vm_vcpu.h"
+#include "hv/kernel/build/build.h"
 
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/memory.h"
@@ -22,8 +22,9 @@ static struct run_queue *queue_for(const struct vm *vm, u32 index)
 	return &run_queues[bit_lowest(set)];
 }
 
-bool vm_make_vcpu(struct vm *vm, u32 index)
+s64 vm_make_vcpu(struct vm *vm, u64 i)
 {
+	u32 index = (u32)i;
 	struct vcpu *vcpu = vm_alloc(vm, vm_frames_for(sizeof(*vcpu)), 1);
 	void *counters = vm_alloc(vm, vm_frames_for(COUNTERS_STRIDE), 1);
 	void *vmcs = vm_alloc(vm, 1, 1);
@@ -31,7 +32,7 @@ bool vm_make_vcpu(struct vm *vm, u32 index)
 	struct vapic *apic = vm_alloc(vm, vm_frames_for(sizeof(*apic)), 1);
 
 	if (vcpu == NULL || counters == NULL || vmcs == NULL || xsave == NULL || apic == NULL)
-		return false;
+		return SYS_ENOMEM;
 	vm->vcpu[index] = vcpu;
 	vcpu->vm = vm;
 	vcpu->index = index;
@@ -49,10 +50,10 @@ bool vm_make_vcpu(struct vm *vm, u32 index)
 	vcpu->task.sched.slice = vm->config.slice;
 	vcpu->task.sched.weight = vm->config.weight;
 	sched_setup(&vcpu->task, queue_for(vm, index), counters, vm->id, index);
-	return vapic_setup(apic, &vm->bus, index, index, index == 0);
+	return vapic_setup(apic, &vm->bus, index, index, index == 0) ? 0 : SYS_ENOMEM;
 }
 
-bool vm_make_bus(struct vm *vm)
+s64 vm_make_bus(struct vm *vm, UNUSED u64 i)
 {
 	u32 n = vm->config.vcpus;
 
@@ -65,8 +66,9 @@ bool vm_make_bus(struct vm *vm)
 	vm->bus.route = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.route)), 1);
 	vm->bus.apic = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.apic)), 1);
 	vm->bus.index = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.index)), 1);
-	return vm->bus.route != NULL && vm->bus.apic != NULL && vm->bus.index != NULL &&
-	       vapic_vm_setup(&vm->bus);
+	if (vm->bus.route == NULL || vm->bus.apic == NULL || vm->bus.index == NULL)
+		return SYS_ENOMEM;
+	return vapic_vm_setup(&vm->bus) ? 0 : SYS_ENOMEM;
 }
 
 void vm_prepare_vcpu(struct vcpu *vcpu)

@@ -55,8 +55,6 @@ struct core {
 	u8 io_bitmap[IO_BITMAP_BYTES]; /* right behind the TSS */
 	u64 *gdt;                      /* GDT_ENTRIES, with nothing mapped behind (gdt_create) */
 	u64 tsc_aux;                   /* the guest's, while root runs (hv/kernel/vcpu/loaded.c) */
-
-	/* The scheduler's and vmx/'s fields follow here. */
 } ALIGNED(CACHE_LINE);
 
 extern struct core cores[MAX_CORES];

@@ -47,9 +47,8 @@ enum after exit_protected(struct vcpu *vcpu)
 	return AFTER_RESUME;
 }
 
-enum after exit_resume(struct vcpu *vcpu)
+enum after exit_resume(UNUSED struct vcpu *vcpu)
 {
-	(void)vcpu;
 	return AFTER_RESUME;
 }
 

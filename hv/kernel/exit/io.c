@@ -10,7 +10,7 @@
 #include "vmx/vmcs.h"
 
 /* As IN writes rAX: 4 bytes clear the upper half, 1 and 2 keep what is above. */
-static ALWAYS_INLINE void finish(struct vcpu *vcpu, u64 value)
+static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	const struct pending_access *access = &vcpu->access;
 	u64 *rax = &vcpu->vmx.gpr[RAX];
@@ -20,42 +20,27 @@ static ALWAYS_INLINE void finish(struct vcpu *vcpu, u64 value)
 		return;
 	switch (access->size) {
 	case 1:
-		*rax = (*rax & ~0xffull) | (u8)value;
+		*rax = (*rax & ~0xffull) | (u8)reply->value;
 		break;
 	case 2:
-		*rax = (*rax & ~0xffffull) | (u16)value;
+		*rax = (*rax & ~0xffffull) | (u16)reply->value;
 		break;
 	default:
-		*rax = (u32)value;
+		*rax = (u32)reply->value;
 		break;
 	}
-}
-
-static NOINLINE void finish_unclaimed(struct vcpu *vcpu, u64 value)
-{
-	guest_refused(vcpu,
-	              vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED : EVENT_PORT_READ_UNCLAIMED,
-	              vcpu->task.thread.page->message.address);
-	finish(vcpu, value);
-}
-
-static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
-{
-	if (unlikely(reply->stop != 0))
-		finish_unclaimed(vcpu, reply->value);
-	else
-		finish(vcpu, reply->value);
 }
 
 enum after exit_io(struct vcpu *vcpu)
 {
 	struct io_access io = io_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
+	enum vcpu_event unclaimed = io.in ? EVENT_PORT_READ_UNCLAIMED : EVENT_PORT_WRITE_UNCLAIMED;
 
 	if (unlikely(io.string)) {
 		vcpu->access = (struct pending_access){
 			.kind = MSG_INSTRUCTION,
 			.finish = guest_finish_instruction,
-			.port = true,
+			.unclaimed = unclaimed,
 			.write = !io.in,
 		};
 		message_instruction(vcpu, io.port);
@@ -64,6 +49,7 @@ enum after exit_io(struct vcpu *vcpu)
 	vcpu->access = (struct pending_access){
 		.kind = MSG_IO,
 		.finish = finish_io,
+		.unclaimed = unclaimed,
 		.size = io.size,
 		.write = !io.in,
 		.length = (u8)vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH),

@@ -4,7 +4,6 @@
 
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/pv/pv.h"
-#include "hv/kernel/vcpu/vcpu.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/start.h"
 

@@ -182,17 +182,11 @@ static void finish_instruction(struct vcpu *vcpu, const struct insn_result *r)
 	}
 }
 
-void guest_finish_instruction(struct vcpu *vcpu, const struct taken_reply *reply)
+void guest_finish_instruction(struct vcpu *vcpu, UNUSED const struct taken_reply *reply)
 {
 	const volatile struct insn_message *page = (volatile void *)vcpu->task.thread.page->data;
 	const struct insn_result result = page->result;
 
-	if (reply->stop != 0)
-		guest_refused(vcpu,
-		              !vcpu->access.port   ? EVENT_MEMORY_REFUSED
-		              : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
-		                                   : EVENT_PORT_READ_UNCLAIMED,
-		              vcpu->task.thread.page->message.address);
 	finish_instruction(vcpu, &result);
 }
 
@@ -215,8 +209,11 @@ static enum after mmio(struct vcpu *vcpu, u64 gpa, bool write)
 		vcpu_advance_by(vcpu, insn->length);
 		return AFTER_RESUME;
 	}
-	vcpu->access = (struct pending_access){ .kind = MSG_INSTRUCTION,
-		                                .finish = guest_finish_instruction };
+	vcpu->access = (struct pending_access){
+		.kind = MSG_INSTRUCTION,
+		.finish = guest_finish_instruction,
+		.unclaimed = EVENT_MEMORY_REFUSED,
+	};
 	message_instruction(vcpu, gpa);
 	return AFTER_THREAD;
 }

@@ -105,7 +105,6 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 static void finish_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 {
 	if (reply->stop != 0) {
-		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->task.thread.page->message.address);
 		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
 		return;
 	}
@@ -117,7 +116,11 @@ static void finish_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 static enum after ask_monitor(struct vcpu *vcpu, u32 msr, bool write)
 {
 	vcpu->access = (struct pending_access){
-		.kind = MSG_MSR, .finish = finish_msr, .size = 8, .write = write
+		.kind = MSG_MSR,
+		.finish = finish_msr,
+		.unclaimed = EVENT_MSR_REFUSED,
+		.size = 8,
+		.write = write,
 	};
 	message_access(vcpu, msr, guest_edx_eax(vcpu));
 	return AFTER_THREAD;

@@ -4,7 +4,6 @@
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/atomic.h"
-#include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/exit/mail.h"
@@ -16,7 +15,6 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/inject.h"
-#include "vmx/start.h"
 #include "vmx/vmcs.h"
 
 /* The interrupt to inject, or -1. What TPR alone holds back exits when CR8 lets it come. */

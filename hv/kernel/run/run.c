@@ -16,7 +16,7 @@
 #include "hv/kernel/vm/dump.h"
 #include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
-#include "hv/kernel/build/vm_vcpu.h"
+#include "hv/kernel/build/build.h"
 #include "vmx/vmcs.h"
 
 /* ---- what others asked of us ---- */
@@ -177,19 +177,12 @@ static NOINLINE struct task *switch_to_next(void)
 NORETURN void run_on(struct task *task, enum after after)
 {
 	for (;;) {
-		switch (after) {
-		case AFTER_ENTER:
+		if (after == AFTER_ENTER)
 			vcpu_enter_guest(vcpu_of_task(task));
-			break;
-		case AFTER_THREAD:
+		else if (after == AFTER_THREAD)
 			thread_resume(task);
-		case AFTER_SWITCH:
+		else if (after == AFTER_SWITCH)
 			task = switch_to_next();
-			break;
-		case AFTER_RESUME:
-		case AFTER_RUN:
-			break;
-		}
 		after = task == &root_task ? root_run() : vcpu_run(vcpu_of_task(task));
 	}
 }

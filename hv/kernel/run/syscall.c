@@ -9,7 +9,7 @@
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/base/frames.h"
-#include "hv/kernel/build/create.h"
+#include "hv/kernel/build/build.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/user.h"
@@ -39,9 +39,8 @@ struct call {
 
 /* ---- monitors ---- */
 
-static s64 sys_reply_wait(struct vcpu *caller, u64 a, u64 b)
+static s64 sys_reply_wait(struct vcpu *caller, UNUSED u64 a, UNUSED u64 b)
 {
-	(void)a, (void)b;
 	message_reply(caller);
 	return (s64)caller->task.thread.regs.rax;
 }
@@ -60,25 +59,22 @@ static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
 	return fx.sent.posted + fx.sent.coalesced;
 }
 
-static s64 sys_output(struct vcpu *caller, u64 a, u64 b)
+static s64 sys_output(UNUSED struct vcpu *caller, UNUSED u64 a, UNUSED u64 b)
 {
-	(void)caller, (void)a, (void)b;
 	events_output();
 	return 0;
 }
 
-static s64 sys_alarm(struct vcpu *caller, u64 ticks, u64 b)
+static s64 sys_alarm(struct vcpu *caller, u64 ticks, UNUSED u64 b)
 {
-	(void)b;
 	caller->task.thread.alarm_at = ticks == 0 ? 0
 	                                          : caller->task.rq->stamp + MIN(ticks, LONGEST);
 	caller->vmx.pending |= ATTEND_RUN; /* for its deadline */
 	return 0;
 }
 
-static s64 sys_pmi(struct vcpu *caller, u64 a, u64 b)
+static s64 sys_pmi(struct vcpu *caller, UNUSED u64 a, UNUSED u64 b)
 {
-	(void)a, (void)b;
 	vcpu_todo(caller, vapic_lvt_raise(caller->apic, VAPIC_LVT_PMI), NULL);
 	return 0;
 }
@@ -112,9 +108,8 @@ static s64 sys_store(struct vcpu *caller, u64 linear, u64 value)
 	return guest_store(caller, linear, value, size) ? 0 : SYS_ENOENT;
 }
 
-static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
+static s64 sys_sleep(struct vcpu *caller, u64 ticks, UNUSED u64 b)
 {
-	(void)b;
 	if (ticks == 0)
 		caller->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 	else
@@ -122,18 +117,16 @@ static s64 sys_sleep(struct vcpu *caller, u64 ticks, u64 b)
 	return 0;
 }
 
-static s64 sys_exit(struct vcpu *caller, u64 code, u64 b)
+static s64 sys_exit(struct vcpu *caller, u64 code, UNUSED u64 b)
 {
-	(void)b;
 	vm_end(caller, END_MONITOR_PROTOCOL, code);
 	return 0;
 }
 
 /* ---- root ---- */
 
-static s64 root_sleep(u64 ticks, u64 b)
+static s64 root_sleep(u64 ticks, UNUSED u64 b)
 {
-	(void)b;
 	if (ticks == 0)
 		*root_task.attend |= ATTEND_RUN | ATTEND_YIELD;
 	else
@@ -141,17 +134,15 @@ static s64 root_sleep(u64 ticks, u64 b)
 	return 0;
 }
 
-static s64 sys_wait(u64 ticks, u64 b)
+static s64 sys_wait(u64 ticks, UNUSED u64 b)
 {
-	(void)b;
 	return root_wait(MIN(ticks, LONGEST));
 }
 
-static s64 sys_vm_create(u64 a, u64 b)
+static s64 sys_vm_create(UNUSED u64 a, UNUSED u64 b)
 {
 	struct vm_config config = *(volatile struct vm_config *)(void *)root_task.thread.page->data;
 
-	(void)a, (void)b;
 	return vm_create(&config);
 }
 
@@ -172,9 +163,9 @@ static s64 sys_vm(u64 id, u64 argument)
 	case SYS_VM_PAUSE:
 		return argument > 1 ? SYS_EINVAL : vm_pause(vm, argument != 0);
 	case SYS_VM_SAMPLE:
-		return vm_sample(vm, argument);
+		return vm_order(vm, argument, REQUEST_SAMPLE);
 	default:
-		return vm_signal(vm);
+		return vm_order(vm, 0, REQUEST_SIGNAL);
 	}
 }
 
@@ -203,9 +194,8 @@ static s64 sys_query(u64 what, u64 argument)
 	}
 }
 
-static s64 sys_power(u64 action, u64 b)
+static s64 sys_power(u64 action, UNUSED u64 b)
 {
-	(void)b;
 	if (action >= POWER_ACTIONS)
 		return SYS_EINVAL;
 	if (action == POWER_REBOOT)
@@ -213,9 +203,8 @@ static s64 sys_power(u64 action, u64 b)
 	machine_end();
 }
 
-static s64 root_exit(u64 code, u64 b)
+static s64 root_exit(u64 code, UNUSED u64 b)
 {
-	(void)b;
 	root_end(END_MONITOR_PROTOCOL, code);
 	return 0;
 }

@@ -17,7 +17,7 @@
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/sched/task.h"
 
-/* The time since the last stamp was this vCPU's, in `row`. Returns those ticks. */
+/* The time since the last stamp was this task's, in `row`. Returns those ticks. */
 static ALWAYS_INLINE u64 account(struct task *task, enum vcpu_time row, u64 now)
 {
 	struct run_queue *rq = task->rq;
@@ -69,7 +69,7 @@ void account_idle(struct run_queue *rq, u64 now);
  */
 void account_taken(struct task *victim, u32 culprit, enum blame_cause cause, u64 now);
 
-/* A vCPU has become ready: its wait begins at rq->stamp. Its wait is over: it leaves the queue. */
+/* A task has become ready: its wait begins at rq->stamp. Its wait is over: it leaves the queue. */
 void account_wait(struct run_queue *rq, struct task *task);
 void account_wait_over(struct run_queue *rq, struct task *task);
 

@@ -22,7 +22,7 @@
 
 struct run_queue run_queues[MAX_CORES];
 
-/* Room for every vCPU that can be pinned to one core. */
+/* Room for every task that can be pinned to one core. */
 static struct heap_node **heap_array(void)
 {
 	u64 bytes = ((u64)MAX_VMS * MAX_VCPUS) * sizeof(struct heap_node *);
@@ -71,7 +71,7 @@ static void wake_one(struct run_queue *rq, struct task *task)
 
 /* ---- waking ---- */
 
-/* Several posters may try; who wins the exchange queues the vCPU, so it is queued once. */
+/* Several posters may try; who wins the exchange queues the task, so it is queued once. */
 static bool claim_sleeper(struct task *task)
 {
 	u32 expected = RUN_BLOCKED;
@@ -104,7 +104,7 @@ static NOINLINE bool notify_posted(struct task *task)
 
 /*
  * The sender's half of the delivery protocol. The post was a locked instruction, hence a full
- * fence: this load of `state` comes after it. Partner: vcpu_publish and sched_block, which store
+ * fence: this load of `state` comes after it. Partner: publish and sched_block, which store
  * `state` with XCHG before they look at the mailbox. For the same reason the kick needs no fence of
  * its own: what the target must see was visible before.
  */
@@ -323,7 +323,7 @@ void sched_begin(struct task *task)
 	task->sched.began = rdtsc();
 }
 
-/* The current vCPU gives up the core; its time so far is accounted. */
+/* The current task gives up the core; its time so far is accounted. */
 static void put(struct run_queue *rq, struct task *task)
 {
 	account_leg(task, TIME_EXIT, rdtsc());

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler: a queue for each core, vCPUs pinned to it, the least virtual run time first
+ * The scheduler: a queue for each core, tasks pinned to it, the least virtual run time first
  * (queue.h has the arithmetic).
  *
  * Everything in a run queue belongs to its core, but for the wake stack, to which any core pushes
- * without a lock. A core never takes another's vCPU.
+ * without a lock. A core never takes another's task.
  *
  * PROGRESS. Ring 0 runs with interrupts off. Whatever guests, monitors and other cores do, it comes
  * to a place where interrupts are taken (an entry, ring 3, idle, a window) within STRETCH_BOUND
@@ -55,22 +55,22 @@ static ALWAYS_INLINE struct run_queue *this_queue(void)
 /* Boot, on the core itself. */
 void sched_init(void);
 
-/* The vCPU that this core runs next; idles until there is one. None is current. */
+/* The task that this core runs next; idles until there is one. None is current. */
 struct task *sched_next(struct run_queue *rq);
 
 /* The switch to it is over: its slice begins. */
 void sched_begin(struct task *task);
 
-/* The current vCPU gives up the core, and waits for its next turn. */
+/* The current task gives up the core, and waits for its next turn. */
 void sched_preempt(struct task *task);
 
 /*
- * The current vCPU has nothing to do until a post, a request, or wake_at (TSC, QUEUE_NEVER: none),
+ * The current task has nothing to do until a post, a request, or wake_at (TSC, QUEUE_NEVER: none),
  * and gives up the core. False: one came before it slept, and it goes on.
  */
 MUST_USE bool sched_block(struct task *task, u64 wake_at);
 
-/* The current vCPU gives up the core, and will not run again. */
+/* The current task gives up the core, and will not run again. */
 void sched_leave(struct task *task);
 
 /* A new task, whose counters are all zero, of a core; `index` is its number in VM `vm`. */
@@ -81,13 +81,13 @@ void sched_setup(struct task *task, struct run_queue *rq, struct vcpu_counters *
 void sched_add(struct task *task);
 
 /*
- * After a post or a request, on any core: kicks the core if the vCPU is in guest mode, wakes it if
+ * After a post or a request, on any core: kicks the core if the task is in guest mode, wakes it if
  * it sleeps. True: a physical interrupt was sent.
  */
 bool sched_notify(struct task *task);
 
-/* On any core: an order (REQUEST_*), which the vCPU takes soon. The core that finds the bit clear
- * answers for the notification; one that finds it set leaves the vCPU alone. As sched_notify. */
+/* On any core: an order (REQUEST_*), which the task takes soon. The core that finds the bit clear
+ * answers for the notification; one that finds it set leaves the task alone. As sched_notify. */
 bool sched_request(struct task *task, u32 request);
 
 /*
@@ -104,10 +104,10 @@ void sched_interrupted(struct task *task, u64 vector);
  */
 void sched_poll(struct run_queue *rq, u64 now);
 
-/* Whether the current vCPU should give way now. */
+/* Whether the current task should give way now. */
 MUST_USE bool sched_must_yield(struct run_queue *rq, u64 now);
 
-/* TSC at which the current vCPU has to give way; QUEUE_NEVER when nobody waits. */
+/* TSC at which the current task has to give way; QUEUE_NEVER when nobody waits. */
 u64 sched_slice_end(const struct task *task);
 
 /* Arms the host's timer for `at` unless it fires earlier anyway. */

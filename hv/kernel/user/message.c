@@ -6,6 +6,7 @@
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/thread.h"
 #include "hv/kernel/vm/dump.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/inject.h"
 #include "vmx/start.h"
@@ -110,6 +111,15 @@ static bool may_declare(u32 end)
 	       end == END_INSTRUCTION || end == END_UNREACHABLE;
 }
 
+/* An access that may have found nothing. */
+static void finish_counted(struct vcpu *vcpu, finish_access finish, const struct taken_reply *reply)
+{
+	if (reply->stop != 0)
+		guest_refused(vcpu, vcpu->access.unclaimed,
+		              vcpu->task.thread.page->message.address);
+	finish(vcpu, reply);
+}
+
 /* All that a reply can say; the sender of the message waits for it. */
 static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, finish_access finish,
                                const struct taken_reply *reply)
@@ -123,7 +133,7 @@ static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, finish_access finish
 	else if (reply->action != REPLY_RESUME)
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
 	else if (finish != NULL)
-		finish(vcpu, reply);
+		finish_counted(vcpu, finish, reply);
 }
 
 /* No message is out: the first call asks for one, and gets it. */
@@ -147,7 +157,7 @@ void message_reply(struct vcpu *vcpu)
 	vcpu->access.finish = NULL;
 	if (unlikely(kind == MSG_NONE))
 		begin_start(vcpu);
-	else if (likely(reply.action == REPLY_RESUME) && likely(finish != NULL))
+	else if (likely((reply.action | reply.stop) == 0) && likely(finish != NULL))
 		finish(vcpu, &reply); /* what nearly all replies say */
 	else
 		carry_out(vcpu, kind, finish, &reply);

@@ -7,7 +7,6 @@
 #include "hv/base/bits.h"
 #include "hv/base/frames.h"
 #include "hv/base/memory.h"
-#include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/sched.h"

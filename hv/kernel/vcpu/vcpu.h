@@ -45,7 +45,6 @@ enum activity {
 	ACTIVITY_SIPI,  /* waits for its start-up interrupt: never entered */
 	ACTIVITY_FLUSH, /* FLUSH_TLB waits for its targets: never entered */
 	ACTIVITY_NONE,  /* before MSG_START is answered */
-	ACTIVITY_OVER,  /* stopped for good, or about to be */
 };
 
 struct vcpu;
@@ -61,11 +60,11 @@ typedef void (*finish_access)(struct vcpu *vcpu, const struct taken_reply *reply
 
 /* The message that the monitor has; all zero: none. */
 struct pending_access {
-	finish_access finish; /* NULL: not an access */
-	u32 kind;             /* enum message_kind */
+	finish_access finish;      /* NULL: not an access */
+	enum vcpu_event unclaimed; /* what is counted if nothing is there */
+	u32 kind;                  /* enum message_kind */
 	u8 size;
 	bool write;
-	bool port; /* MSG_INSTRUCTION: INS, OUTS */
 	u8 length; /* of the instruction: RIP moves by it */
 };
 

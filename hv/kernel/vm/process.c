@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/kernel/vm/process.h"
 
-#include "hv/abi/syscall.h"
 #include "hv/base/bits.h"
-#include "hv/base/memory.h"
 #include "hv/base/string.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/mmu.h"

@@ -102,18 +102,10 @@ bool vm_is_halted(const struct vm *vm)
 	return halted;
 }
 
-s64 vm_signal(struct vm *vm)
-{
-	if (atomic_load(&vm->state) != VM_RUNNING)
-		return SYS_ENOENT;
-	sched_request(&vm->vcpu[0]->task, REQUEST_SIGNAL);
-	return 0;
-}
-
-s64 vm_sample(struct vm *vm, u64 vcpu)
+s64 vm_order(struct vm *vm, u64 vcpu, u32 request)
 {
 	if (atomic_load(&vm->state) != VM_RUNNING || vcpu >= vm->config.vcpus)
 		return SYS_ENOENT;
-	sched_request(&vm->vcpu[vcpu]->task, REQUEST_SAMPLE);
+	sched_request(&vm->vcpu[vcpu]->task, request);
 	return 0;
 }

@@ -47,7 +47,7 @@ struct vm {
 	hpa_t apic_page;        /* VM_APIC_PAGE, VM_APICV: what EPT maps at the APIC's address */
 	struct vmx_apicv apicv; /* VM_APICV */
 	struct process process; /* the monitor, and all memory of the VM */
-	hpa_t console, info;    /* shared with the process */
+	hpa_t console;          /* shared with the process */
 	struct vm_progress progress;
 	struct root_event end; /* what to tell root when `live` has reached 0 */
 };
@@ -58,14 +58,14 @@ extern struct vm vms[MAX_VMS]; /* 0, HOST_VM, is root's number, and no VM's */
 struct vm *vm_get(u64 id);
 
 /*
- * Stop: EVENT_VM_END follows; it may be under way already, and what has ended stays
- * as it is until root destroys it, for root may not have heard of the end yet. Signal: MSG_SIGNAL
- * to its monitor.
+ * EVENT_VM_END follows. The end may be under way already, and what has ended stays as it is until
+ * root destroys it, for root may not have heard of the end yet.
  */
 MUST_USE s64 vm_stop(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
-MUST_USE s64 vm_signal(struct vm *vm);
-MUST_USE s64 vm_sample(struct vm *vm, u64 vcpu); /* EVENT_SAMPLE follows */
+
+/* REQUEST_SIGNAL: MSG_SIGNAL to its monitor. REQUEST_SAMPLE: EVENT_SAMPLE follows. */
+MUST_USE s64 vm_order(struct vm *vm, u64 vcpu, u32 request);
 
 /*
  * Whether each vCPU halted with interrupts off or was never started: only an NMI, an INIT or a kick
