@@ -54,7 +54,7 @@ object    = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 PURE_MARK := /* pure: also compiled on the host */
 pure_in   = $(shell grep -slF '$(PURE_MARK)' /dev/null $(1))
 
-KERNEL       := boot cpu sched vcpu ipi exit pv vm user
+KERNEL       := cpu boot sched vcpu vm user ipi pv exit build run
 FONT         := $(B)/font.c
 RING0_SRCS   := $(call in,hv/base hv/kernel $(KERNEL:%=hv/kernel/%) vmx) $(FONT)
 VAPIC_SRCS   := $(call in,vapic)

@@ -5,6 +5,8 @@
  *   disabled <-> xAPIC -> x2APIC -> disabled        and nothing else (SDM "x2APIC States")
  */
 #include "vapic/internal.h"
+#include "vapic/pv_eoi.h"
+#include "vapic/regs.h"
 
 #define RESERVED (BITS(7, 0) | BIT(9))
 
@@ -12,6 +14,25 @@
 static u32 x2apic_ldr(u32 id)
 {
 	return (id >> 4 & 0xffff) << 16 | BIT32(id & 15);
+}
+
+void regs_reset(struct vapic *a)
+{
+	u32 id = a->reg[APIC_ID / 4];
+
+	vapic_pv_eoi_withdraw(a);
+	for (u32 i = 0; i < APIC_ROWS; i++)
+		a->reg[i * 4] = regs[i].reset;
+	a->reg[APIC_ID / 4] = id;
+	if (a->vm->features & VAPIC_HAS_EOI_SUPPRESS)
+		a->reg[APIC_VERSION / 4] |= APIC_VERSION_SUPPRESS;
+	a->irr_words = 0;
+	a->isr_words = 0;
+	a->esr_log = 0;
+	a->esr_armed = 1;
+	a->timer_mode = APIC_TIMER_ONESHOT;
+	a->timer_shift = 1; /* divide configuration 0 is division by 2 */
+	timer_stop(a);
 }
 
 void mode_set(struct vapic *a, u64 base)

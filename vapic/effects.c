@@ -2,15 +2,13 @@
 /* Side effects of register reads and writes; rows of regs.c point here. */
 #include "vapic/regs.h"
 
-u32 read_apr(const struct vapic *a, const struct reg_io *io)
+u32 read_apr(const struct vapic *a, UNUSED const struct reg_io *io)
 {
-	(void)io;
 	return vapic_apr(a);
 }
 
-u32 read_ppr(const struct vapic *a, const struct reg_io *io)
+u32 read_ppr(const struct vapic *a, UNUSED const struct reg_io *io)
 {
-	(void)io;
 	return vapic_ppr(a);
 }
 
@@ -65,10 +63,7 @@ u32 write_svr(struct vapic *a, const struct reg_io *io)
 		return VAPIC_OK;
 	if (!enabled)
 		return VAPIC_MODE;
-	for (u32 i = 0; i < APIC_ROWS; i++) {
-		if (regs[i].write == write_lvt || regs[i].write == write_lvt_timer)
-			a->reg[i * 4] |= APIC_LVT_MASKED;
-	}
+	lvt_mask_all(a);
 	(void)mail_take(a);
 	return a->irr_words != 0 ? VAPIC_SELF | VAPIC_MODE : VAPIC_MODE;
 }

@@ -62,9 +62,6 @@ u32 eoi_level(struct vapic *a, u32 vector, u32 todo, struct vapic_effects *fx) M
 /* Moves the mailbox's vectors into IRR. Returns how many were pending there already. */
 u32 mail_take(struct vapic *a);
 
-/* Posts an event of the APIC's own to its own mailbox. Returns SELF | EVENT. */
-u32 mail_event_self(struct vapic *a, u32 event) MUST_USE;
-
 /* Publishes the route word. Must be called after every change of mode, SVR, LDR or DFR. */
 void route_publish(struct vapic *a);
 
@@ -96,10 +93,19 @@ void timer_stop(struct vapic *a);
 /* Returns word w of IRR as the guest sees it: with the mailbox, if the APIC is enabled. */
 u32 irr_seen(const struct vapic *a, u32 w);
 
+/* PV EOI's flag: the guest clears it where it would write EOI. */
+static ALWAYS_INLINE bool flag_is_set(const u8 *flag)
+{
+	return (atomic_load_relaxed(flag) & 1) != 0;
+}
+
 /* Returns word w of ISR as the guest sees it: without a vector whose EOI it has skipped. */
 u32 isr_seen(const struct vapic *a, u32 w);
 
 /* Lets local pins fire again that wait for the EOI of this level-triggered vector. */
 void lvt_eoi(struct vapic *a, u32 vector);
+
+/* As a disabled APIC has them: every entry of the table is masked. */
+void lvt_mask_all(struct vapic *a);
 
 #endif

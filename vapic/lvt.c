@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The local vector table, and the errors that one of its entries reports. */
 #include "vapic/internal.h"
+#include "vapic/mail.h"
 
 static const u16 lvt_offset[VAPIC_LVT_COUNT] = {
 	[VAPIC_LVT_CMCI] = APIC_CMCI,       [VAPIC_LVT_TIMER] = APIC_TIMER,
@@ -52,7 +53,14 @@ u32 vapic_lvt_raise(struct vapic *a, enum vapic_lvt lvt)
 		return raise_fixed(a, offset);
 	if (lvt_event[mode] == 0)
 		return VAPIC_OK;
-	return mail_event_self(a, lvt_event[mode]);
+	(void)mail_post_event(&a->mail, lvt_event[mode]);
+	return VAPIC_SELF | VAPIC_EVENT;
+}
+
+void lvt_mask_all(struct vapic *a)
+{
+	for (u32 i = 0; i < VAPIC_LVT_COUNT; i++)
+		a->reg[lvt_offset[i] / 4] |= APIC_LVT_MASKED;
 }
 
 void lvt_eoi(struct vapic *a, u32 vector)

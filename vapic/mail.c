@@ -57,12 +57,6 @@ static u32 mail_discard(struct vapic *a)
 	return lost;
 }
 
-u32 mail_event_self(struct vapic *a, u32 event)
-{
-	(void)mail_post_event(&a->mail, event);
-	return VAPIC_SELF | VAPIC_EVENT;
-}
-
 /* Takes the events. Returns those that the caller has to act on. */
 static NOINLINE u32 take_events(struct vapic *a)
 {

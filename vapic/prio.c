@@ -28,6 +28,16 @@ u32 vector_scan(const struct vapic *a, u32 reg)
 	return 0;
 }
 
+u32 isr_seen(const struct vapic *a, u32 w)
+{
+	u32 isr = a->reg[APIC_ISR / 4 + w * 4];
+
+	if (a->eoi_flag == NULL || flag_is_set(a->eoi_flag) || a->isr_words == 0 ||
+	    bit_highest(a->isr_words) != w)
+		return isr;
+	return isr & ~BIT32(bit_highest(isr));
+}
+
 u32 irr_seen(const struct vapic *a, u32 w)
 {
 	u64 mail = apic_enabled(a) ? atomic_load_relaxed(&a->mail.pir[w / 2]) : 0;

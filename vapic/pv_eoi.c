@@ -9,21 +9,6 @@
 
 #include "vapic/internal.h"
 
-static bool is_set(const u8 *flag)
-{
-	return (atomic_load_relaxed(flag) & 1) != 0;
-}
-
-u32 isr_seen(const struct vapic *a, u32 w)
-{
-	u32 isr = a->reg[APIC_ISR / 4 + w * 4];
-
-	if (a->eoi_flag == NULL || is_set(a->eoi_flag) || a->isr_words == 0 ||
-	    bit_highest(a->isr_words) != w)
-		return isr;
-	return isr & ~BIT32(bit_highest(isr));
-}
-
 void vapic_pv_eoi_offer(struct vapic *a, u8 *flag)
 {
 	if (a->eoi_flag != NULL || !vapic_eoi_skippable(a))
@@ -43,7 +28,7 @@ u32 vapic_pv_eoi_settle(struct vapic *a, struct vapic_effects *fx)
 {
 	if (a->eoi_flag == NULL)
 		return VAPIC_OK;
-	if (!is_set(a->eoi_flag)) {
+	if (!flag_is_set(a->eoi_flag)) {
 		a->eoi_flag = NULL;
 		return vapic_eoi(a, fx) | VAPIC_SKIPPED;
 	}

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Building the group, RESET and INIT. */
-#include "vapic/pv_eoi.h"
 #include "vapic/regs.h"
 
 /* A table of 2 MiB is enough; above, x2APIC logical IDs repeat, and a scan must find them. */
@@ -52,25 +51,6 @@ bool vapic_setup(struct vapic *a, struct vapic_vm *vm, u32 index, u32 id, bool b
 	if (vm->scattered != 0)
 		leave_fast_path(vm);
 	return true;
-}
-
-void regs_reset(struct vapic *a)
-{
-	u32 id = a->reg[APIC_ID / 4];
-
-	vapic_pv_eoi_withdraw(a);
-	for (u32 i = 0; i < APIC_ROWS; i++)
-		a->reg[i * 4] = regs[i].reset;
-	a->reg[APIC_ID / 4] = id;
-	if (a->vm->features & VAPIC_HAS_EOI_SUPPRESS)
-		a->reg[APIC_VERSION / 4] |= APIC_VERSION_SUPPRESS;
-	a->irr_words = 0;
-	a->isr_words = 0;
-	a->esr_log = 0;
-	a->esr_armed = 1;
-	a->timer_mode = APIC_TIMER_ONESHOT;
-	a->timer_shift = 1; /* divide configuration 0 is division by 2 */
-	timer_stop(a);
 }
 
 /* Also empties the mailbox: an interrupt posted before a reset is gone with it. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /*
- * The encodings of all VMCS fields (SDM volume 3, appendix B), by the order and names used there.
+ * The encodings of the VMCS fields that are in use (SDM volume 3, appendix B), by the order and
+ * names used there.
  *
  * An encoding says how wide its field is (bits 14:13, SDM 25.11.2, table 25-21): an accessor of
  * another width is refused by the compiler with VMCS_CHECK_WIDTH, which is why accessors are macros
- * that take these constants and no variables. Fields of optional features stand here too: whether a
- * field is there follows from the control that uses it (vmx/caps.h).
+ * that take these constants and no variables. Whether a field of an optional feature is
+ * there follows from the control that uses it (vmx/caps.h).
  */
 #ifndef VMX_FIELDS_H
 #define VMX_FIELDS_H
@@ -33,20 +34,12 @@
 /* B.1 16-bit fields: control, guest, host. */
 #define VMCS_VPID                    0x0000u
 #define VMCS_POSTED_INTERRUPT_VECTOR 0x0002u
-#define VMCS_EPTP_INDEX              0x0004u
-#define VMCS_HLAT_PREFIX_SIZE        0x0006u
-#define VMCS_LAST_PID_POINTER_INDEX  0x0008u
 #define VMCS_GUEST_ES                0x0800u
 #define VMCS_GUEST_CS                0x0802u
 #define VMCS_GUEST_SS                0x0804u
-#define VMCS_GUEST_DS                0x0806u
-#define VMCS_GUEST_FS                0x0808u
-#define VMCS_GUEST_GS                0x080au
 #define VMCS_GUEST_LDTR              0x080cu
 #define VMCS_GUEST_TR                0x080eu
 #define VMCS_GUEST_INTERRUPT_STATUS  0x0810u
-#define VMCS_PML_INDEX               0x0812u
-#define VMCS_GUEST_UINV              0x0814u
 #define VMCS_HOST_ES                 0x0c00u
 #define VMCS_HOST_CS                 0x0c02u
 #define VMCS_HOST_SS                 0x0c04u
@@ -59,58 +52,25 @@
 #define VMCS_IO_BITMAP_A                 0x2000u
 #define VMCS_IO_BITMAP_B                 0x2002u
 #define VMCS_MSR_BITMAP                  0x2004u
-#define VMCS_EXIT_MSR_STORE_ADDRESS      0x2006u
-#define VMCS_EXIT_MSR_LOAD_ADDRESS       0x2008u
-#define VMCS_ENTRY_MSR_LOAD_ADDRESS      0x200au
-#define VMCS_EXECUTIVE_VMCS              0x200cu
-#define VMCS_PML_ADDRESS                 0x200eu
 #define VMCS_TSC_OFFSET                  0x2010u
 #define VMCS_VIRTUAL_APIC_ADDRESS        0x2012u
 #define VMCS_APIC_ACCESS_ADDRESS         0x2014u
 #define VMCS_POSTED_INTERRUPT_DESCRIPTOR 0x2016u
-#define VMCS_VM_FUNCTION_CONTROLS        0x2018u
 #define VMCS_EPTP                        0x201au
 #define VMCS_EOI_EXIT_BITMAP_0           0x201cu
-#define VMCS_EOI_EXIT_BITMAP_1           0x201eu
-#define VMCS_EOI_EXIT_BITMAP_2           0x2020u
 #define VMCS_EOI_EXIT_BITMAP_3           0x2022u
-#define VMCS_EPTP_LIST_ADDRESS           0x2024u
-#define VMCS_VMREAD_BITMAP               0x2026u
-#define VMCS_VMWRITE_BITMAP              0x2028u
-#define VMCS_VE_INFORMATION_ADDRESS      0x202au
 #define VMCS_XSS_EXITING_BITMAP          0x202cu
-#define VMCS_ENCLS_EXITING_BITMAP        0x202eu
-#define VMCS_SPP_TABLE_POINTER           0x2030u
-#define VMCS_TSC_MULTIPLIER              0x2032u
-#define VMCS_TERTIARY_CONTROLS           0x2034u
-#define VMCS_ENCLV_EXITING_BITMAP        0x2036u
-#define VMCS_LOW_PASID_DIRECTORY         0x2038u
-#define VMCS_HIGH_PASID_DIRECTORY        0x203au
-#define VMCS_SHARED_EPTP                 0x203cu
-#define VMCS_PCONFIG_EXITING_BITMAP      0x203eu
-#define VMCS_HLATP                       0x2040u
-#define VMCS_PID_POINTER_TABLE           0x2042u
-#define VMCS_SECONDARY_EXIT_CONTROLS     0x2044u
-#define VMCS_SPEC_CTRL_MASK              0x204au
-#define VMCS_SPEC_CTRL_SHADOW            0x204cu
 #define VMCS_GUEST_PHYSICAL_ADDRESS      0x2400u
 #define VMCS_LINK_POINTER                0x2800u
 #define VMCS_GUEST_DEBUGCTL              0x2802u
 #define VMCS_GUEST_PAT                   0x2804u
 #define VMCS_GUEST_EFER                  0x2806u
-#define VMCS_GUEST_PERF_GLOBAL_CTRL      0x2808u
 #define VMCS_GUEST_PDPTE0                0x280au
 #define VMCS_GUEST_PDPTE1                0x280cu
 #define VMCS_GUEST_PDPTE2                0x280eu
 #define VMCS_GUEST_PDPTE3                0x2810u
-#define VMCS_GUEST_BNDCFGS               0x2812u
-#define VMCS_GUEST_RTIT_CTL              0x2814u
-#define VMCS_GUEST_LBR_CTL               0x2816u
-#define VMCS_GUEST_PKRS                  0x2818u
 #define VMCS_HOST_PAT                    0x2c00u
 #define VMCS_HOST_EFER                   0x2c02u
-#define VMCS_HOST_PERF_GLOBAL_CTRL       0x2c04u
-#define VMCS_HOST_PKRS                   0x2c06u
 
 /* B.3 32-bit fields: control, read-only, guest, host. */
 #define VMCS_PIN_CONTROLS             0x4000u
@@ -129,23 +89,15 @@
 #define VMCS_ENTRY_INSTRUCTION_LENGTH 0x401au
 #define VMCS_TPR_THRESHOLD            0x401cu
 #define VMCS_SECONDARY_CONTROLS       0x401eu
-#define VMCS_PLE_GAP                  0x4020u
-#define VMCS_PLE_WINDOW               0x4022u
-#define VMCS_INSTRUCTION_TIMEOUT      0x4024u
 #define VMCS_INSTRUCTION_ERROR        0x4400u
 #define VMCS_EXIT_REASON              0x4402u
 #define VMCS_EXIT_INTERRUPTION_INFO   0x4404u
-#define VMCS_EXIT_ERROR_CODE          0x4406u
 #define VMCS_IDT_VECTORING_INFO       0x4408u
 #define VMCS_IDT_VECTORING_ERROR_CODE 0x440au
 #define VMCS_EXIT_INSTRUCTION_LENGTH  0x440cu
-#define VMCS_EXIT_INSTRUCTION_INFO    0x440eu
 #define VMCS_GUEST_ES_LIMIT           0x4800u
 #define VMCS_GUEST_CS_LIMIT           0x4802u
 #define VMCS_GUEST_SS_LIMIT           0x4804u
-#define VMCS_GUEST_DS_LIMIT           0x4806u
-#define VMCS_GUEST_FS_LIMIT           0x4808u
-#define VMCS_GUEST_GS_LIMIT           0x480au
 #define VMCS_GUEST_LDTR_LIMIT         0x480cu
 #define VMCS_GUEST_TR_LIMIT           0x480eu
 #define VMCS_GUEST_GDTR_LIMIT         0x4810u
@@ -153,71 +105,50 @@
 #define VMCS_GUEST_ES_ACCESS          0x4814u
 #define VMCS_GUEST_CS_ACCESS          0x4816u
 #define VMCS_GUEST_SS_ACCESS          0x4818u
-#define VMCS_GUEST_DS_ACCESS          0x481au
-#define VMCS_GUEST_FS_ACCESS          0x481cu
-#define VMCS_GUEST_GS_ACCESS          0x481eu
 #define VMCS_GUEST_LDTR_ACCESS        0x4820u
 #define VMCS_GUEST_TR_ACCESS          0x4822u
 #define VMCS_GUEST_INTERRUPTIBILITY   0x4824u
 #define VMCS_GUEST_ACTIVITY           0x4826u
-#define VMCS_GUEST_SMBASE             0x4828u
 #define VMCS_GUEST_SYSENTER_CS        0x482au
 #define VMCS_PREEMPTION_TIMER         0x482eu
 #define VMCS_HOST_SYSENTER_CS         0x4c00u
 
 /* B.4 Natural-width fields: control, read-only, guest, host. */
-#define VMCS_CR0_MASK                  0x6000u
-#define VMCS_CR4_MASK                  0x6002u
-#define VMCS_CR0_SHADOW                0x6004u
-#define VMCS_CR4_SHADOW                0x6006u
-#define VMCS_CR3_TARGET_0              0x6008u
-#define VMCS_CR3_TARGET_1              0x600au
-#define VMCS_CR3_TARGET_2              0x600cu
-#define VMCS_CR3_TARGET_3              0x600eu
-#define VMCS_EXIT_QUALIFICATION        0x6400u
-#define VMCS_IO_RCX                    0x6402u
-#define VMCS_IO_RSI                    0x6404u
-#define VMCS_IO_RDI                    0x6406u
-#define VMCS_IO_RIP                    0x6408u
-#define VMCS_GUEST_LINEAR_ADDRESS      0x640au
-#define VMCS_GUEST_CR0                 0x6800u
-#define VMCS_GUEST_CR3                 0x6802u
-#define VMCS_GUEST_CR4                 0x6804u
-#define VMCS_GUEST_ES_BASE             0x6806u
-#define VMCS_GUEST_CS_BASE             0x6808u
-#define VMCS_GUEST_SS_BASE             0x680au
-#define VMCS_GUEST_DS_BASE             0x680cu
-#define VMCS_GUEST_FS_BASE             0x680eu
-#define VMCS_GUEST_GS_BASE             0x6810u
-#define VMCS_GUEST_LDTR_BASE           0x6812u
-#define VMCS_GUEST_TR_BASE             0x6814u
-#define VMCS_GUEST_GDTR_BASE           0x6816u
-#define VMCS_GUEST_IDTR_BASE           0x6818u
-#define VMCS_GUEST_DR7                 0x681au
-#define VMCS_GUEST_RSP                 0x681cu
-#define VMCS_GUEST_RIP                 0x681eu
-#define VMCS_GUEST_RFLAGS              0x6820u
-#define VMCS_GUEST_PENDING_DEBUG       0x6822u
-#define VMCS_GUEST_SYSENTER_ESP        0x6824u
-#define VMCS_GUEST_SYSENTER_EIP        0x6826u
-#define VMCS_GUEST_S_CET               0x6828u
-#define VMCS_GUEST_SSP                 0x682au
-#define VMCS_GUEST_INTERRUPT_SSP_TABLE 0x682cu
-#define VMCS_HOST_CR0                  0x6c00u
-#define VMCS_HOST_CR3                  0x6c02u
-#define VMCS_HOST_CR4                  0x6c04u
-#define VMCS_HOST_FS_BASE              0x6c06u
-#define VMCS_HOST_GS_BASE              0x6c08u
-#define VMCS_HOST_TR_BASE              0x6c0au
-#define VMCS_HOST_GDTR_BASE            0x6c0cu
-#define VMCS_HOST_IDTR_BASE            0x6c0eu
-#define VMCS_HOST_SYSENTER_ESP         0x6c10u
-#define VMCS_HOST_SYSENTER_EIP         0x6c12u
-#define VMCS_HOST_RSP                  0x6c14u
-#define VMCS_HOST_RIP                  0x6c16u
-#define VMCS_HOST_S_CET                0x6c18u
-#define VMCS_HOST_SSP                  0x6c1au
-#define VMCS_HOST_INTERRUPT_SSP_TABLE  0x6c1cu
+#define VMCS_CR0_MASK             0x6000u
+#define VMCS_CR4_MASK             0x6002u
+#define VMCS_CR0_SHADOW           0x6004u
+#define VMCS_CR4_SHADOW           0x6006u
+#define VMCS_EXIT_QUALIFICATION   0x6400u
+#define VMCS_GUEST_LINEAR_ADDRESS 0x640au
+#define VMCS_GUEST_CR0            0x6800u
+#define VMCS_GUEST_CR3            0x6802u
+#define VMCS_GUEST_CR4            0x6804u
+#define VMCS_GUEST_ES_BASE        0x6806u
+#define VMCS_GUEST_CS_BASE        0x6808u
+#define VMCS_GUEST_SS_BASE        0x680au
+#define VMCS_GUEST_GS_BASE        0x6810u
+#define VMCS_GUEST_LDTR_BASE      0x6812u
+#define VMCS_GUEST_GDTR_BASE      0x6816u
+#define VMCS_GUEST_IDTR_BASE      0x6818u
+#define VMCS_GUEST_DR7            0x681au
+#define VMCS_GUEST_RSP            0x681cu
+#define VMCS_GUEST_RIP            0x681eu
+#define VMCS_GUEST_RFLAGS         0x6820u
+#define VMCS_GUEST_PENDING_DEBUG  0x6822u
+#define VMCS_GUEST_SYSENTER_ESP   0x6824u
+#define VMCS_GUEST_SYSENTER_EIP   0x6826u
+#define VMCS_HOST_CR0             0x6c00u
+#define VMCS_HOST_CR3             0x6c02u
+#define VMCS_HOST_CR4             0x6c04u
+#define VMCS_HOST_FS_BASE         0x6c06u
+#define VMCS_HOST_GS_BASE         0x6c08u
+#define VMCS_HOST_TR_BASE         0x6c0au
+#define VMCS_HOST_GDTR_BASE       0x6c0cu
+#define VMCS_HOST_IDTR_BASE       0x6c0eu
+#define VMCS_HOST_SYSENTER_ESP    0x6c10u
+#define VMCS_HOST_SYSENTER_EIP    0x6c12u
+#define VMCS_HOST_RSP             0x6c14u
+#define VMCS_HOST_RIP             0x6c16u
 
 /*
  * The fields of one segment lie two apart, in this order; TR ends the list. So that a loop over

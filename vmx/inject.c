@@ -113,12 +113,8 @@ void vmx_retire(struct vmx_vcpu *vcpu)
 	inject_traps(vcpu, (rflags & RFLAGS_TF) != 0 ? traps | DR6_BS : traps);
 }
 
-void vmx_take_revectored(struct vmx_vcpu *vcpu)
+NOINLINE void vmx_keep_revectored(struct vmx_vcpu *vcpu, u32 info)
 {
-	u32 info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
-
-	if ((info & INTERRUPTION_VALID) == 0)
-		return;
 	vcpu->pending |= PENDING_REVECTORED;
 	vcpu->revectored = info & ~(u32)INTERRUPTION_NMI_UNBLOCKING;
 	vcpu->revectored_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);

@@ -47,8 +47,19 @@ void vmx_retire(struct vmx_vcpu *vcpu);
  */
 void vmx_take_traps(struct vmx_vcpu *vcpu);
 
-/* Takes up for re-injection an event whose delivery this exit has interrupted, if it has. */
-void vmx_take_revectored(struct vmx_vcpu *vcpu);
+/* Takes up for re-injection an event whose delivery an exit has interrupted, as `info` says. */
+void vmx_keep_revectored(struct vmx_vcpu *vcpu, u32 info);
+
+/* Does so after an exit that may have interrupted one. Returns whether it has. */
+static ALWAYS_INLINE bool vmx_take_revectored(struct vmx_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
+
+	if (likely((info & INTERRUPTION_VALID) == 0))
+		return false;
+	vmx_keep_revectored(vcpu, info);
+	return true;
+}
 
 /* The event that vmx_inject has put into an entry. */
 enum vmx_injection {

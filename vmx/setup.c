@@ -33,7 +33,7 @@ static u64 idt_base(void)
 
 static void write_host(struct vmx_vcpu *vcpu, const struct vmx_host *host)
 {
-	vmcs_write(VMCS_HOST_CR0, read_cr0());
+	vmcs_write(VMCS_HOST_CR0, read_cr0() & ~CR0_TS); /* set while root runs */
 	vmcs_write(VMCS_HOST_CR3, host->cr3);
 	vmcs_write(VMCS_HOST_CR4, read_cr4());
 	vmcs_write16(VMCS_HOST_CS, host->code);

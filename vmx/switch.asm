@@ -12,15 +12,16 @@
 ; NMIs and machine checks have stacks of their own (IST), so RSP may point there.
 ;
 ; The fast path saves what C may change, and RBX, which CPUID and hypercalls need. RBP and r12 to
-; r15 stay where they are: the ABI has every C function hand them back. Only an exit that cannot be
-; handled by returning (.long) stores them as well.
+; r15 stay where they are: the ABI has every C function hand them back. Only an exit that the fast
+; path does not handle (.slow) stores them as well.
 
 default rel
 bits 64
 section .text
 
 extern vmx_on_exit             ; exit_handler (struct vmx_vcpu *)
-extern vmx_on_entry_failed     ; NORETURN void (struct vmx_vcpu *, bool invalid)
+extern vmx_after_exit          ; NORETURN void (struct vmx_vcpu *, enum after)
+extern vmx_on_entry_failed     ; enum after (struct vmx_vcpu *, bool invalid)
 
 VCPU_STACK_TOP	equ 128        ; offsetof, held together by static_assert in vmx/vcpu.h
 VCPU_LAUNCHED	equ 136
@@ -73,7 +74,7 @@ vmx_exit:
 	call	vmx_on_exit
 	pop	rsp
 	test	rax, rax
-	jnz	.long
+	jnz	.slow
 	pop	rax
 	pop	rcx
 	pop	rdx
@@ -89,11 +90,16 @@ vmx_exit:
 	lea	rdi, [rsp - 8 * 12]    ; LEA and MOV leave CF and ZF, as below
 	STORE_PRESERVED rdi
 	jmp	entry_failed
-.long:
+.slow:
 	mov	rdi, rsp
 	STORE_PRESERVED rdi
 	mov	rsp, [rdi + VCPU_STACK_TOP]
-	call	rax
+	push	rdi
+	call	rax                    ; its handler
+handled:
+	pop	rdi
+	mov	esi, eax
+	call	vmx_after_exit
 	ud2
 
 ; NORETURN void vmx_enter(struct vmx_vcpu *vcpu): its VMCS is current, interrupts are off. The way
@@ -119,5 +125,6 @@ entry_failed:
 	mov	rsp, [rdi + VCPU_STACK_TOP]
 	setc	sil
 	movzx	esi, sil
+	push	rdi
 	call	vmx_on_entry_failed
-	ud2
+	jmp	handled

@@ -82,21 +82,33 @@ void vmx_exit(void);
 /* The layer above's virtual CPU, which begins with a struct vmx_vcpu. */
 struct vcpu;
 
-/* The slow path of an exit, on the core's empty stack: handles it and goes on by vmx_enter. */
-typedef void (*exit_handler)(struct vcpu *vcpu) NORETURN;
+/* What follows an exit that the fast path has not handled: returned by its handler. */
+enum after {
+	AFTER_RESUME, /* handled whole, without leaving RUN_GUEST: back into the guest */
+	AFTER_ENTER,  /* into the guest from anywhere else: publish, look at the mailbox */
+	AFTER_THREAD, /* to the ring-3 thread, which has a message */
+	AFTER_RUN,    /* look at all that there may be to do: requests, time, ring 3, the guest */
+	AFTER_SWITCH, /* the core is free: another's turn */
+};
+
+/* The slow path of an exit, on the core's empty stack. */
+typedef enum after (*exit_handler)(struct vcpu *vcpu);
 
 /*
  * A VM exit, the fast path. Of the guest's registers RAX, RBX, RCX, RDX, RSI, RDI and R8 to R11 are
  * in gpr[]; the others are in the processor, and handed back by returning. NULL: the exit is
- * handled, and the guest goes on at once. Else whom to call with all registers in gpr[].
+ * handled, and the guest goes on at once. Else the handler to call with all registers in gpr[].
  */
 exit_handler vmx_on_exit(struct vmx_vcpu *vcpu);
 
+/* Does what a handler has returned. */
+NORETURN void vmx_after_exit(struct vmx_vcpu *vcpu, enum after after);
+
 /*
  * VMLAUNCH or VMRESUME failed before the guest ran. invalid: no current VMCS; otherwise
- * VMCS_INSTRUCTION_ERROR tells.
+ * VMCS_INSTRUCTION_ERROR tells. As a handler.
  */
-NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vcpu, bool invalid);
+enum after vmx_on_entry_failed(struct vmx_vcpu *vcpu, bool invalid);
 
 /* A VMX instruction on a field failed: a mistake of the hypervisor's own. */
 NORETURN void vmx_on_access_failed(u64 field, const void *caller);

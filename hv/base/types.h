@@ -42,6 +42,7 @@ typedef struct {
 /* A result that the caller may not drop: a status, an outcome, a set of vCPUs to wake. */
 #define MUST_USE               __attribute__((warn_unused_result))
 #define USED                   __attribute__((used))
+#define UNUSED                 __attribute__((unused))
 #define NORETURN               __attribute__((noreturn))
 #define ALIGNED(n)             __attribute__((aligned(n)))
 #define PACKED                 __attribute__((packed))

@@ -6,11 +6,11 @@
 #include "hv/kernel/boot/boot.h"
 #include "hv/kernel/cpu/core.h"
 #include "hv/kernel/cpu/crash.h"
-#include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/account.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vm/vm.h"
+#include "hv/kernel/user/root.h"
+#include "hv/kernel/run/run.h"
 
 static u32 machine_ready; /* set by the first core: the others may start VMX */
 static u32 cores_ready;   /* how many have */
@@ -36,12 +36,9 @@ static void start_root(const struct boot_info *info)
 
 	if (!find_program(info, "root", &program))
 		panic("no module is called root: grub.cfg wants \"module2 /boot/root.elf root\"");
-	error = vm_create_host(&program);
+	error = root_create(&program);
 	if (error != 0)
 		panic("root.elf cannot be loaded: error %ld", error);
-	error = vm_start(vm_get(HOST_VM));
-	if (error != 0)
-		panic("root cannot be started: error %ld", error);
 }
 
 /* VMX and a run queue on this core; returns when all cores have come so far. */
@@ -60,7 +57,7 @@ NORETURN void hv_core_main(void)
 		cpu_pause();
 	start_core();
 	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
-	sched_run();
+	run_on(NULL, AFTER_SWITCH);
 }
 
 /* Kept as a function: crash reports are tested at it. */
@@ -71,7 +68,7 @@ NORETURN NOINLINE void hv_main(const struct boot_info *info)
 	start_core();
 	start_root(info);
 	account_closed(this_queue(), rdtsc(), STRETCH_WINDOW);
-	sched_run();
+	run_on(NULL, AFTER_SWITCH);
 }
 
 /* Root, which reads the counters, tells of it. */

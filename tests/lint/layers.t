@@ -17,9 +17,10 @@ BITS = ["hv/base/types.h", "hv/base/bits.h", "hv/base/atomic.h"]
 PURE_BASE = [*BITS, "hv/base/string.h", "hv/base/format.h", "hv/base/guest_memory.h",
              "hv/base/canvas.h", "hv/base/font.h"]
 
-KERNEL = ["hv/kernel", *(f"hv/kernel/{part}" for part in
-           ("boot", "cpu", "sched", "vcpu", "ipi", "exit", "pv", "vm", "user")),
-          "hv/base", "hv/abi", "vmx", "vapic"]
+# Ring 0's folders, bottom first: each may include itself and those before it (calls.t: and call).
+KERNEL = ["hv/kernel/sched", "hv/kernel/vcpu", "hv/kernel/vm", "hv/kernel/user", "hv/kernel/ipi",
+          "hv/kernel/pv", "hv/kernel/exit", "hv/kernel/build", "hv/kernel/run", "hv/kernel"]
+BELOW = ["hv/abi", "hv/base", "vapic", "vmx", "hv/kernel/cpu", "hv/kernel/boot"]
 
 # Who may include what: directories (without those below them) and files.
 MAY = {
@@ -29,8 +30,7 @@ MAY = {
     "vmx": ["vmx", "vapic", "hv/base", "hv/abi"],
     "hv/kernel/cpu": ["hv/kernel/cpu", "hv/kernel/boot", "hv/base", "hv/abi"],
     "hv/kernel/boot": ["hv/kernel/boot", "hv/kernel/cpu", "hv/base", "hv/abi"],
-    **{f"hv/kernel{part}": KERNEL for part in ("", "/sched", "/vcpu", "/ipi", "/exit", "/pv", "/vm",
-                                               "/user")},
+    **{part: BELOW + KERNEL[:at + 1] for at, part in enumerate(KERNEL)},
     "hv/host": [],
     "hv/ring3/rt": ["hv/ring3/rt", "hv/abi", *PURE_BASE],
     # The walk of a guest's page tables is one file for both rings.

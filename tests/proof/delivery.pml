@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's side of delivery for Spin: hv/kernel/ipi/deliver.c, hv/kernel/sched/sched.c and hv/kernel/vcpu/vcpu.c on a machine
+ * The hypervisor's side of delivery for Spin: hv/kernel/ipi/deliver.c, hv/kernel/sched/sched.c and hv/kernel/run/entry.c on a machine
  * with the store buffers of x86 (TSO). models.t runs it; mailbox.pml has the mailbox in detail and a
  * variant in which a wake may migrate the vCPU.
  *
@@ -19,8 +19,8 @@
  *
  *   POST_UNLOCKED   vapic/mail.h, mail_post_vector: `bts` without lock, no fence before the look
  *   REQUEST_LATE    hv/kernel/vm/vm.c, request_all: looks at the target before the request stands
- *   ENTER_UNFENCED  hv/kernel/vcpu/vcpu.c, publish: state is stored by MOV, not XCHG
- *   ENTER_BLIND     hv/kernel/vcpu/vcpu.c, vcpu_enter_guest: no look at the mailbox after publish
+ *   ENTER_UNFENCED  hv/kernel/run/entry.c, publish: state is stored by MOV, not XCHG
+ *   ENTER_BLIND     hv/kernel/run/entry.c, vcpu_enter_guest: no look at the mailbox after publish
  *   BLOCK_UNFENCED  hv/kernel/sched/sched.c, sched_block: state is stored by MOV, not XCHG
  *   BLOCK_BLIND     hv/kernel/sched/sched.c, sched_block: no look at the mailbox
  *   BLOCK_DEAF      hv/kernel/sched/sched.c, sched_block: looks at the mailbox, not at `requests`
@@ -30,7 +30,7 @@
  *   TAKE_UNLOCKED   hv/kernel/sched/sched.c, take_wakes: a load and a store instead of the exchange
  *   PUSH_SILENT     hv/kernel/sched/sched.c, sched_notify: nobody kicks for a stack that was empty
  *   KICK_DROPPED    hv/kernel/exit/cpu.c, exit_external_interrupt: goes back without publish and look
- *   RESUME_AS_HOST  hv/kernel/vcpu/vcpu.c, vcpu_resume_guest where RUN_HOST stands: the fast path after ring 3
+ *   RESUME_AS_HOST  hv/kernel/run/entry.c, vcpu_resume_guest where RUN_HOST stands: the fast path after ring 3
  *
  * and two that change nothing, so that they may stay as cheap as they are:
  *
@@ -442,7 +442,7 @@ end_idle:	/* core_idle: STI; HLT */
 	fi;
 	d_step { ready[v] = false; current[c] = v }
 
-vcpu_run:	/* hv/kernel/vcpu/vcpu.c */
+vcpu_run:	/* hv/kernel/run/entry.c */
 	skip;
 	store_host(c, v);
 	if
@@ -469,10 +469,10 @@ vcpu_run:	/* hv/kernel/vcpu/vcpu.c */
 	fi;
 	if
 	:: halted[v] -> goto block
-	:: !halted[v] ->	/* message_resume_thread: ring 3, with interrupts on */
+	:: !halted[v] ->	/* thread_resume: ring 3, with interrupts on */
 		if
 		:: kicked[c] ->
-			kicked[c] = false;	/* `interrupted` in hv/kernel/user/syscall.c */
+			kicked[c] = false;	/* `interrupted` in hv/kernel/run/syscall.c */
 			take_wakes(c, w, look)
 		:: true
 		fi;

@@ -19,7 +19,7 @@
  *   BY_STATE_ALONE the caller does not see that a target was out of guest mode and is back
  *   STORE_UNSEEN   a store that the hypervisor finishes for the guest does not count as the guest's
  *
- * Names are those of hv/kernel/pv/pv_flush.c and hv/kernel/vcpu/vcpu.c. models.t runs them all.
+ * Names are those of hv/kernel/pv/pv_flush.c and hv/kernel/run/entry.c. models.t runs them all.
  */
 #ifndef VCPUS
 #define VCPUS 2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ring 0 comes to an end, for Spin: the run loop and the entry of hv/kernel/vcpu/vcpu.c, the queue
+ * Ring 0 comes to an end, for Spin: the run loop and the entry of hv/kernel/run/entry.c, the queue
  * of hv/kernel/sched/sched.c, the flush of hv/kernel/pv/pv_flush.c, and an adversary on other cores
  * that posts and requests without end. Memory is in order here; delivery.pml has its barriers.
  *
@@ -26,18 +26,18 @@
  *
  * One macro takes one rule away; with it the search must find an error:
  *
- *   NO_LIMIT   vcpu.c, may_turn: an entry turns back however often something came
- *   NO_POLL    vcpu.c, vcpu_run: does not begin with sched_poll
+ *   NO_LIMIT   entry.c, may_turn: an entry turns back however often something came
+ *   NO_POLL    run.c, vcpu_run: does not begin with sched_poll
  *   NO_WINDOW  sched.c, sched_poll and pick: no window for interrupts
- *   NO_FLUSH   vcpu.c, may_wait: a flush is left for the next exit like other requests
+ *   NO_FLUSH   entry.c, may_wait: a flush is left for the next exit like other requests
  *   FLUSH_LATE the same: the order is taken, so that its sender goes on, and carried out later
- *   LOOK_ONCE  vcpu.c, resume_with_mail: no look at the requests after RUN_HOST stood for the mail
- *   NO_BRIEF   vcpu.c, enter_briefly: a kick of its own for what is left behind, as RUN_GUEST
- *   NO_DRAIN   vcpu.c, enter_briefly: no window, so that kicks under way come in at once
+ *   LOOK_ONCE  entry.c, resume_with_mail: no look at the requests after RUN_HOST stood for the mail
+ *   NO_BRIEF   entry.c, enter_briefly: a kick of its own for what is left behind, as RUN_GUEST
+ *   NO_DRAIN   entry.c, enter_briefly: no window, so that kicks under way come in at once
  *   NO_STORM   cpu.c, exit_external_interrupt: kicks are not counted
- *   NO_END     vcpu.c, enter_briefly: no timer for what is left behind
+ *   NO_END     entry.c, enter_briefly: no timer for what is left behind
  *   LENGTHENED deadline.c, vcpu_set_deadline: a guest that arms its timer moves that one's end
- *   NO_TIMER   vcpu.c, take_deadline: a deadline that is past again does not end guest mode
+ *   NO_TIMER   entry.c, take_deadline: a deadline that is past again does not end guest mode
  *   NO_LEAST   queue.c, queue_yield_at: whoever has the core may have to give way before it has run
  *   IN_ORDER   queue.c, queue_choose: V is chosen whenever it is ready
  */

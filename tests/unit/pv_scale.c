@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Ticks to nanoseconds, against division in 128 bits. */
-#include "hv/kernel/pv/pv_scale.h"
+#include "hv/base/pv_scale.h"
 
 #include "hv/base/bits.h"
 

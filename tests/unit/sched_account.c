@@ -6,13 +6,12 @@
 #include "hv/kernel/sched/account.h"
 
 #include "hv/base/bits.h"
-#include "hv/kernel/vm/vm.h"
 
 #include "tests/unit/main.h"
 
 #include <string.h>
 
-#define VCPUS   24u
+#define TASKS   24u
 #define STEPS   20000u
 #define REASONS 4u
 
@@ -25,7 +24,7 @@
 
 enum place { ABSENT, ASLEEP, WAITS, RUNS };
 
-/* What must be counted of one vCPU. */
+/* What must be counted of one task. */
 struct model {
 	enum place place;
 	u64 time[VCPU_TIMES];
@@ -35,10 +34,9 @@ struct model {
 };
 
 static struct run_queue rq;
-static struct vm vms[MAX_VMS];
-static struct vcpu vcpus[VCPUS];
-static struct vcpu_counters counters[VCPUS];
-static struct model models[VCPUS];
+static struct task tasks[TASKS];
+static struct vcpu_counters counters[TASKS];
+static struct model models[TASKS];
 static u64 now, idle, state;
 
 /* Stretches: when the one at hand began, and by what. */
@@ -51,15 +49,15 @@ static u64 random_below(u64 n)
 	return (state >> 24) % n;
 }
 
-static struct model *model_of(const struct vcpu *vcpu)
+static struct model *model_of(const struct task *task)
 {
-	return &models[vcpu - vcpus];
+	return &models[task - tasks];
 }
 
 static void start(int seed)
 {
 	memset(&rq, 0, sizeof(rq));
-	memset(vcpus, 0, sizeof(vcpus));
+	memset(tasks, 0, sizeof(tasks));
 	memset(counters, 0, sizeof(counters));
 	memset(models, 0, sizeof(models));
 	memset(&stretch, 0, sizeof(stretch));
@@ -70,15 +68,13 @@ static void start(int seed)
 	account_closed(&rq, now, STRETCH_WINDOW);
 	opened = now;
 	began_by = STRETCH_WINDOW;
-	for (u32 i = 0; i < MAX_VMS; i++)
-		vms[i].id = i;
-	for (u32 i = 0; i < VCPUS; i++) {
+	for (u32 i = 0; i < TASKS; i++) {
 		u32 vm = (u32)random_below(MAX_VMS);
 
-		vcpus[i].rq = &rq;
-		vcpus[i].vm = &vms[vm];
-		vcpus[i].counters = &counters[i];
-		vcpus[i].trace_id = TRACE_WHO(vm, i);
+		tasks[i].rq = &rq;
+		tasks[i].vm = vm;
+		tasks[i].counters = &counters[i];
+		tasks[i].trace_id = TRACE_WHO(vm, i);
 	}
 }
 
@@ -87,7 +83,7 @@ static void start(int seed)
 /* These ticks were one VM's, in this way: all who wait blame it. */
 static void pass(u32 vm, enum blame_cause cause, u64 ticks)
 {
-	for (u32 i = 0; i < VCPUS; i++) {
+	for (u32 i = 0; i < TASKS; i++) {
 		if (models[i].place != WAITS)
 			continue;
 		models[i].time[TIME_READY] += ticks;
@@ -102,7 +98,7 @@ static u64 go(enum vcpu_time row, enum blame_cause cause)
 
 	now += ticks;
 	model_of(rq.current)->time[row] += ticks;
-	pass(rq.current->vm->id, cause, ticks);
+	pass(rq.current->vm, cause, ticks);
 	return ticks;
 }
 
@@ -117,7 +113,7 @@ static void model_exit(struct exit_counter *c, u64 ticks)
 
 static void model_stretch(u64 end)
 {
-	u64 ticks = end - opened, vcpu = rq.current == NULL ? 0 : rq.current->trace_id;
+	u64 ticks = end - opened, id = rq.current == NULL ? 0 : rq.current->trace_id;
 
 	if (ticks < STRETCH_COUNTED)
 		return;
@@ -126,65 +122,64 @@ static void model_stretch(u64 end)
 		return;
 	stretch.max = ticks;
 	stretch.at = end;
-	stretch.who = vcpu | began_by;
+	stretch.who = id | began_by;
 }
 
 /* ---- what a core does ---- */
 
-static struct vcpu *any_at(enum place place)
+static struct task *any_at(enum place place)
 {
-	u32 first = (u32)random_below(VCPUS);
+	u32 first = (u32)random_below(TASKS);
 
-	for (u32 i = 0; i < VCPUS; i++) {
-		u32 at = (first + i) % VCPUS;
+	for (u32 i = 0; i < TASKS; i++) {
+		u32 at = (first + i) % TASKS;
 
 		if (models[at].place == place)
-			return &vcpus[at];
+			return &tasks[at];
 	}
 	return NULL;
 }
 
 static void leg(enum vcpu_time row)
 {
-	struct vcpu *vcpu = rq.current;
+	struct task *task = rq.current;
 
-	model_of(vcpu)->legs += go(row, row == TIME_EXIT ? BLAME_EXIT : BLAME_MONITOR);
-	account_leg(vcpu, row, now);
-	EXPECT((vcpu->vmx.pending & ATTEND_LEGS) != 0, "no legs told");
+	model_of(task)->legs += go(row, row == TIME_EXIT ? BLAME_EXIT : BLAME_MONITOR);
+	account_leg(task, row, now);
 }
 
 /* Guest, exit, entry; with what lies between in several legs. */
 static void run_guest(void)
 {
-	struct vcpu *vcpu = rq.current;
+	struct task *task = rq.current;
 	u32 reason = (u32)random_below(REASONS);
 	u64 legs;
 
 	go(TIME_GUEST, BLAME_GUEST);
-	account(vcpu, TIME_GUEST, now);
+	account(task, TIME_GUEST, now);
 	rq.opened = opened = now;
 	began_by = reason;
-	rq.counters.trace[rq.counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
+	rq.counters.trace[rq.counters.trace_next++ % TRACE_EXITS] = task->trace_id | reason;
 	for (u64 n = random_below(6); n > 3; n--)
 		leg(n % 2 != 0 ? TIME_EXIT : TIME_MONITOR);
-	legs = vcpu->exit_ticks;
-	EXPECT(legs == model_of(vcpu)->legs, "%lu ticks in legs", legs);
-	vcpu->exit_ticks = 0;
-	model_exit(&model_of(vcpu)->exit[reason], legs + go(TIME_EXIT, BLAME_EXIT));
-	model_of(vcpu)->legs = 0;
-	account_stretch_of(&rq, account_exit(vcpu, &vcpu->counters->exit[reason], legs, now));
+	legs = task->exit_ticks;
+	EXPECT(legs == model_of(task)->legs, "%lu ticks in legs", legs);
+	task->exit_ticks = 0;
+	model_exit(&model_of(task)->exit[reason], legs + go(TIME_EXIT, BLAME_EXIT));
+	model_of(task)->legs = 0;
+	account_stretch_of(&rq, account_exit(task, &task->counters->exit[reason], legs, now));
 	model_stretch(now);
 }
 
 /* Anybody may be the culprit, the victim itself and one that nobody has seen. */
 static void take_time(void)
 {
-	struct vcpu *victim = rq.current;
+	struct task *victim = rq.current;
 	u32 culprit = (u32)random_below(MAX_VMS);
 	enum blame_cause cause = random_below(2) != 0 ? BLAME_KICK : BLAME_TIMER;
 	u64 ticks = 1 + random_below(300);
 
-	if (culprit == victim->vm->id) {
+	if (culprit == victim->vm) {
 		ticks = go(TIME_EXIT, BLAME_EXIT);
 		model_of(victim)->legs += ticks;
 	} else {
@@ -196,27 +191,27 @@ static void take_time(void)
 	account_taken(victim, culprit, cause, now);
 }
 
-static void wake(struct vcpu *vcpu)
+static void wake(struct task *task)
 {
-	if (vcpu == NULL)
+	if (task == NULL)
 		return;
-	account_wait(&rq, vcpu);
-	model_of(vcpu)->place = WAITS;
+	account_wait(&rq, task);
+	model_of(task)->place = WAITS;
 }
 
 /* Whoever has the core waits for its next turn, or sleeps. */
 static void put(void)
 {
-	struct vcpu *vcpu = rq.current;
+	struct task *task = rq.current;
 
 	leg(TIME_EXIT);
 	account_switch(&rq, NULL);
-	model_of(vcpu)->place = ASLEEP;
+	model_of(task)->place = ASLEEP;
 	if (random_below(3) != 0)
-		wake(vcpu);
+		wake(task);
 }
 
-static void pick(struct vcpu *next)
+static void pick(struct task *next)
 {
 	account_wait_over(&rq, next);
 	account_switch(&rq, next);
@@ -268,7 +263,7 @@ static void step(void)
 
 /* ---- the comparison ---- */
 
-static void check_vcpu(u32 i)
+static void check_task(u32 i)
 {
 	const struct vcpu_counters *c = &counters[i];
 	const struct model *m = &models[i];
@@ -302,8 +297,8 @@ static void check(void)
 {
 	u64 all = rq.counters.idle;
 
-	for (u32 i = 0; i < VCPUS; i++) {
-		check_vcpu(i);
+	for (u32 i = 0; i < TASKS; i++) {
+		check_task(i);
 		for (u32 row = TIME_GUEST; row <= TIME_TAKEN; row++)
 			all += row == TIME_READY ? 0 : counters[i].time[row];
 	}
@@ -317,7 +312,7 @@ static void check(void)
 
 START_TEST(as_the_walk)
 {
-	struct vcpu *next;
+	struct task *next;
 
 	start(_i);
 	for (u32 n = 0; n < STEPS; n++) {
@@ -344,18 +339,18 @@ START_TEST(late_vm)
 {
 	start(0);
 	for (u32 i = 0; i < 3; i++)
-		vcpus[i].vm = &vms[i];
-	wake(&vcpus[0]);
-	pick(&vcpus[0]);
-	wake(&vcpus[1]);
+		tasks[i].vm = i;
+	wake(&tasks[0]);
+	pick(&tasks[0]);
+	wake(&tasks[1]);
 	leg(TIME_EXIT);
 	account_switch(&rq, NULL);
 	models[0].place = ASLEEP;
-	wake(&vcpus[2]); /* VM 2 was never here */
-	pick(&vcpus[2]);
+	wake(&tasks[2]); /* VM 2 was never here */
+	pick(&tasks[2]);
 	run_guest();
 	put();
-	pick(&vcpus[1]);
+	pick(&tasks[1]);
 	ck_assert_uint_eq(counters[1].blame[2][BLAME_GUEST], counters[2].time[TIME_GUEST]);
 	ck_assert_uint_gt(counters[1].blame[2][BLAME_GUEST], 0);
 	check();

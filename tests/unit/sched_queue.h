@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A core for the run queue: a clock, actors that spin, sleep, are called, yield, leave and come,
- * and the loop of hv/kernel/sched/sched.c and hv/kernel/vcpu/vcpu.c around it. Each operation is
+ * and the loop of hv/kernel/sched/sched.c and hv/kernel/run/entry.c around it. Each operation is
  * checked for what it costs and that virtual time goes forward, each turn for its length.
  */
 #ifndef TESTS_UNIT_SCHED_QUEUE_H

@@ -19,6 +19,7 @@ static void fail(const char *message)
 
 #ifdef FUZZING
 /* The model is what is to be explored and watched, not the oracle. */
+#undef UNUSED
 #define UNUSED __attribute__((unused, no_sanitize("coverage", "address", "undefined")))
 #endif
 

@@ -267,7 +267,7 @@ static struct {
 	bool open; /* RFLAGS.IF of both */
 } shadow;
 
-/* hv/kernel/vcpu/vcpu.c before an entry; then what the entry checks (SDM 3C, "VM-Execution Control
+/* hv/kernel/run/entry.c before an entry; then what the entry checks (SDM 3C, "VM-Execution Control
  * Fields"). */
 static void shadow_enter(void)
 {

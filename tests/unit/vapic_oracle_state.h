@@ -18,7 +18,6 @@
 #define ORACLE_VCPUS 80
 /* A test uses what it needs; the fuzzer's build also says that it is not to be instrumented. */
 #ifndef UNUSED
-#define UNUSED __attribute__((unused))
 #endif
 
 typedef unsigned __int128 u128;

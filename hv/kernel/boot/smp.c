@@ -11,6 +11,7 @@
 #include "hv/kernel/boot/memory.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/core.h"
+#include "hv/kernel/cpu/idt.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/mmu.h"
 
@@ -25,19 +26,12 @@ extern const u8 trampoline[], trampoline_end[], trampoline_gdtr[], trampoline_ju
 extern const u8 trampoline_long[], boot_gdt[];
 
 /* What a starting core reads: the tables, and its stack, which it takes by an exchange with 0. */
-u64 smp_start_root;
-u64 smp_start_stack;
+extern u64 smp_start_root, smp_start_stack;
 NORETURN void smp_core_main(void);
 
-static u32 running = 1;  /* cores that run; written by the first core alone */
 static u32 released;     /* atomic */
 static u32 stamp_wanted; /* atomic: 1 asked, 2 answered */
 static u64 stamp;        /* the new core's TSC; valid when answered */
-
-u32 core_count(void)
-{
-	return running;
-}
 
 static void put32(u8 *at, u32 value)
 {
@@ -101,11 +95,11 @@ static u64 tsc_offset(void)
 
 static bool start_core(u32 apic_id, hpa_t page)
 {
-	struct core *core = &cores[running];
+	struct core *core = &cores[cores_running];
 	u64 offset;
 
 	if (core->stack_top == 0)
-		core_create(core, running, apic_id);
+		core_create(core, cores_running, apic_id);
 	core->apic_id = apic_id; /* the stacks may be those of a core that did not answer */
 	if (!wake(core, page)) {
 		printk("core with APIC ID %u does not answer: left out\n", apic_id);
@@ -114,7 +108,7 @@ static bool start_core(u32 apic_id, hpa_t page)
 	offset = tsc_offset();
 	if (offset != 0)
 		printk("core %u: its TSC is %lu ticks off\n", core->index, offset);
-	running++;
+	cores_running++;
 	return true;
 }
 
@@ -134,13 +128,13 @@ void smp_start(const struct boot_info *info, const struct acpi_info *acpi)
 
 		if (apic_id == cores[0].apic_id)
 			continue;
-		if (running == MAX_CORES || (!lapic_is_x2apic() && apic_id >= 255))
+		if (cores_running == MAX_CORES || (!lapic_is_x2apic() && apic_id >= 255))
 			parked++;
 		else
 			start_core(apic_id, page);
 	}
 	if (parked != 0)
-		printk("%u cores beyond the %u supported stay parked\n", parked, running);
+		printk("%u cores beyond the %u supported stay parked\n", parked, cores_running);
 }
 
 void smp_release(void)
@@ -154,6 +148,7 @@ void smp_core_main(void)
 	struct core *core = this_core();
 
 	core_load_tables(core);
+	idt_load();
 	core_init_control();
 	lapic_enable();
 	atomic_store(&core->online, 1u);

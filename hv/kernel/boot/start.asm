@@ -38,10 +38,11 @@ LARGE     equ 0x80
 	mov cr0, eax
 %endmacro
 
+global smp_start_root, smp_start_stack
 global start, start_core, boot_stack, boot_gdt
 global trampoline, trampoline_end, trampoline_gdtr, trampoline_jump
 global trampoline_long
-extern boot_main, smp_core_main, smp_start_root, smp_start_stack
+extern boot_main, smp_core_main
 
 section .multiboot progbits alloc noexec nowrite align=8
 header:
@@ -210,5 +211,9 @@ section .bss nobits alloc noexec write align=16384
 boot_stack:
 	resb STACK_SIZE
 boot_stack_end:
+smp_start_root:				; what boot/smp.c tells another core
+	resq 1
+smp_start_stack:
+	resq 1
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -7,6 +7,7 @@
 #include "hv/kernel/cpu/mmu.h"
 
 struct core cores[MAX_CORES];
+u32 cores_running = 1;
 
 /* Where a stack's owner stands, and the highest RSP below it. */
 #define STACK_OWNER 8
@@ -91,7 +92,6 @@ void core_load_tables(struct core *core)
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SEL_KERNEL_DATA));
 	__asm__ volatile("mov %0, %%fs; mov %0, %%gs" : : "r"(0));
 	__asm__ volatile("ltr %w0; lldt %w1" : : "r"(SEL_TSS), "r"(0) : "memory");
-	idt_load();
 }
 
 /* A row for each bit of CR4 beyond what long mode needs: where CPUID offers it. */

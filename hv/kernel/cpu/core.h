@@ -55,14 +55,17 @@ struct core {
 	u8 io_bitmap[IO_BITMAP_BYTES]; /* right behind the TSS */
 	u64 *gdt;                      /* GDT_ENTRIES, with nothing mapped behind (gdt_create) */
 	u64 tsc_aux;                   /* the guest's, while root runs (hv/kernel/vcpu/loaded.c) */
-
-	/* The scheduler's and vmx/'s fields follow here. */
 } ALIGNED(CACHE_LINE);
 
 extern struct core cores[MAX_CORES];
 
-/* How many cores run; constant from the call of hv_main on. */
-u32 core_count(void);
+/* How many cores run: counted by boot, constant from the call of hv_main on. */
+extern u32 cores_running;
+
+static inline u32 core_count(void)
+{
+	return cores_running;
+}
 
 /* The calling core. Undefined in the few instructions of a stub whose RSP is in no stack. */
 static ALWAYS_INLINE struct core *this_core(void)

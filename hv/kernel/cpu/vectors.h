@@ -6,7 +6,6 @@
 
 #define VECTOR_NMI           0x02u
 #define VECTOR_DOUBLE_FAULT  0x08u
-#define VECTOR_PAGE_FAULT    0x0eu
 #define VECTOR_MACHINE_CHECK 0x12u
 #define VECTOR_SYSCALL       0x80u /* int 0x80, the one gate that ring 3 may use */
 #define VECTOR_POSTED        0xefu /* posted-interrupt notification; outside of guest mode, a kick */

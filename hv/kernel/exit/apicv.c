@@ -19,18 +19,18 @@ static u32 follow(struct vcpu *vcpu, u32 offset, struct vapic_effects *fx)
 
 	if (likely(offset == APIC_ICR && vapic_mode(apic) == VAPIC_XAPIC))
 		return vapic_icr_write_low(apic, apic->reg[APIC_ICR / 4], fx);
-	return vapic_apic_write(apic, offset, vcpu_guest_tsc(vcpu, vcpu->rq->stamp), fx);
+	return vapic_apic_write(apic, offset, vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp), fx);
 }
 
 /* A debug trap that waits in the VMCS is safe unless something else is about to be injected. */
-static NORETURN void go_on(struct vcpu *vcpu)
+static enum after go_on(struct vcpu *vcpu)
 {
 	if (unlikely((vcpu->vmx.pending & PENDING_EVENTS) != 0))
 		vmx_take_traps(&vcpu->vmx);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
-NORETURN void exit_apic_write(struct vcpu *vcpu)
+enum after exit_apic_write(struct vcpu *vcpu)
 {
 	u32 offset = (u32)(vmcs_read(VMCS_EXIT_QUALIFICATION) & APIC_ACCESS_OFFSET);
 	u32 mode = offset == APIC_ICR ? vcpu->apic->reg[APIC_ICR / 4] >> 8 : VAPIC_DM_FIXED;
@@ -41,16 +41,16 @@ NORETURN void exit_apic_write(struct vcpu *vcpu)
 		deliver(vcpu, IPI_APIC_WRITE, mode, todo, &fx);
 	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
 		vcpu_todo(vcpu, todo, &fx);
-	go_on(vcpu);
+	return go_on(vcpu);
 }
 
 /* The EOI of a vector in the EOI-exit bitmap: ISR and SVI are up to date already. */
-NORETURN void exit_virtual_eoi(struct vcpu *vcpu)
+enum after exit_virtual_eoi(struct vcpu *vcpu)
 {
 	u8 vector = (u8)vmcs_read(VMCS_EXIT_QUALIFICATION);
 	struct vapic_effects fx;
 
 	count(vcpu, EVENT_EOI);
 	vcpu_todo(vcpu, vapic_virtual_eoi(vcpu->apic, vector, &fx), &fx);
-	go_on(vcpu);
+	return go_on(vcpu);
 }

@@ -8,7 +8,7 @@
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/exit/exits.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/controls.h"
@@ -19,18 +19,18 @@
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
-NORETURN void exit_hlt(struct vcpu *vcpu)
+enum after exit_hlt(struct vcpu *vcpu)
 {
 	vcpu_advance(vcpu);
 	if ((vcpu->vmx.pending & PENDING_RETIRE) != 0)
 		vmx_retire(&vcpu->vmx);
 	if ((vcpu->vmx.pending & PENDING_EXCEPTION) != 0) /* a step's trap ends HLT at once */
-		vcpu_resume_guest(vcpu);
+		return AFTER_RESUME;
 	count(vcpu, EVENT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
 	vcpu->vmx.pending |= vcpu->vmx.pending_halt;
 	vcpu->halted_deaf = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;
-	vcpu_run(vcpu);
+	return AFTER_RUN;
 }
 
 /* ---- control registers ---- */
@@ -70,7 +70,7 @@ static bool write_cr(struct vcpu *vcpu, unsigned int number, u64 value)
 	}
 }
 
-NORETURN void exit_cr_access(struct vcpu *vcpu)
+enum after exit_cr_access(struct vcpu *vcpu)
 {
 	struct cr_access access = cr_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
 	bool done = true;
@@ -90,21 +90,21 @@ NORETURN void exit_cr_access(struct vcpu *vcpu)
 		break;
 	}
 	if (!done)
-		exit_protected(vcpu);
+		return exit_protected(vcpu);
 	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
-NORETURN void exit_xsetbv(struct vcpu *vcpu)
+enum after exit_xsetbv(struct vcpu *vcpu)
 {
 	u64 value = (u32)vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX] << 32;
 
 	/* The processor has checked CPL and CR4.OSXSAVE before it exits. */
 	if ((u32)vcpu->vmx.gpr[RCX] != 0 || !vmx_xcr0_valid(value))
-		exit_protected(vcpu);
+		return exit_protected(vcpu);
 	xsetbv(0, value);
 	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
 /* ---- exceptions ---- */
@@ -132,18 +132,18 @@ static void return_exception(struct vcpu *vcpu, u32 info)
 		vmx_inject_fault(&vcpu->vmx, (enum exception_vector)vector, 0);
 }
 
-NORETURN void exit_exception(struct vcpu *vcpu)
+enum after exit_exception(struct vcpu *vcpu)
 {
 	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
 
-	vmx_take_revectored(&vcpu->vmx);
+	(void)vmx_take_revectored(&vcpu->vmx);
 	if ((info & INTERRUPTION_TYPE) == INTERRUPTION_NMI)
 		host_nmi();
 	else if ((info & INTERRUPTION_VECTOR) == EXCEPTION_MC)
-		panic("machine check on core %u, while a guest ran", vcpu->rq->core->index);
+		panic("machine check on core %u, while a guest ran", vcpu->task.rq->core->index);
 	else
 		return_exception(vcpu, info);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
 /* ---- the host's interrupts ---- */
@@ -152,15 +152,15 @@ NORETURN void exit_exception(struct vcpu *vcpu)
  */
 static bool kicked_alone(struct vcpu *vcpu)
 {
-	u64 had = vcpu->counters->time[TIME_GUEST] - vcpu->had;
+	u64 had = vcpu->task.counters->time[TIME_GUEST] - vcpu->had;
 
 	vcpu->had += had;
 	return had < KICKS_OF_A_STORM * BRIEF_RUN;
 }
 
-NORETURN void exit_external_interrupt(struct vcpu *vcpu)
+enum after exit_external_interrupt(struct vcpu *vcpu)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = vcpu->task.rq;
 	u32 vector = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO) & INTERRUPTION_VECTOR;
 
 	lapic_eoi();
@@ -168,9 +168,9 @@ NORETURN void exit_external_interrupt(struct vcpu *vcpu)
 	if (vector == VECTOR_KICK && likely(atomic_load(&rq->woken) == NULL)) {
 		if (++rq->counters.kicks_received % KICKS_OF_A_STORM == 0 && kicked_alone(vcpu))
 			vcpu->vmx.pending |= ATTEND_BRIEF;
-		vcpu_enter_guest(vcpu);
+		return AFTER_ENTER;
 	}
 	if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
-		sched_interrupted(vcpu, vector);
-	vcpu_run(vcpu);
+		sched_interrupted(&vcpu->task, vector);
+	return AFTER_RUN;
 }

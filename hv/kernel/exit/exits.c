@@ -1,68 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/exit/advance.h"
 #include "hv/kernel/exit/exits.h"
 
-#include "hv/abi/exit_names.h"
-#include "hv/kernel/sched/account.h"
-#include "hv/base/printk.h"
-#include "hv/kernel/cpu/crash.h"
-#include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vm/vm.h"
-#include "vmx/inject.h"
 #include "vmx/reasons.h"
-#include "vmx/vmcs.h"
-
-/* ---- rows that need no file of their own ---- */
-
-static NORETURN void exit_triple_fault(struct vcpu *vcpu)
-{
-	vm_end(vcpu, END_TRIPLE_FAULT, 0);
-	vcpu_run(vcpu);
-}
-
-/* The guest can take an interrupt or an NMI now. Who of those still pending cannot opens its window
- * again. */
-static NORETURN void exit_window(struct vcpu *vcpu)
-{
-	vmx_windows_closed(&vcpu->vmx);
-	vcpu_resume_guest(vcpu);
-}
-
-/* TPR has fallen below the class of an interrupt that it held back: time to look again. */
-static NORETURN void exit_tpr_threshold(struct vcpu *vcpu)
-{
-	vmx_take_traps(&vcpu->vmx);
-	vcpu->vmx.pending |= PENDING_INTERRUPT;
-	vcpu_resume_guest(vcpu);
-}
-
-/* Instructions that this guest's processor does not have. */
-static NORETURN void exit_undefined(struct vcpu *vcpu)
-{
-	vmx_inject_fault(&vcpu->vmx, EXCEPTION_UD, 0);
-	vcpu_resume_guest(vcpu);
-}
-
-NORETURN void exit_protected(struct vcpu *vcpu)
-{
-	vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-	vcpu_resume_guest(vcpu);
-}
-
-/* INVD, WBINVD: caches stay as they are, which no guest without devices can tell. PAUSE. */
-static NORETURN void exit_nothing_to_do(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
-}
-
-/* The time is looked at before each entry: the way there is all that this exit was for. */
-static NORETURN void exit_preemption_timer(struct vcpu *vcpu)
-{
-	vcpu_stop_timer(vcpu);
-	vcpu_run(vcpu);
-}
 
 /* A range is all reasons from one to the other; those without a name are not assigned (SDM appendix
  * C). */
@@ -71,7 +10,7 @@ const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
 	[VMX_EXIT_TRIPLE_FAULT] = exit_triple_fault,
 	/* INIT is the host firmware's business; it stays pending, and we stay. */
-	[VMX_EXIT_INIT... VMX_EXIT_SIPI] = vcpu_resume_guest,
+	[VMX_EXIT_INIT... VMX_EXIT_SIPI] = exit_resume,
 	[VMX_EXIT_IO_SMI... VMX_EXIT_OTHER_SMI] = exit_refused,
 	[VMX_EXIT_INTERRUPT_WINDOW... VMX_EXIT_NMI_WINDOW] = exit_window,
 	[VMX_EXIT_TASK_SWITCH] = exit_refused,
@@ -117,55 +56,6 @@ const exit_handler exit_handlers[EXIT_REASONS] = {
 	[VMX_EXIT_UMWAIT... VMX_EXIT_TPAUSE] = exit_undefined,
 	[VMX_EXIT_LOADIWKEY... VMX_EXIT_BUS_LOCK - 1] = exit_refused,
 	/* The instruction is done (SDM 3C 26.2): counted, and slower by the exit than its lock. */
-	[VMX_EXIT_BUS_LOCK] = vcpu_resume_guest,
+	[VMX_EXIT_BUS_LOCK] = exit_resume,
 	[VMX_EXIT_BUS_LOCK + 1 ... VMX_EXIT_WRMSRLIST] = exit_refused,
 };
-
-/* ---- dispatch ---- */
-
-/* A reason that nothing here asks for, or an entry that failed: the VM ends, with a dump. */
-NORETURN void exit_refused(struct vcpu *vcpu)
-{
-	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
-
-	if ((reason & EXIT_REASON_BASIC) == VMX_EXIT_MACHINE_CHECK)
-		panic("machine check on core %u, at the entry of VM %u vCPU %u",
-		      vcpu->rq->core->index, vcpu->vm->id, vcpu->index);
-	if (reason >= EXIT_REASONS) /* nobody's row: of the last exit, its entry was the end */
-		vcpu->exit = &vcpu->uncounted;
-	vm_end(vcpu,
-	       (reason & (u32)EXIT_REASON_ENTRY_FAILED) != 0 ? END_ENTRY_FAILED : END_UNKNOWN_EXIT,
-	       reason & EXIT_REASON_BASIC);
-	vcpu_run(vcpu);
-}
-
-NORETURN void vmx_on_entry_failed(struct vmx_vcpu *vmx, bool invalid)
-{
-	struct vcpu *vcpu = vcpu_of(vmx);
-
-	account(vcpu, TIME_GUEST, rdtsc());
-	vcpu->rq->opened = vcpu->rq->stamp;
-	vcpu->exit = &vcpu->uncounted;
-	vm_end(vcpu, END_ENTRY_FAILED, invalid ? ~0ull : vmcs_read32(VMCS_INSTRUCTION_ERROR));
-	vcpu_run(vcpu);
-}
-
-NORETURN void vmx_on_access_failed(u64 field, const void *caller)
-{
-	panic("VMREAD or VMWRITE of field 0x%lx failed, from %p", field, caller);
-}
-
-/* For the crash report: what this core's guests did last. */
-void crash_extra(struct core *core)
-{
-	const struct core_counters *c = &run_queues[core->index].counters;
-
-	printk("last exits of core %u, oldest first:\n", core->index);
-	for (u32 i = 0; i < TRACE_EXITS; i++) {
-		u64 word = c->trace[(c->trace_next + i) % TRACE_EXITS];
-
-		if (word != 0)
-			printk("  vm %u vcpu %u reason %u, %s\n", TRACE_VM(word), TRACE_VCPU(word),
-			       TRACE_REASON(word), exit_reason_name(TRACE_REASON(word)));
-	}
-}

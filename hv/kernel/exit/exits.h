@@ -7,33 +7,34 @@
 
 #include "hv/kernel/vcpu/vcpu.h"
 
-/*
- * By basic exit reason. Each carries the exit out and goes on: by vcpu_resume_guest where it was
- * handled whole, by vcpu_run where there is more to look at: a message, a halt, an end, another's
- * turn. The stack is given up.
- */
+/* By basic exit reason. Each carries the exit out, and returns what comes after. */
 extern const exit_handler exit_handlers[EXIT_REASONS];
 
-/* A reason that is in no table, or that nothing asked for. */
-NORETURN void exit_refused(struct vcpu *vcpu);
+/* The handlers, by file. common.c: */
+enum after exit_resume(struct vcpu *vcpu);
+enum after exit_refused(struct vcpu *vcpu);
+enum after exit_protected(struct vcpu *vcpu);
+enum after exit_undefined(struct vcpu *vcpu);
+enum after exit_triple_fault(struct vcpu *vcpu);
+enum after exit_window(struct vcpu *vcpu);
+enum after exit_tpr_threshold(struct vcpu *vcpu);
+enum after exit_preemption_timer(struct vcpu *vcpu);
+enum after exit_nothing_to_do(struct vcpu *vcpu);
 
-/* #GP for what the guest did. */
-NORETURN void exit_protected(struct vcpu *vcpu);
-
-NORETURN void exit_cpuid(struct vcpu *vcpu);
-NORETURN void exit_hlt(struct vcpu *vcpu);
-NORETURN void exit_rdmsr(struct vcpu *vcpu);
-NORETURN void exit_wrmsr(struct vcpu *vcpu);
-NORETURN void exit_rdpmc(struct vcpu *vcpu);
-NORETURN void exit_vmcall(struct vcpu *vcpu);
-NORETURN void exit_cr_access(struct vcpu *vcpu);
-NORETURN void exit_xsetbv(struct vcpu *vcpu);
-NORETURN void exit_exception(struct vcpu *vcpu);
-NORETURN void exit_external_interrupt(struct vcpu *vcpu);
-NORETURN void exit_ept_violation(struct vcpu *vcpu);
-NORETURN void exit_apic_access(struct vcpu *vcpu);
-NORETURN void exit_apic_write(struct vcpu *vcpu);
-NORETURN void exit_virtual_eoi(struct vcpu *vcpu);
-NORETURN void exit_io(struct vcpu *vcpu);
+enum after exit_cpuid(struct vcpu *vcpu);
+enum after exit_hlt(struct vcpu *vcpu);
+enum after exit_rdmsr(struct vcpu *vcpu);
+enum after exit_wrmsr(struct vcpu *vcpu);
+enum after exit_rdpmc(struct vcpu *vcpu);
+enum after exit_vmcall(struct vcpu *vcpu);
+enum after exit_cr_access(struct vcpu *vcpu);
+enum after exit_xsetbv(struct vcpu *vcpu);
+enum after exit_exception(struct vcpu *vcpu);
+enum after exit_external_interrupt(struct vcpu *vcpu);
+enum after exit_ept_violation(struct vcpu *vcpu);
+enum after exit_apic_access(struct vcpu *vcpu);
+enum after exit_apic_write(struct vcpu *vcpu);
+enum after exit_virtual_eoi(struct vcpu *vcpu);
+enum after exit_io(struct vcpu *vcpu);
 
 #endif

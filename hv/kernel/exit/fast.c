@@ -15,9 +15,10 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
+#include "hv/kernel/exit/mail.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/exit/exits.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/fast.h"
@@ -34,15 +35,15 @@ typedef exit_handler (*short_exit)(struct vcpu *vcpu, u64 reason);
 /* Not an exit that can be handled here; nothing was done yet. */
 static exit_handler no_short_way(struct vcpu *vcpu, u64 reason)
 {
-	vcpu->exit = &vcpu->counters->exit[reason];
+	vcpu->task.exit = &vcpu->task.counters->exit[reason];
 	return exit_handlers[reason];
 }
 
 /* Handled; but something else than an interrupt waits, or it cannot be delivered now. */
 static NOINLINE exit_handler attend_first(struct vcpu *vcpu, u64 reason)
 {
-	vcpu->exit = &vcpu->counters->exit[reason];
-	return vcpu_resume_guest;
+	vcpu->task.exit = &vcpu->task.counters->exit[reason];
+	return exit_resume;
 }
 
 /* An interrupt and nothing else, and the guest takes it now. */
@@ -58,7 +59,7 @@ static NOINLINE exit_handler inject_and_go_back(struct vcpu *vcpu, u64 reason)
 	vcpu->vmx.pending = 0;
 	vmx_write_interrupt((u8)vector);
 	count(vcpu, EVENT_INJECT_INTERRUPT);
-	account_exit(vcpu, &vcpu->counters->exit[reason], 0, rdtsc());
+	account_exit(&vcpu->task, &vcpu->task.counters->exit[reason], 0, rdtsc());
 	return NULL;
 }
 
@@ -66,7 +67,7 @@ static ALWAYS_INLINE exit_handler go_back(struct vcpu *vcpu, u64 reason)
 {
 	if (unlikely(vcpu->vmx.pending != 0))
 		return inject_and_go_back(vcpu, reason);
-	account_exit(vcpu, &vcpu->counters->exit[reason], 0, rdtsc());
+	account_exit(&vcpu->task, &vcpu->task.counters->exit[reason], 0, rdtsc());
 	return NULL;
 }
 
@@ -176,7 +177,7 @@ static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
 
 static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = vcpu->task.rq;
 	const struct vapic_mail *mail = &vcpu->apic->mail;
 	u32 info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
 	u64 kicks = rq->counters.kicks_received + 1;
@@ -184,7 +185,7 @@ static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 	/* INIT and SIPI write all registers, of which some are still the processor's here. */
 	if (unlikely((info & INTERRUPTION_VECTOR) != VECTOR_KICK) ||
 	    unlikely(atomic_load(&rq->woken) != NULL) ||
-	    unlikely(atomic_load(&vcpu->requests) != 0) ||
+	    unlikely(atomic_load(&vcpu->task.requests) != 0) ||
 	    unlikely(atomic_load(&mail->events) != 0) || unlikely(kicks % KICKS_OF_A_STORM == 0))
 		return no_short_way(vcpu, reason);
 	lapic_eoi();
@@ -243,13 +244,13 @@ static NOINLINE exit_handler no_row(struct vcpu *vcpu, u64 reason)
 exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 {
 	struct vcpu *vcpu = vcpu_of(vmx);
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = vcpu->task.rq;
 	u64 now = rdtsc();
 	u64 reason = vmcs_read_raw(VMCS_EXIT_REASON); /* 32 bits, zero-extended */
 
+	account(&vcpu->task, TIME_GUEST, now);
 	rq->opened = now;
-	account(vcpu, TIME_GUEST, now);
-	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->trace_id | reason;
+	rq->counters.trace[rq->counters.trace_next++ % TRACE_EXITS] = vcpu->task.trace_id | reason;
 	if (unlikely(now >= vcpu->look_at))
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
 	if (unlikely(reason >= EXIT_REASONS))

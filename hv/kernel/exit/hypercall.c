@@ -8,42 +8,51 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/exit/exits.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/mode.h"
 
-struct arguments {
-	u64 a0, a1, a2, a3;
-	u32 word_bits; /* of the caller's mode: 64 or 32 */
-};
+/* Bits of a register that count in the caller's mode. */
+#define MASK_64 ~0ull
+#define MASK_32 0xffffffffull
 
-static NOINLINE s64 refuse_by_name(struct vcpu *vcpu, s64 error)
+static ALWAYS_INLINE u64 argument(const struct vcpu *vcpu, enum gpr reg, u64 mask)
 {
-	guest_note_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
-	return error;
+	return vcpu->vmx.gpr[reg] & mask;
+}
+
+/* The end of each call: its result, and what comes after. */
+static ALWAYS_INLINE enum after result(struct vcpu *vcpu, s64 value, u64 mask)
+{
+	vcpu->vmx.gpr[RAX] = (u64)value & mask;
+	vcpu_advance(vcpu);
+	return AFTER_RESUME;
 }
 
 /* There are few numbers, and some benchmarks try one for ever: the first tell all. */
-static ALWAYS_INLINE s64 refuse(struct vcpu *vcpu, s64 error)
+static ALWAYS_INLINE enum after refuse(struct vcpu *vcpu, s64 error, u64 mask)
 {
-	if (unlikely(vcpu->counters->event[EVENT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
-		return refuse_by_name(vcpu, error);
-	return error;
+	if (unlikely(vcpu->task.counters->event[EVENT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
+		guest_note_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
+	return result(vcpu, error, mask);
 }
 
-static s64 kvm_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
+static NOINLINE enum after kvm_send_ipi(struct vcpu *vcpu, u64 mask)
 {
 	struct vapic_effects fx;
-	s64 result;
-	u32 todo = vapic_kvm_send_ipi(vcpu->apic, arg->a0, arg->a1, arg->a2, arg->a3,
-	                              arg->word_bits, &result, &fx);
+	s64 value;
+	u64 icr = argument(vcpu, RSI, mask);
+	u32 todo = vapic_kvm_send_ipi(vcpu->apic, argument(vcpu, RBX, mask),
+	                              argument(vcpu, RCX, mask), argument(vcpu, RDX, mask), icr,
+	                              mask == MASK_64 ? 64 : 32, &value, &fx);
 
-	if (result < 0)
-		return refuse(vcpu, result);
+	if (value < 0)
+		return refuse(vcpu, value, mask);
 	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_HYPERCALL, (u32)arg->a3 >> 8, todo, &fx);
-	return result;
+		deliver(vcpu, IPI_HYPERCALL, (u32)icr >> 8, todo, &fx);
+	return result(vcpu, value, mask);
 }
 
 /* A vCPU by its APIC ID; NULL: nobody's. */
@@ -57,116 +66,106 @@ static struct vcpu *by_apic_id(const struct vcpu *vcpu, u64 id)
 /* To one who waits for a core, as KVM does it; here it must be this core. */
 static void yield_to(struct vcpu *vcpu, struct vcpu *target)
 {
-	if (sched_favour(vcpu->rq, target))
+	if (sched_favour(vcpu->task.rq, &target->task))
 		vcpu->vmx.pending |= ATTEND_RUN | ATTEND_YIELD;
 }
 
-static s64 kvm_kick(struct vcpu *vcpu, const struct arguments *arg)
+static NOINLINE enum after kvm_kick(struct vcpu *vcpu, u64 mask)
 {
-	struct vcpu *target = by_apic_id(vcpu, arg->a1);
+	struct vcpu *target = by_apic_id(vcpu, argument(vcpu, RCX, mask));
 
 	count(vcpu, EVENT_PV_KICK);
-	if (target == vcpu)
+	if (target == vcpu) {
 		vcpu->kicked = true;
-	if (target == NULL || target == vcpu)
-		return 0;
-	sched_request(target, REQUEST_KICK);
-	yield_to(vcpu, target);
-	return 0;
+	} else if (target != NULL) {
+		sched_request(&target->task, REQUEST_KICK);
+		yield_to(vcpu, target);
+	}
+	return result(vcpu, 0, mask);
 }
 
-static s64 kvm_yield(struct vcpu *vcpu, const struct arguments *arg)
+static NOINLINE enum after kvm_yield(struct vcpu *vcpu, u64 mask)
 {
-	struct vcpu *target = by_apic_id(vcpu, arg->a0);
+	struct vcpu *target = by_apic_id(vcpu, argument(vcpu, RBX, mask));
 
 	count(vcpu, EVENT_YIELD);
 	if (target != NULL)
 		yield_to(vcpu, target);
-	return 0;
+	return result(vcpu, 0, mask);
 }
 
 /* Tapvisor's own targets, a copy, since the guest's memory may change. 0, or what to refuse with.
  */
-static s64 copy_bitmap(struct vcpu *vcpu, const struct arguments *arg, u64 *bitmap)
+static s64 copy_bitmap(struct vcpu *vcpu, u64 mask, u64 *bitmap)
 {
+	u64 gpa = argument(vcpu, RBX, mask), words = argument(vcpu, RCX, mask);
 	const void *source;
 
-	if (arg->a1 < 1 || arg->a1 > TAP_BITMAP_WORDS || arg->a0 % sizeof(u64) != 0)
+	if (words < 1 || words > TAP_BITMAP_WORDS || gpa % sizeof(u64) != 0)
 		return -HC_EINVAL;
-	source = guest_pointer(vcpu, arg->a0, arg->a1 * sizeof(u64));
+	source = guest_pointer(vcpu, gpa, words * sizeof(u64));
 	if (source == NULL)
 		return -HC_EFAULT;
-	memcpy(bitmap, source, arg->a1 * sizeof(u64));
+	memcpy(bitmap, source, words * sizeof(u64));
 	return 0;
 }
 
 /* Feeds the model as many words as it takes at once. */
-static s64 tap_send_ipi(struct vcpu *vcpu, const struct arguments *arg)
+static NOINLINE enum after tap_send_ipi(struct vcpu *vcpu, u64 mask)
 {
 	u64 bitmap[TAP_BITMAP_WORDS];
 	struct vapic_effects fx;
-	s64 error = (arg->a3 & (BITS(19, 18) | BIT(11))) != 0 ? -HC_EINVAL
-	                                                      : copy_bitmap(vcpu, arg, bitmap);
+	u64 icr = argument(vcpu, RSI, mask);
+	s64 error = (icr & (BITS(19, 18) | BIT(11))) != 0 ? -HC_EINVAL
+	                                                  : copy_bitmap(vcpu, mask, bitmap);
 	u32 todo;
 
 	if (error != 0)
-		return refuse(vcpu, error);
-	todo = vapic_send_set(&vcpu->vm->bus, vcpu->apic, vapic_icr_xapic((u32)arg->a3, 0), bitmap,
-	                      (u32)arg->a1, arg->a2, &fx);
+		return refuse(vcpu, error, mask);
+	todo = vapic_send_set(&vcpu->vm->bus, vcpu->apic, vapic_icr_xapic((u32)icr, 0), bitmap,
+	                      (u32)argument(vcpu, RCX, mask), argument(vcpu, RDX, mask), &fx);
 	if ((todo & VAPIC_SENT) == 0)
-		return 0;
-	deliver(vcpu, IPI_HYPERCALL_TAP, (u32)arg->a3 >> 8, todo, &fx);
-	return fx.sent.posted + fx.sent.coalesced;
+		return result(vcpu, 0, mask);
+	deliver(vcpu, IPI_HYPERCALL_TAP, (u32)icr >> 8, todo, &fx);
+	return result(vcpu, fx.sent.posted + fx.sent.coalesced, mask);
 }
 
-/* Returns only what is refused. */
-static s64 tap_flush_tlb(struct vcpu *vcpu, const struct arguments *arg)
+static NOINLINE enum after tap_flush_tlb(struct vcpu *vcpu, u64 mask)
 {
 	u64 bitmap[TAP_BITMAP_WORDS];
 	struct vapic_set targets;
-	s64 error = copy_bitmap(vcpu, arg, bitmap);
+	s64 error = copy_bitmap(vcpu, mask, bitmap);
 
 	if (error != 0)
-		return refuse(vcpu, error);
-	vapic_resolve(&vcpu->vm->bus, bitmap, (u32)arg->a1, arg->a2, &targets);
-	pv_flush_tlb(vcpu, &targets);
+		return refuse(vcpu, error, mask);
+	vapic_resolve(&vcpu->vm->bus, bitmap, (u32)argument(vcpu, RCX, mask),
+	              argument(vcpu, RDX, mask), &targets);
+	(void)result(vcpu, vapic_set_count(&targets), mask);
+	return pv_flush_tlb(vcpu, &targets);
 }
 
 /* What is not offered is unknown; 0 is no call's number. */
-static s64 dispatch(struct vcpu *vcpu, u64 number, const struct arguments *arg)
+enum after exit_vmcall(struct vcpu *vcpu)
 {
+	u64 mask = vmx_is_64_bit() ? MASK_64 : MASK_32;
+	u64 number = argument(vcpu, RAX, mask);
 	u32 features = vcpu->vm->config.features;
 
+	if (guest_is_user())
+		return refuse(vcpu, -HC_EPERM, mask);
 	switch ((features & VM_PV_KVM) != 0 ? number : 0) {
 	case KVM_HC_SEND_IPI:
-		return kvm_send_ipi(vcpu, arg);
+		return kvm_send_ipi(vcpu, mask);
 	case KVM_HC_KICK_CPU:
-		return kvm_kick(vcpu, arg);
+		return kvm_kick(vcpu, mask);
 	case KVM_HC_SCHED_YIELD:
-		return kvm_yield(vcpu, arg);
+		return kvm_yield(vcpu, mask);
 	}
 	switch ((features & VM_PV_TAP) != 0 ? number : 0) {
 	case TAP_HC_SEND_IPI:
-		return tap_send_ipi(vcpu, arg);
+		return tap_send_ipi(vcpu, mask);
 	case TAP_HC_FLUSH_TLB:
-		return tap_flush_tlb(vcpu, arg);
+		return tap_flush_tlb(vcpu, mask);
 	}
-	return refuse(vcpu, -HC_ENOSYS);
-}
-
-NORETURN void exit_vmcall(struct vcpu *vcpu)
-{
-	u64 *gpr = vcpu->vmx.gpr;
-	u64 mask = vmx_is_64_bit() ? ~0ull : 0xffffffff;
-	const struct arguments arg = { gpr[RBX] & mask, gpr[RCX] & mask, gpr[RDX] & mask,
-		                       gpr[RSI] & mask, mask == ~0ull ? 64 : 32 };
-	s64 result;
-
-	if (guest_is_user())
-		result = refuse(vcpu, -HC_EPERM);
-	else
-		result = dispatch(vcpu, gpr[RAX] & mask, &arg);
-	gpr[RAX] = (u64)result & mask;
-	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
+	return refuse(vcpu, -HC_ENOSYS, mask);
 }

@@ -5,9 +5,10 @@
 #include "hv/base/x86.h"
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/exit/exits.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/inject.h"
 #include "vmx/mode.h"
@@ -18,13 +19,13 @@
 
 static u64 guest_now(const struct vcpu *vcpu)
 {
-	return vcpu_guest_tsc(vcpu, vcpu->rq->stamp);
+	return vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp);
 }
 
-static NORETURN void refuse(struct vcpu *vcpu)
+static enum after refuse(struct vcpu *vcpu)
 {
 	guest_refused(vcpu, EVENT_MSR_REFUSED, (u32)vcpu->vmx.gpr[RCX]);
-	exit_protected(vcpu);
+	return exit_protected(vcpu);
 }
 
 /* ---- the APIC's ---- */
@@ -35,13 +36,13 @@ static bool is_apic(u32 msr)
 	       msr == IA32_TSC_DEADLINE;
 }
 
-static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
+static enum after write_apic(struct vcpu *vcpu, u32 msr)
 {
 	struct vapic_effects fx;
 	u32 todo = vapic_msr_write(vcpu->apic, msr, guest_edx_eax(vcpu), guest_now(vcpu), &fx);
 
 	if (unlikely((todo & VAPIC_GP) != 0))
-		refuse(vcpu);
+		return refuse(vcpu);
 	if (msr == MSR_X2APIC_EOI)
 		count(vcpu, EVENT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
@@ -49,7 +50,7 @@ static NORETURN void write_apic(struct vcpu *vcpu, u32 msr)
 		        todo, &fx);
 	vcpu_advance(vcpu);
 	vcpu_todo(vcpu, todo, &fx);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
 /* ---- those with an effect here ---- */
@@ -100,72 +101,87 @@ static bool read_special(struct vcpu *vcpu, u32 msr, u64 *value)
 
 /* ---- the monitor's: what only says what the platform is, and the counters of cycles ---- */
 
-static NORETURN void ask_monitor(struct vcpu *vcpu, u32 msr, bool write)
+/* RDMSR, WRMSR, RDPMC. */
+static void finish_msr(struct vcpu *vcpu, const struct taken_reply *reply)
 {
-	vcpu->access = (struct pending_access){ .kind = MSG_MSR, .size = 8, .write = write };
+	if (reply->stop != 0) {
+		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
+		return;
+	}
+	if (!vcpu->access.write)
+		guest_set_edx_eax(vcpu, reply->value);
+	vcpu_advance(vcpu);
+}
+
+static enum after ask_monitor(struct vcpu *vcpu, u32 msr, bool write)
+{
+	vcpu->access = (struct pending_access){
+		.kind = MSG_MSR,
+		.finish = finish_msr,
+		.unclaimed = EVENT_MSR_REFUSED,
+		.size = 8,
+		.write = write,
+	};
 	message_access(vcpu, msr, guest_edx_eax(vcpu));
-	vcpu_run(vcpu);
+	return AFTER_THREAD;
 }
 
 #define IA32_PMC0   0xc1u
 #define PMC_NUMBERS 8u /* as many as there are numbers for: IA32_PMC0 to IA32_PMC7 */
 
 /* The processor has checked CPL and CR4.PCE before it exits. Fixed counters there are none. */
-NORETURN void exit_rdpmc(struct vcpu *vcpu)
+enum after exit_rdpmc(struct vcpu *vcpu)
 {
 	u32 counter = (u32)vcpu->vmx.gpr[RCX];
 
 	if (counter >= PMC_NUMBERS)
-		refuse(vcpu);
-	ask_monitor(vcpu, IA32_PMC0 + counter, false);
+		return refuse(vcpu);
+	return ask_monitor(vcpu, IA32_PMC0 + counter, false);
 }
 
 /* ---- RDMSR, WRMSR ---- */
 
-NORETURN void exit_wrmsr(struct vcpu *vcpu)
+enum after exit_wrmsr(struct vcpu *vcpu)
 {
 	u32 msr = (u32)vcpu->vmx.gpr[RCX];
 	u64 value = guest_edx_eax(vcpu);
 	const struct msr_row *row;
 
 	if (is_apic(msr))
-		write_apic(vcpu, msr);
+		return write_apic(vcpu, msr);
 	row = msr_find(msr);
 	if (row == NULL)
-		ask_monitor(vcpu, msr, true);
+		return ask_monitor(vcpu, msr, true);
 	if (row->class == MSR_GUEST || (value & ~row->writable) != 0 ||
 	    !write_special(vcpu, msr, value))
-		refuse(vcpu);
+		return refuse(vcpu);
 	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
-static bool read(struct vcpu *vcpu, u32 msr, u64 *value)
+enum after exit_rdmsr(struct vcpu *vcpu)
 {
-	const struct msr_row *row;
+	u32 msr = (u32)vcpu->vmx.gpr[RCX];
+	const struct msr_row *row = is_apic(msr) ? NULL : msr_find(msr);
+	u64 value;
+	bool done;
 
 	if (is_apic(msr))
-		return (vapic_msr_read(vcpu->apic, msr, guest_now(vcpu), value) & VAPIC_GP) == 0;
-	row = msr_find(msr);
-	if (row == NULL)
-		ask_monitor(vcpu, msr, false);
-	return row->class != MSR_GUEST && read_special(vcpu, msr, value);
-}
-
-NORETURN void exit_rdmsr(struct vcpu *vcpu)
-{
-	u64 value;
-
-	if (!read(vcpu, (u32)vcpu->vmx.gpr[RCX], &value))
-		refuse(vcpu);
+		done = (vapic_msr_read(vcpu->apic, msr, guest_now(vcpu), &value) & VAPIC_GP) == 0;
+	else if (row == NULL)
+		return ask_monitor(vcpu, msr, false);
+	else
+		done = row->class != MSR_GUEST && read_special(vcpu, msr, &value);
+	if (!done)
+		return refuse(vcpu);
 	guest_set_edx_eax(vcpu, value);
 	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }
 
 /* ---- CPUID ---- */
 
-NORETURN void exit_cpuid(struct vcpu *vcpu)
+enum after exit_cpuid(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->vmx.gpr;
 	u32 subleaf = (u32)gpr[RCX];
@@ -184,5 +200,5 @@ NORETURN void exit_cpuid(struct vcpu *vcpu)
 	gpr[RCX] = value.ecx;
 	gpr[RDX] = value.edx;
 	vcpu_advance(vcpu);
-	vcpu_resume_guest(vcpu);
+	return AFTER_RESUME;
 }

@@ -7,7 +7,6 @@
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/vm/machine.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vm/vm_build.h"
 #include "vapic/arch.h"
 #include "vmx/apicv.h"
 #include "vmx/msr.h"
@@ -103,9 +102,9 @@ bool apicv_level(struct vm *vm)
 		return true;
 	atomic_store(&vm->leveled, 1u);
 	for (u32 i = 0; i < vm->config.vcpus; i++)
-		sched_request(vm->vcpu[i], REQUEST_UNPOST);
+		sched_request(&vm->vcpu[i]->task, REQUEST_UNPOST);
 	for (u32 i = 0; i < vm->config.vcpus; i++) {
-		u32 state = atomic_load(&vm->vcpu[i]->state);
+		u32 state = atomic_load(&vm->vcpu[i]->task.state);
 
 		if (state == RUN_POSTED || state == RUN_BRIEF)
 			return false;

@@ -29,10 +29,10 @@ static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_
 
 	set_for_each (i, wake) {
 		if (n++ % NOTIFY_BATCH == NOTIFY_BATCH - 1) {
-			sched_poll(vcpu->rq, rdtsc());
+			sched_poll(vcpu->task.rq, rdtsc());
 			vcpu->vmx.pending |= ATTEND_RUN; /* who has come may go first */
 		}
-		if (sched_notify(vcpu->vm->vcpu[i]))
+		if (sched_notify(&vcpu->vm->vcpu[i]->task))
 			c->kicks++;
 		else
 			c->kicks_avoided++;
@@ -42,7 +42,7 @@ static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
              const struct vapic_effects *fx)
 {
-	struct ipi_counter *c = &vcpu->counters->ipi[path];
+	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
 
 	count_message(c, mode, &fx->sent);
 	if ((todo & VAPIC_SELF) != 0)
@@ -54,7 +54,7 @@ void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
 u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector)
 {
 	struct vm *vm = vcpu->vm;
-	struct ipi_counter *c = &vcpu->counters->ipi[path];
+	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
 	u32 requested = 0, coalesced = 0, dropped = 0, kicks = 0, avoided = 0;
 
 	do {
@@ -70,7 +70,7 @@ u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector)
 		}
 		posted = mail_post_vector(&target->apic->mail, vector, false);
 		if (likely(posted == POSTED_WAKE)) {
-			if (likely(sched_notify(target)))
+			if (likely(sched_notify(&target->task)))
 				kicks++;
 			else
 				avoided++;

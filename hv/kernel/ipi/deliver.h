@@ -14,7 +14,7 @@
 /* A fixed interrupt of an APIC on the fast path to itself (vapic/fast.h). */
 static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u32 vector)
 {
-	struct ipi_counter *c = &vcpu->counters->ipi[path];
+	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
 
 	c->sends++;
 	c->mode[VAPIC_DM_FIXED]++;
@@ -39,9 +39,6 @@ NOINLINE u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32
  */
 void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
              const struct vapic_effects *fx);
-
-/* As vcpu_take_mail, on the fast path: without INIT, SIPI and NMI. */
-void vcpu_take_vectors(struct vcpu *vcpu);
 
 /* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */
 void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx);

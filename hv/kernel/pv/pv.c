@@ -5,7 +5,7 @@
 #include "hv/abi/hypercall.h"
 #include "hv/base/atomic.h"
 #include "hv/kernel/cpu/clock.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/vm/vm.h"
 
 /* What an address names, aligned to `align`; NULL: nothing is shared, which KVM does not tell. */

@@ -12,20 +12,8 @@
 
 #include "hv/abi/pv.h"
 #include "hv/base/types.h"
-#include "hv/kernel/pv/pv_scale.h"
+#include "hv/kernel/vcpu/vcpu.h"
 #include "vapic/set.h"
-
-struct vcpu;
-
-/* Of a vCPU; all zero: nothing is announced. */
-struct pv {
-	u64 clock_msr, steal_msr, eoi_msr; /* as written */
-	struct pv_clock *clock;            /* NULL: off, or nothing the guest could mean */
-	struct pv_steal *steal;            /* likewise */
-	u8 *eoi;                           /* PV EOI's word; NULL: off */
-	u64 stolen;                        /* ticks, as last told */
-	struct pv_scale scale;
-};
 
 /* The guest writes or reads one of KVM's MSRs. False: #GP. */
 MUST_USE bool pv_msr_write(struct vcpu *vcpu, u32 msr, u64 value);
@@ -44,7 +32,7 @@ void pv_tsc_written(struct vcpu *vcpu);
 /* A steal page was announced, or no more is. */
 void pv_steal_begin(struct vcpu *vcpu);
 
-/* A vCPU with a steal page gives up its core. */
+/* The vCPU has given up its core. */
 void pv_leave(struct vcpu *vcpu);
 
 /* Drops what the vCPU's TLB holds, and counts it. Its VMCS is current. */
@@ -54,10 +42,10 @@ void pv_flush_own(struct vcpu *vcpu);
 void pv_take_requests(struct vcpu *vcpu, u32 requests);
 
 /*
- * Hypercall FLUSH_TLB: ends the exit when no target can use a translation that it cached before.
- * Where that takes long the vCPU becomes ACTIVITY_FLUSH, sleeps, and pv_flush_look ends that.
+ * Hypercall FLUSH_TLB: returns when no target can use a translation that it cached before. Where
+ * that takes long the vCPU becomes ACTIVITY_FLUSH, sleeps, and pv_flush_look ends that.
  */
-NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets);
+MUST_USE enum after pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets);
 void pv_flush_look(struct vcpu *vcpu);
 
 /* TSC at which a vCPU in ACTIVITY_FLUSH looks again. */

@@ -16,7 +16,7 @@ void pv_eoi_settle(struct vcpu *vcpu)
 	u32 todo;
 
 	/* Its EOI may be a message to the monitor, which has one at a time; later will do. */
-	if ((vcpu->vmx.pending & ATTEND_EOI) == 0 || vcpu->thread.busy)
+	if ((vcpu->vmx.pending & ATTEND_EOI) == 0 || vcpu->task.thread.busy)
 		return;
 	todo = vapic_pv_eoi_settle(vcpu->apic, &fx);
 	if ((todo & VAPIC_SKIPPED) != 0)

@@ -21,7 +21,6 @@
  * once, so the caller first looks again and again; where that is not enough (docs/caveats.md) it
  * sleeps and looks now and then, with its VMCALL done but for that: ring 0 waits for nobody.
  */
-#include "hv/kernel/exit/advance.h"
 #include "hv/kernel/pv/pv.h"
 
 #include "hv/base/atomic.h"
@@ -45,17 +44,17 @@ void pv_flush_own(struct vcpu *vcpu)
 /* In RUN_BRIEF it is in guest mode too, but soon looks by itself. */
 static bool takes_kicks(const struct vcpu *target)
 {
-	u32 state = atomic_load(&target->state);
+	u32 state = atomic_load(&target->task.state);
 
 	return state == RUN_GUEST || state == RUN_POSTED;
 }
 
 static bool may_use_old(const struct vcpu *target)
 {
-	u32 state = atomic_load(&target->state);
+	u32 state = atomic_load(&target->task.state);
 
 	return state != RUN_HOST && state != RUN_BLOCKED &&
-	       (atomic_load(&target->requests) & REQUEST_FLUSH) != 0;
+	       (atomic_load(&target->task.requests) & REQUEST_FLUSH) != 0;
 }
 
 static bool all_done(const struct vcpu *vcpu, const struct vapic_set *targets)
@@ -79,28 +78,26 @@ void pv_flush_look(struct vcpu *vcpu)
 		vcpu->activity = ACTIVITY_RUN;
 }
 
-NORETURN void pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
+enum after pv_flush_tlb(struct vcpu *vcpu, const struct vapic_set *targets)
 {
 	struct vcpu *const *all = vcpu->vm->vcpu;
 	u64 until = rdtsc() + SPIN_TICKS;
 	u32 i;
 
 	/* The caller may be a target: it takes its request on its way back. */
-	atomic_store_fence(&vcpu->state, (u32)RUN_HOST);
+	atomic_store_fence(&vcpu->task.state, (u32)RUN_HOST);
 	set_for_each (i, targets) {
-		atomic_or(&all[i]->requests, REQUEST_FLUSH);
+		atomic_or(&all[i]->task.requests, REQUEST_FLUSH);
 		if (takes_kicks(all[i]))
-			lapic_send(all[i]->rq->core->apic_id, VECTOR_KICK);
+			lapic_send(all[i]->task.rq->core->apic_id, VECTOR_KICK);
 	}
-	vcpu->vmx.gpr[RAX] = vapic_set_count(targets);
-	vcpu_advance(vcpu);
 	while (!all_done(vcpu, targets)) {
 		if (rdtsc() > until) {
 			vcpu->activity = ACTIVITY_FLUSH;
 			vcpu->flushing = *targets;
-			vcpu_run(vcpu);
+			return AFTER_RUN;
 		}
 		cpu_pause();
 	}
-	vcpu_enter_guest(vcpu);
+	return AFTER_ENTER;
 }

@@ -68,7 +68,7 @@ void pv_tsc_written(struct vcpu *vcpu)
 
 	for (u32 i = 0; i < vm->config.vcpus; i++)
 		if (vm->vcpu[i] != vcpu && (vm->config.features & VM_PV_KVM) != 0)
-			sched_request(vm->vcpu[i], REQUEST_CLOCK);
+			sched_request(&vm->vcpu[i]->task, REQUEST_CLOCK);
 	pv_clock_write(vcpu, 0);
 }
 
@@ -98,7 +98,7 @@ static void write_steal(struct vcpu *vcpu, u64 ticks)
 
 static u64 stolen(const struct vcpu *vcpu)
 {
-	return vcpu->counters->time[TIME_READY] + vcpu->counters->time[TIME_TAKEN];
+	return vcpu->task.counters->time[TIME_READY] + vcpu->task.counters->time[TIME_TAKEN];
 }
 
 void pv_steal_begin(struct vcpu *vcpu)
@@ -115,9 +115,11 @@ void pv_steal_begin(struct vcpu *vcpu)
  */
 void pv_leave(struct vcpu *vcpu)
 {
-	if (!vcpu->thread.busy)
+	if (likely(vcpu->pv.steal == NULL))
+		return;
+	if (!vcpu->task.thread.busy)
 		atomic_store(&vcpu->pv.steal->preempted, (u8)PV_STEAL_PREEMPTED);
-	atomic_or(&vcpu->requests, REQUEST_STEAL);
+	atomic_or(&vcpu->task.requests, REQUEST_STEAL);
 }
 
 /*

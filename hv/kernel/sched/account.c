@@ -3,7 +3,6 @@
 #include "hv/kernel/sched/account.h"
 
 #include "hv/base/bits.h"
-#include "hv/kernel/vm/vm.h"
 
 /* The rows of a holder's time, and what those who wait blame them as. */
 static const struct {
@@ -41,49 +40,49 @@ static void rebase(struct run_queue *rq)
 /* Brings rq->held up to rq->stamp. */
 static void fold(struct run_queue *rq)
 {
-	const struct vcpu *holder = rq->current;
+	const struct task *holder = rq->current;
 
 	for (unsigned int i = 0; holder != NULL && i < ARRAY_SIZE(rows); i++)
-		rq->held[holder->vm->id][rows[i].cause] += holder->counters->time[rows[i].row] -
-		                                           rq->base[rows[i].row];
+		rq->held[holder->vm][rows[i].cause] += holder->counters->time[rows[i].row] -
+		                                       rq->base[rows[i].row];
 	rebase(rq);
 }
 
-void account_wait(struct run_queue *rq, struct vcpu *vcpu)
+void account_wait(struct run_queue *rq, struct task *task)
 {
 	fold(rq);
-	vcpu->since = rq->stamp;
+	task->since = rq->stamp;
 	for (u32 left = rq->vms; left != 0; left &= left - 1) {
 		u32 vm = bit_lowest(left);
 
 		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
-			vcpu->waited_from[vm][cause] = rq->held[vm][cause];
+			task->waited_from[vm][cause] = rq->held[vm][cause];
 	}
 }
 
 /* A VM that was not there when the wait began had taken nothing yet: waited_from is still 0. */
-void account_wait_over(struct run_queue *rq, struct vcpu *vcpu)
+void account_wait_over(struct run_queue *rq, struct task *task)
 {
-	struct vcpu_counters *c = vcpu->counters;
+	struct vcpu_counters *c = task->counters;
 
 	fold(rq);
 	for (u32 left = rq->vms; left != 0; left &= left - 1) {
 		u32 vm = bit_lowest(left);
 
 		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
-			c->blame[vm][cause] += rq->held[vm][cause] - vcpu->waited_from[vm][cause];
+			c->blame[vm][cause] += rq->held[vm][cause] - task->waited_from[vm][cause];
 	}
-	c->time[TIME_READY] += rq->stamp - vcpu->since;
+	c->time[TIME_READY] += rq->stamp - task->since;
 	c->now = rq->stamp;
-	vcpu->since = rq->stamp;
+	task->since = rq->stamp;
 }
 
-void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 now)
+void account_taken(struct task *victim, u32 culprit, enum blame_cause cause, u64 now)
 {
 	struct run_queue *rq = victim->rq;
 	u64 ticks;
 
-	if (culprit == victim->vm->id) {
+	if (culprit == victim->vm) {
 		account_leg(victim, TIME_EXIT, now);
 		return;
 	}
@@ -93,12 +92,12 @@ void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64
 	rq->vms |= BIT32(culprit);
 }
 
-void account_switch(struct run_queue *rq, struct vcpu *next)
+void account_switch(struct run_queue *rq, struct task *next)
 {
 	fold(rq);
 	rq->current = next;
 	if (next != NULL)
-		rq->vms |= BIT32(next->vm->id);
+		rq->vms |= BIT32(next->vm);
 	rebase(rq);
 }
 
@@ -107,9 +106,9 @@ static u64 who(const struct run_queue *rq)
 {
 	const struct core_counters *c = &rq->counters;
 	u64 last = c->trace[(u8)(c->trace_next - 1) % TRACE_EXITS];
-	u64 vcpu = rq->current == NULL ? 0 : rq->current->trace_id;
+	u64 id = rq->current == NULL ? 0 : rq->current->trace_id;
 
-	return vcpu | (rq->opened == rq->closed ? rq->closed_by : TRACE_REASON(last));
+	return id | (rq->opened == rq->closed ? rq->closed_by : TRACE_REASON(last));
 }
 
 NOINLINE void account_stretch(struct run_queue *rq, u64 now)

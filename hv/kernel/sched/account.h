@@ -15,16 +15,17 @@
 #include "hv/base/types.h"
 #include "hv/base/x86.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vcpu/vcpu.h"
+#include "hv/kernel/sched/task.h"
 
-/* The time since the last stamp was this vCPU's, in `row`. Returns those ticks. */
-static ALWAYS_INLINE u64 account(struct vcpu *vcpu, enum vcpu_time row, u64 now)
+/* The time since the last stamp was this task's, in `row`. Returns those ticks. */
+static ALWAYS_INLINE u64 account(struct task *task, enum vcpu_time row, u64 now)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = task->rq;
+	struct vcpu_counters *c = task->counters;
 	u64 ticks = now - rq->stamp;
 
 	rq->stamp = now;
-	vcpu->counters->time[row] += ticks;
+	c->time[row] += ticks;
 	return ticks;
 }
 
@@ -36,9 +37,9 @@ NOINLINE void account_extreme(struct exit_counter *c, u64 ticks);
  * account_leg has booked of it already. An exit of 2^32 ticks or more counts in a bucket of shorter
  * ones, rather than that each pays for the check. Returns the ticks of the whole exit.
  */
-static ALWAYS_INLINE u64 account_exit(struct vcpu *vcpu, struct exit_counter *c, u64 legs, u64 now)
+static ALWAYS_INLINE u64 account_exit(struct task *task, struct exit_counter *c, u64 legs, u64 now)
 {
-	u64 ticks = account(vcpu, TIME_EXIT, now) + legs;
+	u64 ticks = account(task, TIME_EXIT, now) + legs;
 
 	c->count++;
 	c->ticks += ticks;
@@ -49,12 +50,14 @@ static ALWAYS_INLINE u64 account_exit(struct vcpu *vcpu, struct exit_counter *c,
 }
 
 /* A leg of an exit that is not its last: in ring 0 or in ring 3. */
-static ALWAYS_INLINE void account_leg(struct vcpu *vcpu, enum vcpu_time row, u64 now)
+static ALWAYS_INLINE void account_leg(struct task *task, enum vcpu_time row, u64 now)
 {
-	vcpu->exit_ticks += account(vcpu, row, now);
-	vcpu->vmx.pending |= ATTEND_LEGS;
-	vcpu->counters->now = now;
-	vcpu->rq->counters.now = now;
+	struct run_queue *rq = task->rq;
+	struct vcpu_counters *c = task->counters;
+
+	task->exit_ticks += account(task, row, now);
+	c->now = now;
+	rq->counters.now = now;
 }
 
 /* The core had nothing to do. */
@@ -64,14 +67,14 @@ void account_idle(struct run_queue *rq, u64 now);
  * The time since the last stamp was taken from `victim`, which runs, for VM `culprit`: not the
  * victim's exit, but its steal. Those who wait blame the same.
  */
-void account_taken(struct vcpu *victim, u32 culprit, enum blame_cause cause, u64 now);
+void account_taken(struct task *victim, u32 culprit, enum blame_cause cause, u64 now);
 
-/* A vCPU has become ready: its wait begins at rq->stamp. Its wait is over: it leaves the queue. */
-void account_wait(struct run_queue *rq, struct vcpu *vcpu);
-void account_wait_over(struct run_queue *rq, struct vcpu *vcpu);
+/* A task has become ready: its wait begins at rq->stamp. Its wait is over: it leaves the queue. */
+void account_wait(struct run_queue *rq, struct task *task);
+void account_wait_over(struct run_queue *rq, struct task *task);
 
 /* A new holder of the core, or NULL for none, from rq->stamp on. */
-void account_switch(struct run_queue *rq, struct vcpu *next);
+void account_switch(struct run_queue *rq, struct task *next);
 
 /* Stretches of ring 0 with interrupts off that are shorter are not counted. */
 #define STRETCH_COUNTED 1024u

@@ -9,10 +9,7 @@
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/lapic.h"
-#include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/cpu/vectors.h"
-#include "hv/kernel/vcpu/loaded.h"
-#include "hv/kernel/vm/vm.h"
 
 /* A slice long enough that a switch is small beside it, on slow emulated clocks too. */
 #define SLICES_PER_SECOND 1000u
@@ -25,16 +22,7 @@
 
 struct run_queue run_queues[MAX_CORES];
 
-static u64 slice_of(const struct vcpu *vcpu)
-{
-	u64 usual = clock_get()->tsc_hz / SLICES_PER_SECOND;
-
-	if (vcpu->vm->config.slice != 0)
-		return vcpu->vm->config.slice;
-	return MAX(usual, SHORTEST_SLICE);
-}
-
-/* Room for every vCPU that can be pinned to one core. */
+/* Room for every task that can be pinned to one core. */
 static struct heap_node **heap_array(void)
 {
 	u64 bytes = ((u64)MAX_VMS * MAX_VCPUS) * sizeof(struct heap_node *);
@@ -50,7 +38,7 @@ void sched_init(void)
 	struct run_queue *rq = this_queue();
 
 	rq->core = this_core();
-	rq->timer_at = VAPIC_NEVER;
+	rq->timer_at = QUEUE_NEVER;
 	rq->stamp = rdtsc();
 	account_closed(rq, rq->stamp, STRETCH_WINDOW);
 	rq->queue.ready.at = heap_array();
@@ -59,46 +47,46 @@ void sched_init(void)
 	rq->counters.now = rq->stamp;
 }
 
-static struct vcpu *vcpu_of_entity(struct sched_entity *e)
+static struct task *task_of_entity(struct sched_entity *e)
 {
-	return e == NULL ? NULL : container_of(e, struct vcpu, sched);
+	return e == NULL ? NULL : container_of(e, struct task, sched);
 }
 
-static void wake_one(struct run_queue *rq, struct vcpu *vcpu)
+static void wake_one(struct run_queue *rq, struct task *task)
 {
-	struct vcpu_counters *c = vcpu->counters;
+	struct vcpu_counters *c = task->counters;
 
 	if (c->created == 0) {
 		c->created = rq->stamp;
-		vcpu->since = rq->stamp;
+		task->since = rq->stamp;
 	}
-	c->time[TIME_BLOCKED] += rq->stamp - vcpu->since;
+	c->time[TIME_BLOCKED] += rq->stamp - task->since;
 	c->now = rq->stamp;
-	count(vcpu, EVENT_WAKE);
+	task_count(task, EVENT_WAKE);
 	if (rq->current != NULL)
 		queue_charge(&rq->queue, &rq->current->sched, rq->stamp);
-	queue_wake(&rq->queue, &vcpu->sched);
-	account_wait(rq, vcpu);
+	queue_wake(&rq->queue, &task->sched);
+	account_wait(rq, task);
 }
 
 /* ---- waking ---- */
 
-/* Several posters may try; who wins the exchange queues the vCPU, so it is queued once. */
-static bool claim_sleeper(struct vcpu *vcpu)
+/* Several posters may try; who wins the exchange queues the task, so it is queued once. */
+static bool claim_sleeper(struct task *task)
 {
 	u32 expected = RUN_BLOCKED;
 
-	return atomic_cas(&vcpu->state, &expected, (u32)RUN_HOST);
+	return atomic_cas(&task->state, &expected, (u32)RUN_HOST);
 }
 
 /* True when the stack was empty: the one who finds it so answers for the kick. */
-static bool push_woken(struct run_queue *rq, struct vcpu *vcpu)
+static bool push_woken(struct run_queue *rq, struct task *task)
 {
-	struct vcpu *head = atomic_load_relaxed(&rq->woken);
+	struct task *head = atomic_load_relaxed(&rq->woken);
 
 	do {
-		vcpu->wake_next = head;
-	} while (!atomic_cas(&rq->woken, &head, vcpu));
+		task->wake_next = head;
+	} while (!atomic_cas(&rq->woken, &head, task));
 	return head == NULL;
 }
 
@@ -106,19 +94,19 @@ static bool push_woken(struct run_queue *rq, struct vcpu *vcpu)
  * The processor takes vectors out of the mailbox, which is its posted-interrupt descriptor (SDM 3C,
  * "Posted-Interrupt Processing"), without an exit; all else it must leave the guest for.
  */
-static NOINLINE bool notify_posted(struct vcpu *vcpu)
+static NOINLINE bool notify_posted(struct task *task)
 {
-	bool more = (atomic_load(&vcpu->apic->mail.events) | atomic_load(&vcpu->requests)) != 0;
+	bool more = (atomic_load(task->events) | atomic_load(&task->requests)) != 0;
 
-	lapic_send(vcpu->rq->core->apic_id, more ? VECTOR_KICK : VECTOR_POSTED);
+	lapic_send(task->rq->core->apic_id, more ? VECTOR_KICK : VECTOR_POSTED);
 	return true;
 }
 
 /* The sender's LOOK, KICK and WAKE of the delivery protocol, barrier B: vapic/mail.h. */
-bool sched_notify(struct vcpu *vcpu)
+bool sched_notify(struct task *task)
 {
-	struct run_queue *rq = vcpu->rq;
-	u32 state = atomic_load(&vcpu->state);
+	struct run_queue *rq = task->rq;
+	u32 state = atomic_load(&task->state);
 
 	if (state == RUN_GUEST) {
 		lapic_send(rq->core->apic_id, VECTOR_KICK);
@@ -126,33 +114,50 @@ bool sched_notify(struct vcpu *vcpu)
 	}
 	if (state != RUN_BLOCKED) {
 		if (unlikely(state == RUN_POSTED))
-			return notify_posted(vcpu);
+			return notify_posted(task);
 		return false;
 	}
-	if (!claim_sleeper(vcpu))
+	if (!claim_sleeper(task))
 		return false;
-	if (!push_woken(rq, vcpu))
+	if (!push_woken(rq, task))
 		return false;
 	if (rq == this_queue()) {
 		if (rq->current != NULL)
-			rq->current->vmx.pending |= ATTEND_RUN; /* the newcomer may go first */
+			*rq->current->attend |= ATTEND_RUN; /* the newcomer may go first */
 		return false;
 	}
 	lapic_send(rq->core->apic_id, VECTOR_KICK);
 	return true;
 }
 
-bool sched_request(struct vcpu *vcpu, u32 request)
+bool sched_request(struct task *task, u32 request)
 {
-	return (atomic_or(&vcpu->requests, request) & request) != request && sched_notify(vcpu);
+	return (atomic_or(&task->requests, request) & request) != request && sched_notify(task);
 }
 
-void sched_add(struct vcpu *vcpu)
+void sched_setup(struct task *task, struct run_queue *rq, struct vcpu_counters *counters, u32 vm,
+                 u32 index)
 {
-	vcpu->sched.slice = slice_of(vcpu);
-	vcpu->sched.weight = vcpu->vm->config.weight;
-	vcpu->state = RUN_BLOCKED;
-	sched_notify(vcpu);
+	task->rq = rq;
+	task->counters = counters;
+	task->vm = vm;
+	task->trace_id = TRACE_WHO(vm, index);
+	task->exit = &task->uncounted;
+	counters->magic = COUNTERS_MAGIC;
+	counters->vm = vm;
+	counters->vcpu = index;
+	counters->core = rq->core->index;
+	counters->size = sizeof(*counters);
+}
+
+void sched_add(struct task *task)
+{
+	u64 usual = clock_get()->tsc_hz / SLICES_PER_SECOND;
+
+	if (task->sched.slice == 0)
+		task->sched.slice = MAX(usual, SHORTEST_SLICE);
+	task->state = RUN_BLOCKED;
+	sched_notify(task);
 }
 
 /*
@@ -162,17 +167,17 @@ void sched_add(struct vcpu *vcpu)
  */
 static u32 take_wakes(struct run_queue *rq)
 {
-	struct vcpu *vcpu = atomic_load(&rq->woken);
+	struct task *task = atomic_load(&rq->woken);
 	u32 culprit = HOST_VM;
 
-	for (u32 n = 0; n < POLL_BATCH && vcpu != NULL; n++) {
-		while (!atomic_cas(&rq->woken, &vcpu, vcpu->wake_next))
+	for (u32 n = 0; n < POLL_BATCH && task != NULL; n++) {
+		while (!atomic_cas(&rq->woken, &task, task->wake_next))
 			continue;
-		culprit = vcpu->vm->id;
-		wake_one(rq, vcpu);
-		vcpu = atomic_load(&rq->woken);
+		culprit = task->vm;
+		wake_one(rq, task);
+		task = atomic_load(&rq->woken);
 	}
-	if (unlikely(vcpu != NULL))
+	if (unlikely(task != NULL))
 		lapic_send(rq->core->apic_id, VECTOR_KICK);
 	return culprit;
 }
@@ -191,37 +196,37 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now)
 static u32 take_timers(struct run_queue *rq, u64 now)
 {
 	u32 culprit = HOST_VM;
-	struct vcpu *vcpu;
+	struct task *task;
 
 	if (now >= rq->timer_at)
-		rq->timer_at = VAPIC_NEVER;
+		rq->timer_at = QUEUE_NEVER;
 	for (u32 n = 0; n < POLL_BATCH; n++) {
-		vcpu = vcpu_of_entity(queue_due(&rq->queue, now));
-		if (vcpu == NULL)
+		task = task_of_entity(queue_due(&rq->queue, now));
+		if (task == NULL)
 			break;
-		queue_stay(&rq->queue, &vcpu->sched);
-		if (!claim_sleeper(vcpu))
+		queue_stay(&rq->queue, &task->sched);
+		if (!claim_sleeper(task))
 			continue; /* somebody else has: it is in the wake stack */
-		culprit = vcpu->vm->id;
-		wake_one(rq, vcpu);
+		culprit = task->vm;
+		wake_one(rq, task);
 	}
 	sched_arm_timer(rq, queue_next_due(&rq->queue), now);
 	return culprit;
 }
 
-void sched_interrupted(struct vcpu *vcpu, u64 vector)
+void sched_interrupted(struct task *task, u64 vector)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = task->rq;
 
 	if (vector != VECTOR_TIMER) {
 		rq->counters.kicks_received++;
-		account_taken(vcpu, take_wakes(rq), BLAME_KICK, rdtsc());
+		account_taken(task, take_wakes(rq), BLAME_KICK, rdtsc());
 		return;
 	}
 	/* It may have fired before its time (the counter's range is short): so it is not armed. */
 	rq->counters.timer_interrupts++;
-	rq->timer_at = VAPIC_NEVER;
-	account_taken(vcpu, take_timers(rq, rdtsc()), BLAME_TIMER, rdtsc());
+	rq->timer_at = QUEUE_NEVER;
+	account_taken(task, take_timers(rq, rdtsc()), BLAME_TIMER, rdtsc());
 }
 
 void sched_interrupted_in_kernel(struct run_queue *rq, u64 vector)
@@ -259,9 +264,9 @@ void sched_window(struct run_queue *rq)
 
 /* ---- slices ---- */
 
-u64 sched_slice_end(const struct vcpu *vcpu)
+u64 sched_slice_end(const struct task *task)
 {
-	return queue_yield_at(&vcpu->rq->queue, &vcpu->sched);
+	return queue_yield_at(&task->rq->queue, &task->sched);
 }
 
 bool sched_must_yield(struct run_queue *rq, u64 now)
@@ -272,12 +277,12 @@ bool sched_must_yield(struct run_queue *rq, u64 now)
 		return false;
 	if (now - current->began < current->slice)
 		return true;
-	count(rq->current, EVENT_SLICE);
+	task_count(rq->current, EVENT_SLICE);
 	return queue_slice_over(&rq->queue, current, now);
 }
 
 /* A hint for the next choice alone, so that two who favour each other win nothing from others. */
-bool sched_favour(struct run_queue *rq, struct vcpu *target)
+bool sched_favour(struct run_queue *rq, struct task *target)
 {
 	if (target->rq != rq || !queue_is_ready(&target->sched))
 		return false;
@@ -295,15 +300,13 @@ static void idle(struct run_queue *rq)
 	account_closed(rq, rq->stamp, STRETCH_IDLE);
 }
 
-/* Its slice begins when the switch is over, so that it runs however long that takes. */
-static void pick(void *argument)
+struct task *sched_next(struct run_queue *rq)
 {
-	struct run_queue *rq = argument;
-	struct vcpu *next;
+	struct task *next;
 
 	for (;;) {
 		sched_window(rq);
-		next = vcpu_of_entity(queue_choose(&rq->queue));
+		next = task_of_entity(queue_choose(&rq->queue));
 		if (next != NULL)
 			break;
 		idle(rq);
@@ -311,67 +314,55 @@ static void pick(void *argument)
 	queue_run(&rq->queue, &next->sched, rq->stamp);
 	account_wait_over(rq, next);
 	account_switch(rq, next);
-	vcpu_load(rq, next);
-	next->sched.began = rdtsc();
-	vcpu_set_deadline(next);
-	vcpu_run(next);
+	return next;
 }
 
-/*
- * On an empty stack: a vCPU that is woken for nothing comes back here without an entry into ring 3
- * or the guest between, and its sender can repeat that without end.
- */
-NORETURN void sched_run(void)
+/* Begins the slice only now, so that it runs however long the switch took. */
+void sched_begin(struct task *task)
 {
-	stack_switch(this_core()->stack_top, pick, this_queue());
+	task->sched.began = rdtsc();
 }
 
-/* The current vCPU gives up the core; its time so far is accounted. */
-static void put(struct run_queue *rq, struct vcpu *vcpu)
+/* The current task gives up the core; its time so far is accounted. */
+static void put(struct run_queue *rq, struct task *task)
 {
-	account_leg(vcpu, TIME_EXIT, rdtsc());
-	queue_charge(&rq->queue, &vcpu->sched, rq->stamp);
+	account_leg(task, TIME_EXIT, rdtsc());
+	queue_charge(&rq->queue, &task->sched, rq->stamp);
 	account_switch(rq, NULL);
-	vcpu->since = rq->stamp;
-	if (unlikely(vcpu->pv.steal != NULL))
-		pv_leave(vcpu);
+	task->since = rq->stamp;
 }
 
-NORETURN void sched_preempt(struct vcpu *vcpu)
+void sched_preempt(struct task *task)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = task->rq;
 
-	put(rq, vcpu);
-	queue_requeue(&rq->queue, &vcpu->sched);
-	account_wait(rq, vcpu);
-	sched_run();
+	put(rq, task);
+	queue_requeue(&rq->queue, &task->sched);
+	account_wait(rq, task);
 }
 
-void sched_block(struct vcpu *vcpu, u64 wake_at)
+bool sched_block(struct task *task, u64 wake_at)
 {
-	queue_sleep(&vcpu->rq->queue, &vcpu->sched, wake_at);
+	queue_sleep(&task->rq->queue, &task->sched, wake_at);
 	/* PUBLISH (vapic/mail.h): either we see the post, or its sender sees us asleep. */
-	atomic_store_fence(&vcpu->state, (u32)RUN_BLOCKED);
-	if ((vapic_pending(vcpu->apic) || atomic_load(&vcpu->requests) != 0) &&
-	    claim_sleeper(vcpu)) {
-		queue_stay(&vcpu->rq->queue, &vcpu->sched);
-		return;
+	atomic_store_fence(&task->state, (u32)RUN_BLOCKED);
+	if ((atomic_load(task->mail) | atomic_load(task->events) | atomic_load(&task->requests)) !=
+	            0 &&
+	    claim_sleeper(task)) {
+		queue_stay(&task->rq->queue, &task->sched);
+		return false;
 	}
-	put(vcpu->rq, vcpu);
-	sched_arm_timer(vcpu->rq, wake_at, vcpu->rq->stamp);
-	sched_run();
+	put(task->rq, task);
+	sched_arm_timer(task->rq, wake_at, task->rq->stamp);
+	return true;
 }
 
-NORETURN void sched_leave(struct vcpu *vcpu)
+void sched_leave(struct task *task)
 {
-	struct run_queue *rq = vcpu->rq;
+	struct run_queue *rq = task->rq;
 
-	put(rq, vcpu);
-	account_exit(vcpu, vcpu->exit, vcpu->exit_ticks, rq->stamp); /* the one it ended in */
-	if (rq->queue.favoured == &vcpu->sched)
+	put(rq, task);
+	account_exit(task, task->exit, task->exit_ticks, rq->stamp); /* the one it ended in */
+	if (rq->queue.favoured == &task->sched)
 		rq->queue.favoured = NULL;
-	vcpu_unload(rq, vcpu);
-	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
-	vm_vcpu_left(vcpu);
-	sched_run();
 }

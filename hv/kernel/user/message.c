@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/kernel/user/message.h"
 
-#include "hv/kernel/sched/account.h"
-#include "hv/kernel/exit/advance.h"
 #include "hv/base/bits.h"
 #include "hv/kernel/cpu/clock.h"
-#include "hv/kernel/cpu/mmu.h"
-#include "hv/kernel/exit/guest.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/user/thread.h"
 #include "hv/kernel/vm/dump.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/inject.h"
 #include "vmx/start.h"
 
 /* How long a monitor may work on one message, by its own time: what it executes and how long it
- * sleeps by its own wish. And how often that is looked at. */
+ * sleeps by its own wish. */
 #define PATIENCE_SECONDS 10u
-#define WATCH_SHIFT      3 /* eight times a second */
 
 static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 value)
 {
 	struct pending_access *access = &vcpu->access;
-	struct message *m = &vcpu->thread.page->message;
+	struct message *m = &vcpu->task.thread.page->message;
 
 	access->kind = kind;
 	m->kind = kind;
@@ -30,11 +27,11 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 	m->size = access->size;
 	m->write = access->write;
 	m->value = value;
-	m->now = vcpu->rq->stamp;
-	vcpu->thread.busy = true;
-	vcpu->thread.waiting = false;
+	m->now = vcpu->task.rq->stamp;
+	vcpu->task.thread.busy = true;
+	vcpu->task.thread.waiting = false;
 	message_begin_time(vcpu);
-	vcpu->thread.regs.rax = 0;
+	vcpu->task.thread.regs.rax = 0;
 	count(vcpu, EVENT_MESSAGE);
 }
 
@@ -45,7 +42,7 @@ void message_access(struct vcpu *vcpu, u64 address, u64 value)
 
 void message_instruction(struct vcpu *vcpu, u64 address)
 {
-	dump_vcpu(vcpu, &((struct insn_message *)(void *)vcpu->thread.page->data)->cpu);
+	dump_vcpu(vcpu, &((struct insn_message *)(void *)vcpu->task.thread.page->data)->cpu);
 	begin(vcpu, MSG_INSTRUCTION, address, 0);
 }
 
@@ -63,13 +60,14 @@ void message_signal(struct vcpu *vcpu)
 
 void message_begin_time(struct vcpu *vcpu)
 {
-	vcpu->thread.began = vcpu->counters->time[TIME_MONITOR];
-	vcpu->thread.slept = 0;
+	vcpu->task.thread.began = vcpu->task.counters->time[TIME_MONITOR];
+	vcpu->task.thread.slept = 0;
 }
 
 u64 message_spent(const struct vcpu *vcpu)
 {
-	return vcpu->counters->time[TIME_MONITOR] - vcpu->thread.began + vcpu->thread.slept;
+	return vcpu->task.counters->time[TIME_MONITOR] - vcpu->task.thread.began +
+	       vcpu->task.thread.slept;
 }
 
 static u64 patience(void)
@@ -79,7 +77,7 @@ static u64 patience(void)
 
 bool message_overdue(const struct vcpu *vcpu, u64 now)
 {
-	return vcpu->thread.busy && now >= vcpu->thread.resume_at &&
+	return vcpu->task.thread.busy && now >= vcpu->task.thread.resume_at &&
 	       message_spent(vcpu) >= patience();
 }
 
@@ -88,38 +86,15 @@ void message_sleep(struct vcpu *vcpu, u64 ticks)
 	u64 spent = message_spent(vcpu);
 	u64 left = patience() > spent ? patience() - spent : 0;
 
-	if (vcpu->vm->id != HOST_VM) /* root is bound to no time */
-		ticks = MIN(ticks, left);
-	vcpu->thread.slept += ticks;
-	vcpu->thread.resume_at = vcpu->rq->stamp + ticks;
-}
-
-NORETURN void message_resume_thread(struct vcpu *vcpu)
-{
-	struct run_queue *rq = vcpu->rq;
-	u64 now = rdtsc();
-	u64 watch = now + (clock_get()->tsc_hz >> WATCH_SHIFT);
-
-	atomic_store(&vcpu->state, (u32)RUN_HOST);
-	account_leg(vcpu, TIME_EXIT, now);
-	account_stretch_of(rq, vcpu->exit_ticks);
-	sched_arm_timer(rq, MIN(watch, vcpu->yield_at), now);
-	core_grant_ports(rq->core, vcpu->vm->id == HOST_VM);
-	pt_activate(vcpu->vm->root);
-	user_resume(&vcpu->thread.regs);
+	thread_sleep(&vcpu->task, MIN(ticks, left));
 }
 
 /* ---- replies ---- */
 
-/* What of a reply was taken; `start` stays in the page until MSG_START's reply asks for it. */
-struct taken_reply {
-	u32 action, stop;
-	u64 value;
-};
-
 static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 {
-	struct vcpu_start start = *(volatile struct vcpu_start *)&vcpu->thread.page->reply.start;
+	struct vcpu_start start =
+		*(volatile struct vcpu_start *)&vcpu->task.thread.page->reply.start;
 
 	if (reply->action != REPLY_START || !vmx_start_image(&vcpu->vmx, &start)) {
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
@@ -129,41 +104,6 @@ static void reply_start(struct vcpu *vcpu, const struct taken_reply *reply)
 	vcpu->activity = ACTIVITY_RUN;
 }
 
-static void reply_instruction(struct vcpu *vcpu)
-{
-	const volatile struct insn_message *page = (volatile void *)vcpu->thread.page->data;
-	const struct insn_result result = page->result;
-
-	guest_finish_instruction(vcpu, &result);
-}
-
-static void reply_access(struct vcpu *vcpu, const struct taken_reply *reply, u32 kind)
-{
-	if (reply->stop != 0)
-		guest_refused(vcpu,
-		              kind == MSG_INSTRUCTION && !vcpu->access.port ? EVENT_MEMORY_REFUSED
-		              : vcpu->access.write ? EVENT_PORT_WRITE_UNCLAIMED
-		                                   : EVENT_PORT_READ_UNCLAIMED,
-		              vcpu->thread.page->message.address);
-	if (kind == MSG_INSTRUCTION)
-		reply_instruction(vcpu);
-	else
-		guest_finish_access(vcpu, reply->value);
-}
-
-/* RDMSR, WRMSR, RDPMC. */
-static void reply_msr(struct vcpu *vcpu, const struct taken_reply *reply)
-{
-	if (reply->stop != 0) {
-		guest_refused(vcpu, EVENT_MSR_REFUSED, vcpu->thread.page->message.address);
-		vmx_inject_fault(&vcpu->vmx, EXCEPTION_GP, 0);
-		return;
-	}
-	if (!vcpu->access.write)
-		guest_set_edx_eax(vcpu, reply->value);
-	vcpu_advance(vcpu);
-}
-
 /* The ends that a monitor may declare: those of its devices and of its loader. */
 static bool may_declare(u32 end)
 {
@@ -171,8 +111,18 @@ static bool may_declare(u32 end)
 	       end == END_INSTRUCTION || end == END_UNREACHABLE;
 }
 
+/* An access that may have found nothing. */
+static void finish_counted(struct vcpu *vcpu, finish_access finish, const struct taken_reply *reply)
+{
+	if (reply->stop != 0)
+		guest_refused(vcpu, vcpu->access.unclaimed,
+		              vcpu->task.thread.page->message.address);
+	finish(vcpu, reply);
+}
+
 /* All that a reply can say; the sender of the message waits for it. */
-static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_reply *reply)
+static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, finish_access finish,
+                               const struct taken_reply *reply)
 {
 	if (reply->action == REPLY_STOP && may_declare(reply->stop))
 		vm_end(vcpu, (enum vm_end)reply->stop, reply->value);
@@ -182,10 +132,8 @@ static NOINLINE void carry_out(struct vcpu *vcpu, u32 kind, const struct taken_r
 		reply_start(vcpu, reply);
 	else if (reply->action != REPLY_RESUME)
 		vm_end(vcpu, END_MONITOR_PROTOCOL, reply->action);
-	else if (kind == MSG_IO || kind == MSG_INSTRUCTION)
-		reply_access(vcpu, reply, kind);
-	else if (kind == MSG_MSR)
-		reply_msr(vcpu, reply);
+	else if (finish != NULL)
+		finish_counted(vcpu, finish, reply);
 }
 
 /* No message is out: the first call asks for one, and gets it. */
@@ -198,17 +146,19 @@ static NOINLINE void begin_start(struct vcpu *vcpu)
 void message_reply(struct vcpu *vcpu)
 {
 	/* Copied first: the monitor's other threads can write to that page at any moment. */
-	const volatile struct reply *page = &vcpu->thread.page->reply;
+	const volatile struct reply *page = &vcpu->task.thread.page->reply;
 	const struct taken_reply reply = { page->action, page->stop, page->value };
+	finish_access finish = vcpu->access.finish;
 	u32 kind = vcpu->access.kind;
 
-	vcpu->thread.busy = false;
-	vcpu->thread.waiting = true;
+	vcpu->task.thread.busy = false;
+	vcpu->task.thread.waiting = true;
 	vcpu->access.kind = MSG_NONE;
+	vcpu->access.finish = NULL;
 	if (unlikely(kind == MSG_NONE))
 		begin_start(vcpu);
-	else if (likely(kind == MSG_IO) && likely((reply.action | reply.stop) == 0))
-		guest_finish_access(vcpu, reply.value); /* what nearly all replies say */
+	else if (likely((reply.action | reply.stop) == 0) && likely(finish != NULL))
+		finish(vcpu, &reply); /* what nearly all replies say */
 	else
-		carry_out(vcpu, kind, &reply);
+		carry_out(vcpu, kind, finish, &reply);
 }

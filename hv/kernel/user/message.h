@@ -28,9 +28,6 @@ void message_signal(struct vcpu *vcpu);
  */
 void message_reply(struct vcpu *vcpu);
 
-/* Ring 3 goes on where it was; watched by the host's timer. Gives up the stack. */
-NORETURN void message_resume_thread(struct vcpu *vcpu);
-
 /*
  * The time that the monitor's thread has spent on the message at hand, in ticks: what it executed
  * and what it slept by its own wish, not what others kept the core. Begins anew with each message.

@@ -3,6 +3,7 @@
 #include "hv/base/bits.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/sched/sched.h"
+#include "hv/kernel/vcpu/vcpu.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
@@ -48,22 +49,14 @@ u64 vcpu_timer_due(const struct vcpu *vcpu)
 	return due - guest < VAPIC_NEVER - now ? now + (due - guest) : VAPIC_NEVER;
 }
 
-/* When the monitor's thread is to be signalled. */
-u64 vcpu_alarm_due(const struct vcpu *vcpu)
-{
-	bool set = vcpu->thread.alarm_at != 0 && vcpu->thread.waiting;
-
-	return set ? vcpu->thread.alarm_at : VAPIC_NEVER;
-}
-
 void vcpu_set_deadline(struct vcpu *vcpu)
 {
 	/* A guest that arms its timer in a brief run does not make that longer. */
-	u64 brief = vcpu->state == RUN_BRIEF ? vcpu->deadline : VAPIC_NEVER;
+	u64 brief = vcpu->task.state == RUN_BRIEF ? vcpu->deadline : VAPIC_NEVER;
 
-	vcpu->yield_at = sched_slice_end(vcpu);
-	vcpu->deadline = MIN(MIN(vcpu_timer_due(vcpu), vcpu->yield_at), brief);
-	vcpu->deadline = MIN(vcpu->deadline, vcpu_alarm_due(vcpu));
+	vcpu->task.yield_at = sched_slice_end(&vcpu->task);
+	vcpu->deadline = MIN(MIN(vcpu_timer_due(vcpu), vcpu->task.yield_at), brief);
+	vcpu->deadline = MIN(vcpu->deadline, thread_alarm(&vcpu->task.thread));
 	if (vcpu->deadline != VAPIC_NEVER) {
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
 	} else if (vcpu->look_at != VAPIC_NEVER) {
@@ -90,7 +83,7 @@ NOINLINE void vcpu_set_timer(struct vcpu *vcpu, u64 now)
 
 	vcpu->look_at = vcpu->deadline;
 	if (!has_preemption_timer(vcpu)) {
-		sched_arm_timer(vcpu->rq, vcpu->deadline, now);
+		sched_arm_timer(vcpu->task.rq, vcpu->deadline, now);
 	} else {
 		vmcs_write32(VMCS_PREEMPTION_TIMER, (u32)MIN(counts, longest_run(vcpu)));
 		if (vcpu->vmx.timer_goes_on)

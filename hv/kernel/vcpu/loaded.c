@@ -3,28 +3,21 @@
 
 #include "hv/base/x86.h"
 #include "hv/kernel/cpu/crash.h"
-#include "hv/kernel/vm/vm.h"
-#include "hv/kernel/vm/vm_vcpu.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
-/*
- * Root has none of these; and what a guest has left in the vector registers and in TSC_AUX it may
- * not see. CR0.TS is set while root runs, and after it until another's turn.
- */
+void vcpu_hide(struct run_queue *rq)
+{
+	if ((read_cr0() & CR0_TS) != 0)
+		return;
+	write_cr0(read_cr0() | CR0_TS);
+	rq->core->tsc_aux = rdmsr(IA32_TSC_AUX);
+	wrmsr(IA32_TSC_AUX, 0);
+}
+
 void vcpu_load(struct run_queue *rq, struct vcpu *vcpu)
 {
-	bool hidden = (read_cr0() & CR0_TS) != 0;
-
-	if (vcpu->vm->id == HOST_VM) {
-		if (hidden)
-			return;
-		write_cr0(read_cr0() | CR0_TS);
-		rq->core->tsc_aux = rdmsr(IA32_TSC_AUX);
-		wrmsr(IA32_TSC_AUX, 0);
-		return;
-	}
-	if (hidden) {
+	if ((read_cr0() & CR0_TS) != 0) {
 		clts();
 		wrmsr(IA32_TSC_AUX, rq->core->tsc_aux);
 	}
@@ -32,12 +25,8 @@ void vcpu_load(struct run_queue *rq, struct vcpu *vcpu)
 		return;
 	if (rq->loaded != NULL)
 		vmx_state_save(&rq->loaded->vmx.state);
-	if (!vcpu->prepared) {
-		vm_prepare_vcpu(vcpu);
-		vcpu->prepared = true;
-	}
 	if (!vmcs_load(vcpu->vmx.vmcs))
-		panic("VMPTRLD of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
+		panic("VMPTRLD of VM %u vCPU %u failed", vcpu->task.vm, vcpu->index);
 	vmx_state_load(&vcpu->vmx.state);
 	rq->loaded = vcpu;
 }
@@ -47,6 +36,6 @@ void vcpu_unload(struct run_queue *rq, struct vcpu *vcpu)
 	if (rq->loaded != vcpu)
 		return;
 	if (!vmcs_clear(vcpu->vmx.vmcs))
-		panic("VMCLEAR of VM %u vCPU %u failed", vcpu->vm->id, vcpu->index);
+		panic("VMCLEAR of VM %u vCPU %u failed", vcpu->task.vm, vcpu->index);
 	rq->loaded = NULL;
 }

@@ -12,6 +12,12 @@
 /* This vCPU runs next. */
 void vcpu_load(struct run_queue *rq, struct vcpu *vcpu);
 
+/*
+ * Root runs next: it has none of these, and what a guest has left in the vector registers and in
+ * TSC_AUX it may not see. CR0.TS is set while root runs, and after it until a vCPU's turn.
+ */
+void vcpu_hide(struct run_queue *rq);
+
 /* It never runs again. */
 void vcpu_unload(struct run_queue *rq, struct vcpu *vcpu);
 

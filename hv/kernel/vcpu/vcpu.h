@@ -1,46 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual CPU: the guest's side (VMX, APIC), the monitor's thread that serves it, and its place
- * in the scheduler. Root is a vCPU as well, of VM 0: one that never enters a guest.
- *
- * Owner: the core it is pinned to. Only what stands in the first group is written by others.
+ * A virtual CPU: the guest's side (VMX, APIC), and the task that runs it and the monitor's thread
+ * that serves it. Owner: the core it is pinned to, for all but what sched/task.h says.
  */
 #ifndef HV_VCPU_VCPU_H
 #define HV_VCPU_VCPU_H
 
 #include "hv/abi/counters.h"
 #include "hv/abi/message.h"
-#include "hv/abi/process.h"
+#include "hv/abi/pv.h"
+#include "hv/base/pv_scale.h"
 #include "hv/base/types.h"
-#include "hv/kernel/cpu/user.h"
-#include "hv/kernel/pv/pv.h"
-#include "hv/kernel/sched/queue.h"
+#include "hv/kernel/sched/task.h"
 #include "vapic/vapic.h"
 #include "vmx/fetch.h"
 #include "vmx/vcpu.h"
 
-struct run_queue;
 struct vm;
 
-/* What a sender must know of a target: docs/architecture.md, delivery. */
-enum run_state {
-	RUN_HOST,    /* in ring 3, in vcpu_run, or ready: looks at its mailbox before it enters */
-	RUN_GUEST,   /* in guest mode, or in an exit that goes straight back to it: kick */
-	RUN_BLOCKED, /* sleeps: who moves it to RUN_HOST queues it and kicks its core */
-	RUN_POSTED,  /* as RUN_GUEST, but the processor itself takes vectors from the mailbox */
-	RUN_BRIEF,   /* in guest mode by a short timer: looks at its mailbox soon, without a kick */
-};
-
-/* Orders from other cores, taken where the mailbox is. */
-#define REQUEST_STOP   BIT32(0)  /* leave the core for good */
-#define REQUEST_PAUSE  BIT32(1)  /* look at vm->paused */
-#define REQUEST_SIGNAL BIT32(2)  /* MSG_SIGNAL is due */
-#define REQUEST_KICK   BIT32(3)  /* PV unhalt: end this HLT, or the next, without an interrupt */
-#define REQUEST_UNPOST BIT32(16) /* the processor shall no longer take the mailbox */
-#define REQUEST_FLUSH  BIT32(4)  /* drop this vCPU's TLB entries before the next entry */
-#define REQUEST_CLOCK  BIT32(5)  /* write the clock page: another vCPU's TSC was changed */
-#define REQUEST_SAMPLE BIT32(7)  /* tell root what this vCPU is at */
-#define REQUEST_STEAL  BIT32(6)  /* by the owner itself: write the steal page, having been away */
+/* Orders from other cores, beside those of any task (sched/task.h). */
+#define REQUEST_PAUSE  BIT32(2) /* look at vm->paused */
+#define REQUEST_KICK   BIT32(3) /* PV unhalt: end this HLT, or the next, without an interrupt */
+#define REQUEST_FLUSH  BIT32(4) /* drop this vCPU's TLB entries before the next entry */
+#define REQUEST_CLOCK  BIT32(5) /* write the clock page: another vCPU's TSC was changed */
+#define REQUEST_STEAL  BIT32(6) /* by the owner itself: write the steal page, having been away */
+#define REQUEST_SAMPLE BIT32(7) /* tell root what this vCPU is at */
+#define REQUEST_UNPOST BIT32(8) /* the processor shall no longer take the mailbox */
 
 /* Ticks that a vCPU has for itself when others would keep it from executing anything; and after how
  * many kicks to its core it is asked whether they do. */
@@ -54,13 +39,10 @@ enum run_state {
  * What the vCPU's owner has to look at before the next entry, beside the events that vmx/ keeps in
  * the lower half of vmx.pending: one word, and the fast path asks whether it is 0.
  */
-#define ATTEND_RUN      BIT32(16) /* take vcpu_run: a message, a yield, another's turn */
-#define ATTEND_DEADLINE BIT32(17) /* the timer is to be set for `deadline` */
-#define ATTEND_LEGS     BIT32(18) /* exit_ticks is not 0 */
+#define ATTEND_DEADLINE BIT32(18) /* the timer is to be set for `deadline` */
 #define ATTEND_EOI      BIT32(19) /* PV EOI: an offer stands, or may be made */
-#define ATTEND_YIELD    BIT32(20) /* with ATTEND_RUN: asked to let others run first */
-#define ATTEND_TURNED   BIT32(21) /* turned back since the last entry: not a second time */
-#define ATTEND_BRIEF    BIT32(22) /* kicked too often: the next entry is enter_briefly's */
+#define ATTEND_TURNED   BIT32(20) /* turned back since the last entry: not a second time */
+#define ATTEND_BRIEF    BIT32(21) /* kicked too often: the next entry is enter_briefly's */
 #define ATTEND_APART    (ATTEND_RUN | ATTEND_DEADLINE | ATTEND_EOI | ATTEND_BRIEF)
 
 enum activity {
@@ -68,55 +50,55 @@ enum activity {
 	ACTIVITY_HALT,  /* HLT, until an interrupt, NMI or kick */
 	ACTIVITY_SIPI,  /* waits for its start-up interrupt: never entered */
 	ACTIVITY_FLUSH, /* FLUSH_TLB waits for its targets: never entered */
-	ACTIVITY_NONE,  /* no guest (root), or before MSG_START is answered */
-	ACTIVITY_OVER,  /* stopped for good, or about to be */
+	ACTIVITY_NONE,  /* before MSG_START is answered */
 };
 
-/* The thread of the VM's monitor for this vCPU. */
-struct thread {
-	struct user_regs regs;
-	struct thread_page *page; /* its direct-map address */
-	bool busy;     /* has a message, or has not asked for one yet: runs instead of the guest */
-	bool waiting;  /* in SYS_REPLY_WAIT or SYS_WAIT: may be handed something */
-	u64 resume_at; /* TSC; sleeps until then while not 0 */
-	u64 alarm_at;  /* TSC of the alarm asked for; 0: none */
-	u64 began;     /* TIME_MONITOR when the message at hand was handed over */
-	u64 slept;     /* ticks that the thread has slept since, by its own wish */
+struct vcpu;
+
+/* What of a reply was taken; `start` stays in the page until MSG_START's reply asks for it. */
+struct taken_reply {
+	u32 action, stop;
+	u64 value;
 };
 
-/* What to do with a reply: set when the message is sent. */
+/* Ends the access of the guest's that the monitor has answered. */
+typedef void (*finish_access)(struct vcpu *vcpu, const struct taken_reply *reply);
+
+/* The message that the monitor has; all zero: none. */
 struct pending_access {
-	u32 kind; /* enum message_kind */
+	finish_access finish;      /* NULL: not an access */
+	enum vcpu_event unclaimed; /* what is counted if nothing is there */
+	u32 kind;                  /* enum message_kind */
 	u8 size;
 	bool write;
-	bool port; /* MSG_INSTRUCTION: INS, OUTS */
 	u8 length; /* of the instruction: RIP moves by it */
+};
+
+/* What pv=kvm shares with the guest (pv/pv.h); all zero: nothing is announced. */
+struct pv {
+	u64 clock_msr, steal_msr, eoi_msr; /* as written */
+	struct pv_clock *clock;            /* NULL: off, or nothing the guest could mean */
+	struct pv_steal *steal;            /* likewise */
+	u8 *eoi;                           /* PV EOI's word; NULL: off */
+	u64 stolen;                        /* ticks, as last told */
+	struct pv_scale scale;
 };
 
 struct vcpu {
 	struct vmx_vcpu vmx; /* first: 16-byte aligned, and the assembly's pointer is ours */
 
-	/* Read by senders on every core; `state` is written by the owner and by who wakes it. */
-	u32 state ALIGNED(CACHE_LINE); /* enum run_state */
-	u32 requests;                  /* REQUEST_*, or-ed by anyone */
-	struct vcpu *wake_next;        /* link in the core's wake stack, of who woke it */
+	struct task task;
 
 	/* Constant after creation. */
-	struct run_queue *rq ALIGNED(CACHE_LINE);
-	struct vm *vm;
+	struct vm *vm ALIGNED(CACHE_LINE);
 	struct vapic *apic;
-	struct vcpu_counters *counters;
 	u32 index;
 	u32 guest_state; /* RUN_GUEST, or RUN_POSTED: what an entry publishes */
-	u64 trace_id;    /* TRACE_WHO */
 
-	struct exit_counter *exit; /* of the exit being handled */
-	u64 exit_ticks;            /* what earlier legs of this exit took */
-	u64 deadline;              /* host TSC at which this vCPU must be looked at while it runs */
-	u64 yield_at;              /* host TSC at which it has to give way to others */
-	u64 look_at;               /* at an exit from then on the timer is to be set anew */
-	u64 had;                   /* time[TIME_GUEST] when kicks were last found to be many */
-	u64 tsc_offset;            /* guest's TSC - host's; the VM's other vCPUs read it */
+	u64 deadline;   /* host TSC at which this vCPU must be looked at while it runs */
+	u64 look_at;    /* at an exit from then on the timer is to be set anew */
+	u64 had;        /* time[TIME_GUEST] when kicks were last found to be many */
+	u64 tsc_offset; /* guest's TSC - host's; the VM's other vCPUs read it */
 	enum activity activity;
 	bool halted_deaf; /* halted with IF clear: interrupts do not wake it */
 	bool kicked;      /* by PV unhalt: a HLT, now or to come, ends at once */
@@ -125,16 +107,9 @@ struct vcpu {
 	bool paused;
 	struct pending_access access;
 
-	/* Scheduler and accounting, all times in TSC ticks. */
-	struct sched_entity sched;
-	u64 since;                              /* begin of the wait or sleep not yet accounted */
-	u64 waited_from[MAX_VMS][BLAME_CAUSES]; /* rq->held then */
-
 	struct pv pv;
 	struct vapic_set flushing; /* ACTIVITY_FLUSH: the targets */
-	struct thread thread;
 	struct fetch_memory fetched;
-	struct exit_counter uncounted; /* for entries that follow no exit */
 };
 
 static_assert(offsetof(struct vcpu, vmx) == 0, "vcpu_of");
@@ -144,32 +119,16 @@ static ALWAYS_INLINE struct vcpu *vcpu_of(struct vmx_vcpu *vmx)
 	return container_of(vmx, struct vcpu, vmx);
 }
 
-static ALWAYS_INLINE struct vcpu *vcpu_of_regs(struct user_regs *regs)
+static ALWAYS_INLINE struct vcpu *vcpu_of_task(struct task *task)
 {
-	return container_of(regs, struct vcpu, thread.regs);
+	return container_of(task, struct vcpu, task);
 }
-
-/*
- * Goes on with this vCPU, whatever it has to do: requests, ring 3, interrupts, the guest, or
- * sleep. It is its core's current one. Gives up the stack.
- */
-NORETURN void vcpu_run(struct vcpu *vcpu);
-
-/* The fast path back, after an exit that was handled whole on this core, without leaving RUN_GUEST.
- */
-NORETURN void vcpu_resume_guest(struct vcpu *vcpu);
-
-/* The way in from anywhere else: after ring 3, vcpu_run, a kick. */
-NORETURN void vcpu_enter_guest(struct vcpu *vcpu);
 
 /* The guest's TSC at a host TSC. */
 static ALWAYS_INLINE u64 vcpu_guest_tsc(const struct vcpu *vcpu, u64 host)
 {
 	return host + vcpu->tsc_offset;
 }
-
-/* Owner. Takes the mailbox over into the APIC and `vmx.pending`. */
-void vcpu_take_mail(struct vcpu *vcpu);
 
 /* No deadline: the preemption timer at its longest. The VMCS is current. */
 void vcpu_stop_timer(struct vcpu *vcpu);
@@ -180,16 +139,12 @@ void vcpu_set_deadline(struct vcpu *vcpu);
 /* Sets the timer for vcpu->deadline; `now` is recent. The VMCS is current. */
 void vcpu_set_timer(struct vcpu *vcpu, u64 now);
 
-/*
- * Host TSC at which its APIC's timer is due (0: the past), and at which its monitor's thread is to
- * be signalled; VAPIC_NEVER: not.
- */
+/* Host TSC at which its APIC's timer is due; 0: the past; VAPIC_NEVER: not. */
 u64 vcpu_timer_due(const struct vcpu *vcpu);
-u64 vcpu_alarm_due(const struct vcpu *vcpu);
 
 static ALWAYS_INLINE void count(struct vcpu *vcpu, enum vcpu_event event)
 {
-	vcpu->counters->event[event]++;
+	vcpu->task.counters->event[event]++;
 }
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A VM's frames, written down as they are handed out, and given back in one sweep. */
+#include "hv/kernel/vm/arena.h"
+
 #include "hv/base/bits.h"
-#include "hv/base/frames.h"
 #include "hv/base/memory.h"
-#include "hv/kernel/vm/vm.h"
 
 struct run {
 	hpa_t first;
@@ -32,23 +31,21 @@ static bool grow(struct arena *arena)
 	return true;
 }
 
-bool vm_adopt(struct vm *vm, hpa_t first, u64 frames)
+bool arena_adopt(struct arena *arena, hpa_t first, u64 frames)
 {
-	struct arena *arena = &vm->arena;
-
 	if ((arena->pages == NULL || arena->pages->count == RUNS_PER_PAGE) && !grow(arena))
 		return false;
 	arena->pages->run[arena->pages->count++] = (struct run){ first, frames };
 	return true;
 }
 
-void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames)
+void *arena_alloc(struct arena *arena, u64 frames, u64 align_frames)
 {
 	hpa_t first = frames_alloc(frames, align_frames);
 
 	if (first.raw == 0)
 		return NULL;
-	if (!vm_adopt(vm, first, frames)) {
+	if (!arena_adopt(arena, first, frames)) {
 		frames_free(first, frames);
 		return NULL;
 	}
@@ -56,14 +53,14 @@ void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames)
 }
 
 /* Up to FRAMES_PIECE frames, or a page of the arena's own. */
-bool vm_free_some(struct vm *vm)
+bool arena_free_some(struct arena *arena)
 {
-	struct arena_page *page = vm->arena.pages;
+	struct arena_page *page = arena->pages;
 
 	if (page == NULL)
 		return true;
 	if (page->count == 0) {
-		vm->arena.pages = page->next;
+		arena->pages = page->next;
 		frame_free(ptr_to_hpa(page));
 	} else {
 		struct run *last = &page->run[page->count - 1];

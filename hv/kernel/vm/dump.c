@@ -3,9 +3,9 @@
 
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
-#include "hv/kernel/exit/guest.h"
+#include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/setup.h"
 #include "vmx/vmcs.h"
@@ -74,7 +74,7 @@ static void dump_guest(const struct vcpu *vcpu, struct vcpu_dump *dump)
 
 static enum vcpu_doing doing(const struct vcpu *vcpu)
 {
-	return vcpu->thread.busy                 ? DOING_MESSAGE
+	return vcpu->task.thread.busy            ? DOING_MESSAGE
 	       : vcpu->activity == ACTIVITY_SIPI ? DOING_SIPI
 	       : vcpu->activity != ACTIVITY_HALT ? DOING_GUEST
 	       : vcpu->halted_deaf               ? DOING_HALT_DEAF
@@ -96,10 +96,10 @@ void dump_sample(const struct vcpu *vcpu)
 void dump_vcpu(const struct vcpu *vcpu, struct vcpu_dump *dump)
 {
 	*dump = (struct vcpu_dump){
-		.user_rip = vcpu->thread.regs.rip,
-		.user_rsp = vcpu->thread.regs.rsp,
+		.user_rip = vcpu->task.thread.regs.rip,
+		.user_rsp = vcpu->task.thread.regs.rsp,
 		.user_cr2 = read_cr2(),
 	};
-	if (vcpu->vm->id != HOST_VM && vcpu->rq->loaded == vcpu)
+	if (vcpu->task.rq->loaded == vcpu)
 		dump_guest(vcpu, dump);
 }

@@ -6,7 +6,7 @@
 #include "hv/abi/message.h"
 #include "hv/kernel/vcpu/vcpu.h"
 
-/* On the vCPU's core, while it is current. Root's vCPU has its ring-3 part only. */
+/* On the vCPU's core, while it is current. */
 void dump_vcpu(const struct vcpu *vcpu, struct vcpu_dump *dump);
 
 /* REQUEST_SAMPLE: tells root what the current vCPU is at. */

@@ -8,7 +8,7 @@
 
 #include "hv/base/types.h"
 #include "hv/kernel/boot/boot_info.h"
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 #include "vmx/caps.h"
 
 struct machine {

@@ -13,16 +13,12 @@
 #include "hv/abi/syscall.h"
 #include "hv/base/frames.h"
 #include "hv/base/types.h"
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 #include "hv/kernel/vcpu/vcpu.h"
+#include "hv/kernel/vm/arena.h"
 #include "vmx/apicv.h"
 #include "vmx/cpuid.h"
 #include "vmx/ept.h"
-
-/* Runs of frames that belong to one VM; `next` chains further pages of them. */
-struct arena {
-	struct arena_page *pages;
-};
 
 /* How far the making or unmaking of a VM has come (vm_build.c). */
 struct vm_progress {
@@ -37,7 +33,6 @@ struct vm {
 	u32 live;    /* vCPUs that have not left their core; atomic */
 	u32 paused;  /* atomic */
 	u32 leveled; /* VM_POSTED, atomic: a device sends levels; 1: all being told, 2: all told */
-	u32 denied;  /* root was told of a system call refused; atomic */
 	u32 ended;   /* enum vm_end: the first vCPU to end it sets it; atomic */
 	u64 wall_clock_msr; /* as written by any vCPU; atomic */
 	struct vm_config config;
@@ -51,35 +46,26 @@ struct vm {
 	hpa_t msr_bitmap;
 	hpa_t apic_page;        /* VM_APIC_PAGE, VM_APICV: what EPT maps at the APIC's address */
 	struct vmx_apicv apicv; /* VM_APICV */
-	hpa_t root;             /* page tables of the monitor process */
-	hpa_t console, info;    /* shared with the process */
-	struct arena arena;
+	struct process process; /* the monitor, and all memory of the VM */
+	hpa_t console;          /* shared with the process */
 	struct vm_progress progress;
 	struct root_event end; /* what to tell root when `live` has reached 0 */
 };
 
-/* VM `id`, or NULL. VM 0 is root's. */
+extern struct vm vms[MAX_VMS]; /* 0, HOST_VM, is root's number, and no VM's */
+
+/* VM `id`, or NULL. */
 struct vm *vm_get(u64 id);
 
-/* Makes a VM of a configuration that root handed in: its id, or SYS_E*. SYS_AGAIN: a piece of the
- * work is done; the call is to be repeated, and goes on with the configuration it began with. */
-MUST_USE s64 vm_create(const struct vm_config *config);
-
-/* Boot: VM 0, whose one vCPU is root's thread, on core 0. It starts as others do. */
-MUST_USE s64 vm_create_host(const struct module *program);
-
-MUST_USE s64 vm_start(struct vm *vm);
-
 /*
- * Not for VM 0. Stop: EVENT_VM_END follows; it may be under way already, and what has ended stays
- * as it is until root destroys it, for root may not have heard of the end yet. Destroy: frees what
- * does not run, EVENT_VM_GONE follows; SYS_AGAIN: as vm_create. Signal: MSG_SIGNAL to its monitor.
+ * EVENT_VM_END follows. The end may be under way already, and what has ended stays as it is until
+ * root destroys it, for root may not have heard of the end yet.
  */
 MUST_USE s64 vm_stop(struct vm *vm);
-MUST_USE s64 vm_destroy(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
-MUST_USE s64 vm_signal(struct vm *vm);
-MUST_USE s64 vm_sample(struct vm *vm, u64 vcpu); /* EVENT_SAMPLE follows */
+
+/* REQUEST_SIGNAL: MSG_SIGNAL to its monitor. REQUEST_SAMPLE: EVENT_SAMPLE follows. */
+MUST_USE s64 vm_order(struct vm *vm, u64 vcpu, u32 request);
 
 /*
  * Whether each vCPU halted with interrupts off or was never started: only an NMI, an INIT or a kick
@@ -93,18 +79,19 @@ void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value);
 /* A vCPU has left its core for good. The last one tells root. */
 void vm_vcpu_left(struct vcpu *vcpu);
 
+/* Without root nobody is told and nobody makes VMs: prints the last words of one that has ended,
+ * and panics if none is left. */
+void vm_last_words(u32 id, const char *name, u32 why, u64 value);
+
 static ALWAYS_INLINE u64 vm_frames_for(u64 bytes)
 {
 	return (bytes + PAGE_MASK) >> PAGE_SHIFT;
 }
 
 /* Zeroed frames that live as long as the VM; NULL: none left. */
-void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames);
-
-/* The same for a run that frames_take has taken. */
-MUST_USE bool vm_adopt(struct vm *vm, hpa_t first, u64 frames);
-
-/* Gives them back, some at a time. False: there are more. */
-MUST_USE bool vm_free_some(struct vm *vm);
+static inline void *vm_alloc(struct vm *vm, u64 frames, u64 align_frames)
+{
+	return arena_alloc(&vm->process.arena, frames, align_frames);
+}
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vm/vm_build.h"
+#include "hv/kernel/build/build.h"
 
 #include "hv/abi/hypercall.h"
 #include "hv/kernel/ipi/apicv.h"
@@ -7,9 +7,8 @@
 #include "hv/base/string.h"
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/vm/machine.h"
-#include "hv/kernel/vm/vm_cpuid.h"
-#include "hv/kernel/vm/vm_vcpu.h"
 #include "hv/kernel/user/root.h"
+#include "vmx/msr.h"
 
 #define APIC_ADDRESS 0xfee00000ull
 #define LARGE_FRAMES 512u
@@ -35,13 +34,12 @@ static s64 result_of(bool done)
 	return done ? 0 : SYS_ENOMEM;
 }
 
-static s64 take_memory(struct vm *vm, u64 i)
+static s64 take_memory(struct vm *vm, UNUSED u64 i)
 {
 	u64 frames = vm->config.memory >> PAGE_SHIFT;
 	struct frames_take *take = &vm->progress.memory;
 	hpa_t at;
 
-	(void)i;
 	switch (frames_take(take, frames, LARGE_FRAMES)) {
 	case FRAMES_MORE:
 		return SYS_AGAIN;
@@ -53,7 +51,7 @@ static s64 take_memory(struct vm *vm, u64 i)
 	at = HPA(take->start << PAGE_SHIFT);
 	vm->memory = (struct guest_memory){ hpa_to_ptr(at), vm->config.memory };
 	vm->memory_at = at;
-	if (vm_adopt(vm, at, frames))
+	if (arena_adopt(&vm->process.arena, at, frames))
 		return 0;
 	/* Not one frame is left to write it down in; it is taken again at the next VM's cost. */
 	frames_free(at, frames);
@@ -80,7 +78,7 @@ static s64 map_memory(struct vm *vm, u64 i)
 	return result_of(
 		ept_map(&vm->ept, gpa, hpa, MAP_PIECE, EPT_RIGHTS) &&
 		(!has(vm, VM_APICV) || ept_map(&vm->ept_apic, gpa, hpa, MAP_PIECE, EPT_RIGHTS)) &&
-		process_map(vm, USER_GUEST + gpa.raw, hpa, MAP_PIECE, PT_WRITE));
+		process_map(&vm->process, USER_GUEST + gpa.raw, hpa, MAP_PIECE, PT_WRITE));
 }
 
 static u64 map_pieces(const struct vm *vm)
@@ -99,22 +97,8 @@ static bool make_ept(struct ept *ept, const struct vm *vm, bool apic_page)
 	        ept_map(ept, GPA(APIC_ADDRESS), vm->apic_page, PAGE_SIZE, EPT_READ | EPT_WRITE));
 }
 
-static s64 make_cpuid(struct vm *vm, u64 i)
+static s64 make_trees(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
-	vm_make_cpuid(vm);
-	return 0;
-}
-
-static s64 make_bus(struct vm *vm, u64 i)
-{
-	(void)i;
-	return result_of(vm_make_bus(vm));
-}
-
-static s64 make_trees(struct vm *vm, u64 i)
-{
-	(void)i;
 	if (has(vm, VM_APIC_PAGE | VM_APICV)) {
 		void *page = vm_alloc(vm, 1, 1);
 
@@ -126,15 +110,19 @@ static s64 make_trees(struct vm *vm, u64 i)
 	                 (!has(vm, VM_APICV) || make_ept(&vm->ept_apic, vm, true)));
 }
 
-static s64 make_bitmaps(struct vm *vm, u64 i)
+static s64 make_bitmaps(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
-	return result_of(vm_make_msr_bitmap(vm) && (!has(vm, VM_APICV) || apicv_build(vm)));
+	void *bitmap = vm_alloc(vm, 1, 1);
+
+	if (bitmap == NULL)
+		return SYS_ENOMEM;
+	msr_bitmap_build(bitmap);
+	vm->msr_bitmap = ptr_to_hpa(bitmap);
+	return result_of(!has(vm, VM_APICV) || apicv_build(vm));
 }
 
-static u64 once(const struct vm *vm)
+static u64 once(UNUSED const struct vm *vm)
 {
-	(void)vm;
 	return 1;
 }
 
@@ -145,20 +133,10 @@ static u64 each_vcpu(const struct vm *vm)
 	return vm->config.vcpus;
 }
 
-static s64 build_vcpu(struct vm *vm, u64 i)
-{
-	return result_of(vm_make_vcpu(vm, (u32)i));
-}
-
-static s64 build_guest(struct vm *vm, u64 i)
-{
-	return result_of(vm_make_guest_side(vm, vm->vcpu[i]));
-}
-
 static bool show_to_guest(struct ept *ept, const struct vcpu *vcpu)
 {
 	return ept_map(ept, GPA(COUNTERS_GPA + vcpu->index * COUNTERS_STRIDE),
-	               ptr_to_hpa(vcpu->counters), COUNTERS_STRIDE, EPT_READ);
+	               ptr_to_hpa(vcpu->task.counters), COUNTERS_STRIDE, EPT_READ);
 }
 
 /* The counters appear in root, in the monitor and, if it wants them, in the guest. */
@@ -169,7 +147,9 @@ static s64 show_counters(struct vm *vm, u64 i)
 	if (has(vm, VM_COUNTERS) && (!show_to_guest(&vm->ept, vcpu) ||
 	                             (has(vm, VM_APICV) && !show_to_guest(&vm->ept_apic, vcpu))))
 		return SYS_ENOMEM;
-	return result_of(process_map_counters(vm, USER_COUNTERS, vcpu) && root_map_counters(vcpu));
+	return result_of(process_map_counters(&vm->process, USER_COUNTERS + i * COUNTERS_STRIDE,
+	                                      vcpu->task.counters) &&
+	                 root_map_counters(vm, (u32)i));
 }
 
 /* ---- the monitor ---- */
@@ -187,12 +167,11 @@ static struct module program_of(const struct vm *vm)
 	return module_of(vm->config.monitor_module);
 }
 
-static s64 make_process(struct vm *vm, u64 i)
+static s64 make_process(struct vm *vm, UNUSED u64 i)
 {
 	const struct module program = program_of(vm);
 
-	(void)i;
-	return process_create(vm, &program);
+	return process_create(&vm->process, &program);
 }
 
 static u64 program_pages(const struct vm *vm)
@@ -206,33 +185,33 @@ static s64 load_program(struct vm *vm, u64 i)
 {
 	const struct module program = program_of(vm);
 
-	return process_load(vm, &program, i);
+	return process_load(&vm->process, &program, i);
 }
 
 static s64 make_thread(struct vm *vm, u64 i)
 {
 	const struct module program = program_of(vm);
 
-	return process_thread(vm, &program, i);
+	return process_thread(&vm->process, &program, i, &vm->vcpu[i]->task.thread);
 }
 
-static s64 make_console(struct vm *vm, u64 i)
+static s64 make_console(struct vm *vm, UNUSED u64 i)
 {
 	struct process_info *info = vm_alloc(vm, vm_frames_for(sizeof(*info)), 1);
 	void *console = vm_alloc(vm, vm_frames_for(sizeof(struct vm_console)), 1);
 
-	(void)i;
 	if (info == NULL || console == NULL)
 		return SYS_ENOMEM;
 	vm->console = ptr_to_hpa(console);
-	root_fill_info(info, vm);
+	process_fill_info(info, vm->id, &vm->config);
+	info->physical_mask = vm->physical_mask;
 	info->image_size = module_of(vm->config.image_module).size;
 	for (u32 m = 0; m < VM_MODULES; m++)
 		info->module_size[m] = module_of(vm->config.module[m]).size;
-	return result_of(
-		process_map(vm, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
-		process_map(vm, USER_CONSOLE, vm->console, sizeof(struct vm_console), PT_WRITE) &&
-		root_map_console(vm));
+	return result_of(process_map(&vm->process, USER_INFO, ptr_to_hpa(info), sizeof(*info), 0) &&
+	                 process_map(&vm->process, USER_CONSOLE, vm->console,
+	                             sizeof(struct vm_console), PT_WRITE) &&
+	                 root_map_console(vm));
 }
 
 /* A piece of a module, to read. */
@@ -241,8 +220,8 @@ static s64 show_module(struct vm *vm, u32 index, u64 va, u64 i)
 	const struct module m = module_of(index);
 	u64 at = i * IMAGE_PIECE;
 
-	return result_of(
-		process_map(vm, va + at, HPA(m.start.raw + at), MIN(IMAGE_PIECE, m.size - at), 0));
+	return result_of(process_map(&vm->process, va + at, HPA(m.start.raw + at),
+	                             MIN(IMAGE_PIECE, m.size - at), 0));
 }
 
 static s64 show_image(struct vm *vm, u64 i)
@@ -312,49 +291,25 @@ static s64 run_stages(struct vm *vm, const struct stage *stages, u32 count)
 s64 vm_build(struct vm *vm)
 {
 	static const struct stage stages[] = {
-		{ make_process, once },
-		{ make_cpuid, once },
-		{ take_memory, once },
-		{ make_bus, once },
-		{ make_trees, once },
-		{ make_bitmaps, once },
-		{ clear_memory, clear_pieces },
-		{ map_memory, map_pieces },
-		{ build_vcpu, each_vcpu },
-		{ build_guest, each_vcpu },
-		{ load_program, program_pages },
-		{ make_thread, each_vcpu },
-		{ make_console, once },
-		{ show_image, image_pieces },
-		{ show_modules, module_pieces },
+		{ make_process, once },         { vm_make_cpuid, once },
+		{ take_memory, once },          { vm_make_bus, once },
+		{ make_trees, once },           { make_bitmaps, once },
+		{ clear_memory, clear_pieces }, { map_memory, map_pieces },
+		{ vm_make_vcpu, each_vcpu },    { load_program, program_pages },
+		{ make_thread, each_vcpu },     { make_console, once },
+		{ show_image, image_pieces },   { show_modules, module_pieces },
 		{ show_counters, each_vcpu },
 	};
 
 	return run_stages(vm, stages, ARRAY_SIZE(stages));
 }
 
-s64 vm_build_host(struct vm *vm, const struct module *program)
-{
-	u64 pages;
-	s64 error = result_of(vm_make_vcpu(vm, 0));
-
-	if (error == 0)
-		error = process_create(vm, program);
-	pages = error == 0 ? process_pages(program) : 0;
-	for (u64 i = 0; i < pages && error == 0; i++)
-		error = process_load(vm, program, i);
-	if (error == 0)
-		error = process_thread(vm, program, 0);
-	return error == 0 ? result_of(root_map_host(vm)) : error;
-}
-
 /* ---- and back ---- */
 
 #define TABLES_PIECE 6u /* some 3,100 ticks each, for 512 entries */
 
-static s64 hide_console(struct vm *vm, u64 i)
+static s64 hide_console(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
 	root_unmap_console(vm);
 	return 0;
 }
@@ -365,22 +320,20 @@ static s64 hide_counters(struct vm *vm, u64 i)
 	return 0;
 }
 
-static s64 free_tables(struct vm *vm, u64 i)
+static s64 free_tables(struct vm *vm, UNUSED u64 i)
 {
 	unsigned int budget = TABLES_PIECE;
 
-	(void)i;
 	if (!ept_destroy(&vm->ept, &budget) || !ept_destroy(&vm->ept_apic, &budget) ||
-	    (vm->root.raw != 0 && !pt_destroy(vm->root, &budget)))
+	    (vm->process.tables.raw != 0 && !pt_destroy(vm->process.tables, &budget)))
 		return SYS_AGAIN;
-	vm->root = HPA(0);
+	vm->process.tables = HPA(0);
 	return 0;
 }
 
-static s64 free_memory(struct vm *vm, u64 i)
+static s64 free_memory(struct vm *vm, UNUSED u64 i)
 {
-	(void)i;
-	return vm_free_some(vm) ? 0 : SYS_AGAIN;
+	return arena_free_some(&vm->process.arena) ? 0 : SYS_AGAIN;
 }
 
 s64 vm_unbuild(struct vm *vm)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/user/process.h"
+#include "hv/kernel/vm/process.h"
 
-#include "hv/abi/syscall.h"
 #include "hv/base/bits.h"
-#include "hv/base/memory.h"
 #include "hv/base/string.h"
+#include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/cpu/mmu.h"
-#include "hv/kernel/vm/vm.h"
 
 /* ELF64, as far as a static program needs it. */
 #define ELF_MAGIC    0x464c457fu
@@ -32,23 +30,25 @@ struct elf_segment {
 	u64 offset, vaddr, paddr, filesz, memsz, align;
 };
 
-bool process_map(struct vm *vm, u64 va, hpa_t hpa, u64 len, u32 flags)
+bool process_map(struct process *process, u64 va, hpa_t hpa, u64 len, u32 flags)
 {
-	return pt_map(vm->root, va, hpa, align_up(len, PAGE_SIZE), flags | PT_USER);
+	return pt_map(process->tables, va, hpa, align_up(len, PAGE_SIZE), flags | PT_USER);
 }
 
-bool process_map_counters(struct vm *vm, u64 va, const struct vcpu *of)
+void process_fill_info(struct process_info *info, u32 vm, const struct vm_config *config)
 {
-	return process_map(vm, va + of->index * COUNTERS_STRIDE, ptr_to_hpa(of->counters),
-	                   COUNTERS_STRIDE, 0);
+	info->vm = vm;
+	info->hz_known = clock_get()->invariant;
+	info->tsc_hz = clock_get()->tsc_hz;
+	info->config = *config;
 }
 
-/* Zeroed memory of the VM's at va. NULL: none left. */
-static void *map_new(struct vm *vm, u64 va, u64 len, u32 flags)
+/* Zeroed memory of the process's at va. NULL: none left. */
+static void *map_new(struct process *process, u64 va, u64 len, u32 flags)
 {
-	void *memory = vm_alloc(vm, align_up(len, PAGE_SIZE) >> PAGE_SHIFT, 1);
+	void *memory = arena_alloc(&process->arena, align_up(len, PAGE_SIZE) >> PAGE_SHIFT, 1);
 
-	if (memory == NULL || !process_map(vm, va, ptr_to_hpa(memory), len, flags))
+	if (memory == NULL || !process_map(process, va, ptr_to_hpa(memory), len, flags))
 		return NULL;
 	return memory;
 }
@@ -94,12 +94,12 @@ u64 process_pages(const struct module *program)
 }
 
 /* What of the file lies in the page at va. */
-static s64 load_page(struct vm *vm, const u8 *file, const struct elf_segment *s, u64 va)
+static s64 load_page(struct process *process, const u8 *file, const struct elf_segment *s, u64 va)
 {
 	u32 flags = ((s->flags & ELF_W) != 0 ? PT_WRITE : 0) |
 	            ((s->flags & ELF_X) != 0 ? PT_EXEC : 0);
 	u64 from = MAX(va, s->vaddr), to = MIN(va + PAGE_SIZE, s->vaddr + s->filesz);
-	u8 *page = map_new(vm, va, PAGE_SIZE, flags);
+	u8 *page = map_new(process, va, PAGE_SIZE, flags);
 
 	if (page == NULL)
 		return SYS_ENOMEM;
@@ -108,13 +108,13 @@ static s64 load_page(struct vm *vm, const u8 *file, const struct elf_segment *s,
 	return 0;
 }
 
-s64 process_load(struct vm *vm, const struct module *program, u64 i)
+s64 process_load(struct process *process, const struct module *program, u64 i)
 {
 	struct elf_segment s;
 
 	for (u32 n = 0; segment_at(program, n, &s); i -= pages_of(&s), n++)
 		if (i < pages_of(&s))
-			return load_page(vm, hpa_to_ptr(program->start), &s,
+			return load_page(process, hpa_to_ptr(program->start), &s,
 			                 align_down(s.vaddr, PAGE_SIZE) + (i << PAGE_SHIFT));
 	return SYS_EMODULE;
 }
@@ -139,28 +139,28 @@ static s64 check_program(const struct module *program)
 	return 0;
 }
 
-s64 process_create(struct vm *vm, const struct module *program)
+s64 process_create(struct process *process, const struct module *program)
 {
 	s64 error = check_program(program);
 
 	if (error != 0)
 		return error;
-	vm->root = pt_create(kernel_root());
-	return vm->root.raw == 0 ? SYS_ENOMEM : 0;
+	process->tables = pt_create(kernel_root());
+	return process->tables.raw == 0 ? SYS_ENOMEM : 0;
 }
 
-s64 process_thread(struct vm *vm, const struct module *program, u64 i)
+s64 process_thread(struct process *process, const struct module *program, u64 i,
+                   struct thread *thread)
 {
 	const struct elf_header *header = hpa_to_ptr(program->start);
-	struct vcpu *vcpu = vm->vcpu[i];
 	u64 base = USER_THREADS + i * USER_THREAD_STRIDE;
 	u64 stack = base + USER_STACK_OFFSET;
 
-	vcpu->thread.page = map_new(vm, base, sizeof(struct thread_page), PT_WRITE);
-	if (vcpu->thread.page == NULL || map_new(vm, stack, USER_STACK_SIZE, PT_WRITE) == NULL)
+	thread->page = map_new(process, base, sizeof(struct thread_page), PT_WRITE);
+	if (thread->page == NULL || map_new(process, stack, USER_STACK_SIZE, PT_WRITE) == NULL)
 		return SYS_ENOMEM;
-	user_regs_init(&vcpu->thread.regs, header->entry, stack + USER_STACK_SIZE);
-	vcpu->thread.regs.rdi = i;
-	vcpu->thread.busy = true;
+	user_regs_init(&thread->regs, header->entry, stack + USER_STACK_SIZE);
+	thread->regs.rdi = i;
+	thread->busy = true;
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exits that need the guest's instruction or memory: MMIO (to the APIC here, to the monitor else),
- * ports. All on the current vCPU, its VMCS loaded.
+ * What ring 0 reads and writes of a guest: its memory, its registers, the instruction it is at. All
+ * on the current vCPU, its VMCS loaded.
  */
-#ifndef HV_EXIT_GUEST_H
-#define HV_EXIT_GUEST_H
+#ifndef HV_VM_GUEST_H
+#define HV_VM_GUEST_H
 
 #include "hv/base/types.h"
 #include "hv/base/x86.h"
@@ -14,31 +14,11 @@
 #include "vmx/vmcs.h"
 #include "vmx/walk.h"
 
-/* An access to guest-physical memory that is not there: by the APIC, or by the monitor. */
-void guest_mmio(struct vcpu *vcpu, u64 gpa, bool write);
-
-/* A port access; RIP is moved when the monitor has answered. */
-void guest_io(struct vcpu *vcpu);
-
-/* The monitor has carried out the instruction at hand: what became of registers, or its fault. */
-void guest_finish_instruction(struct vcpu *vcpu, const struct insn_result *result);
-
-/*
- * On the way there: a load or store in the APIC's page. Result: what was read; of a store the
- * vector of a level-triggered interrupt that it ended, which the monitor's IOAPIC has to know, or
- * 0. SYS_ENOENT: the page is elsewhere.
- */
-MUST_USE s64 guest_apic_access(struct vcpu *vcpu, u64 gpa, bool write, u32 size, u64 value);
-
-/*
- * And one to RAM, within a page. The store is the guest's, through its page tables, though the vCPU
- * has left guest mode: who flushes TLBs meanwhile (pv_flush.c) waits for it as for any other.
- * False: not allowed, or no RAM.
- */
-MUST_USE bool guest_store(struct vcpu *vcpu, u64 linear, u64 value, u64 size);
-
 /* The bytes that the guest is at. */
 void guest_fetch(const struct vcpu *vcpu, struct insn_bytes *bytes);
+
+/* The same decoded; NULL: gone in the meantime, or no plain load or store. */
+const struct insn *guest_insn(struct vcpu *vcpu);
 
 /* What WRMSR writes. */
 static ALWAYS_INLINE u64 guest_edx_eax(const struct vcpu *vcpu)
@@ -86,9 +66,6 @@ static ALWAYS_INLINE void guest_set_register(struct vcpu *vcpu, unsigned int reg
 
 /* What a walk of the guest's page tables depends on now. */
 struct walk_state guest_walk_state(const struct vcpu *vcpu);
-
-/* The monitor's answer to the port access at hand: rAX, RIP. */
-void guest_finish_access(struct vcpu *vcpu, u64 value);
 
 /*
  * The guest-physical address range [gpa, gpa + len) as host memory; NULL where it is not all RAM.

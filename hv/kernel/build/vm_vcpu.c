@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vm/vm_vcpu.h"
+#include "hv/kernel/build/build.h"
 
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/memory.h"
@@ -22,52 +22,38 @@ static struct run_queue *queue_for(const struct vm *vm, u32 index)
 	return &run_queues[bit_lowest(set)];
 }
 
-/* The vCPU itself, its APIC and its counters. */
-bool vm_make_vcpu(struct vm *vm, u32 index)
+s64 vm_make_vcpu(struct vm *vm, u64 i)
 {
+	u32 index = (u32)i;
 	struct vcpu *vcpu = vm_alloc(vm, vm_frames_for(sizeof(*vcpu)), 1);
+	void *counters = vm_alloc(vm, vm_frames_for(COUNTERS_STRIDE), 1);
+	void *vmcs = vm_alloc(vm, 1, 1);
+	void *xsave = vm_alloc(vm, vm_frames_for(vmx_xsave_size()), 1);
+	struct vapic *apic = vm_alloc(vm, vm_frames_for(sizeof(*apic)), 1);
 
-	if (vcpu == NULL)
-		return false;
+	if (vcpu == NULL || counters == NULL || vmcs == NULL || xsave == NULL || apic == NULL)
+		return SYS_ENOMEM;
 	vm->vcpu[index] = vcpu;
 	vcpu->vm = vm;
 	vcpu->index = index;
-	vcpu->trace_id = TRACE_WHO(vm->id, index);
-	vcpu->rq = queue_for(vm, index);
-	vcpu->exit = &vcpu->uncounted;
-	vcpu->activity = ACTIVITY_NONE;
+	vcpu->apic = apic;
+	vcpu->activity = index == 0 ? ACTIVITY_NONE : ACTIVITY_SIPI;
+	vcpu->started = index != 0;
 	vcpu->guest_state = RUN_GUEST;
-	vcpu->counters = vm_alloc(vm, vm_frames_for(COUNTERS_STRIDE), 1);
-	vcpu->apic = vm_alloc(vm, vm_frames_for(sizeof(*vcpu->apic)), 1);
-	if (vcpu->counters == NULL || vcpu->apic == NULL)
-		return false;
-	vcpu->apic->timer_due = VAPIC_NEVER;
-	vcpu->counters->magic = COUNTERS_MAGIC;
-	vcpu->counters->vm = vm->id;
-	vcpu->counters->vcpu = index;
-	vcpu->counters->core = vcpu->rq->core->index;
-	vcpu->counters->size = sizeof(*vcpu->counters);
-	return true;
-}
-
-/* What root's vCPU does without: VMCS, FPU state, guest memory. */
-bool vm_make_guest_side(struct vm *vm, struct vcpu *vcpu)
-{
-	void *vmcs = vm_alloc(vm, 1, 1);
-
-	vcpu->vmx.state.xsave = vm_alloc(vm, vm_frames_for(vmx_xsave_size()), 1);
-	if (vmcs == NULL || vcpu->vmx.state.xsave == NULL)
-		return false;
+	vcpu->vmx.state.xsave = xsave;
 	vcpu->vmx.vmcs = ptr_to_hpa(vmcs);
 	vcpu->vmx.memory = vm->memory;
-	if (vcpu->index != 0) {
-		vcpu->activity = ACTIVITY_SIPI;
-		vcpu->started = true;
-	}
-	return vapic_setup(vcpu->apic, &vm->bus, vcpu->index, vcpu->index, vcpu->index == 0);
+	vcpu->task.process = &vm->process;
+	vcpu->task.attend = &vcpu->vmx.pending;
+	vcpu->task.mail = &apic->mail.on;
+	vcpu->task.events = &apic->mail.events;
+	vcpu->task.sched.slice = vm->config.slice;
+	vcpu->task.sched.weight = vm->config.weight;
+	sched_setup(&vcpu->task, queue_for(vm, index), counters, vm->id, index);
+	return vapic_setup(apic, &vm->bus, index, index, index == 0) ? 0 : SYS_ENOMEM;
 }
 
-bool vm_make_bus(struct vm *vm)
+s64 vm_make_bus(struct vm *vm, UNUSED u64 i)
 {
 	u32 n = vm->config.vcpus;
 
@@ -80,14 +66,15 @@ bool vm_make_bus(struct vm *vm)
 	vm->bus.route = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.route)), 1);
 	vm->bus.apic = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.apic)), 1);
 	vm->bus.index = vm_alloc(vm, vm_frames_for(n * sizeof(*vm->bus.index)), 1);
-	return vm->bus.route != NULL && vm->bus.apic != NULL && vm->bus.index != NULL &&
-	       vapic_vm_setup(&vm->bus);
+	if (vm->bus.route == NULL || vm->bus.apic == NULL || vm->bus.index == NULL)
+		return SYS_ENOMEM;
+	return vapic_vm_setup(&vm->bus) ? 0 : SYS_ENOMEM;
 }
 
 void vm_prepare_vcpu(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	struct core *core = vcpu->rq->core;
+	struct core *core = vcpu->task.rq->core;
 	const struct vmx_config config = {
 		.caps = &machine()->caps,
 		.ept = vm->ept.root,
@@ -115,4 +102,5 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 	/* The same EPT root or VPID may have served a VM that is gone. */
 	vmx_flush_ept();
 	vmx_flush_vpid(vcpu->vmx.flush_vpid);
+	vcpu->prepared = true;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/vm/vm_cpuid.h"
+#include "hv/kernel/build/build.h"
 
 #include "hv/abi/hypercall.h"
-#include "hv/base/memory.h"
 #include "hv/kernel/cpu/clock.h"
 #include "hv/kernel/vm/machine.h"
-#include "vmx/msr.h"
 #include "vmx/state.h"
 
 /* What of the paravirtual interfaces is really there. */
@@ -16,7 +14,7 @@
 	 BIT32(KVM_FEATURE_PV_TLB_FLUSH) | BIT32(KVM_FEATURE_PV_SEND_IPI) |                        \
 	 BIT32(KVM_FEATURE_PV_SCHED_YIELD))
 
-void vm_make_cpuid(struct vm *vm)
+s64 vm_make_cpuid(struct vm *vm, UNUSED u64 i)
 {
 	u32 features = vm->config.features;
 	bool counters = (features & VM_COUNTERS) != 0;
@@ -43,15 +41,5 @@ void vm_make_cpuid(struct vm *vm)
 
 	cpuid_build(&vm->cpuid, &config);
 	vm->physical_mask = vm->cpuid.physical_mask;
-}
-
-bool vm_make_msr_bitmap(struct vm *vm)
-{
-	void *bitmap = vm_alloc(vm, 1, 1);
-
-	if (bitmap == NULL)
-		return false;
-	msr_bitmap_build(bitmap);
-	vm->msr_bitmap = ptr_to_hpa(bitmap);
-	return true;
+	return 0;
 }

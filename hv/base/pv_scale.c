@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
-#include "hv/kernel/pv/pv_scale.h"
+#include "hv/base/pv_scale.h"
 
 #define NS_PER_SECOND 1000000000u
 

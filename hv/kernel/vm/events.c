@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/user/events.h"
+#include "hv/kernel/vm/events.h"
 
 #include "hv/base/atomic.h"
 #include "hv/base/spinlock.h"
 #include "hv/kernel/sched/sched.h"
-#include "hv/kernel/vm/vm.h"
 
 /* A VM has at most three at a time: refused, ended, gone. More come only if root does not look. */
 #define EVENTS (4 * MAX_VMS)
@@ -15,12 +14,24 @@ static u32 first, used; /* under the lock */
 static u64 lost;        /* under the lock: since the last event that got in */
 static u32 output;      /* atomic flag */
 
+static struct task *reader; /* atomic */
+
+void events_set_reader(struct task *task)
+{
+	atomic_store_fence(&reader, task);
+}
+
+bool events_are_read(void)
+{
+	return atomic_load(&reader) != NULL;
+}
+
 static void wake_root(void)
 {
-	struct vm *host = vm_get(HOST_VM);
+	struct task *root = atomic_load(&reader);
 
-	if (host != NULL)
-		sched_request(host->vcpu[0], REQUEST_SIGNAL);
+	if (root != NULL)
+		sched_request(root, REQUEST_SIGNAL);
 }
 
 void events_push(const struct root_event *event)

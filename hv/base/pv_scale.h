@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pure: also compiled on the host */
 /* From ticks to nanoseconds by a shift and a multiplication, as KVM's clock page asks for it. */
-#ifndef HV_PV_PV_SCALE_H
-#define HV_PV_PV_SCALE_H
+#ifndef HV_BASE_PV_SCALE_H
+#define HV_BASE_PV_SCALE_H
 
 #include "hv/base/types.h"
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What others have posted to a vCPU's APIC, and what INIT, SIPI and NMI do to it. */
+#include "hv/kernel/exit/mail.h"
+
 #include "hv/kernel/ipi/deliver.h"
 #include "hv/kernel/pv/pv.h"
-#include "hv/kernel/vcpu/vcpu.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/start.h"
 
 /* What the monitor still has to answer is no longer anybody's instruction. */
 static void forget_access(struct vcpu *vcpu)
 {
-	if (vcpu->thread.busy && vcpu->access.kind != MSG_NONE)
-		vcpu->access.kind = MSG_SIGNAL;
+	if (vcpu->task.thread.busy && vcpu->access.kind != MSG_NONE)
+		vcpu->access = (struct pending_access){ .kind = MSG_SIGNAL };
 }
 
 /* At cs:ip, with what CPUID's leaf 1 says of the processor in EDX. */
@@ -35,7 +36,7 @@ static void take_init(struct vcpu *vcpu)
 /* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
 static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	vcpu->counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
+	vcpu->task.counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
 	if ((mail.events & VAPIC_EV_INIT) != 0 && vcpu->started)
 		take_init(vcpu);
 	if ((mail.events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI)
@@ -46,7 +47,7 @@ static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 
 static ALWAYS_INLINE void take(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	vcpu->counters->event[EVENT_FOLDED] += mail.folded;
+	vcpu->task.counters->event[EVENT_FOLDED] += mail.folded;
 	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if (unlikely(mail.events != 0))
 		take_events(vcpu, mail);
