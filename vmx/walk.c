@@ -2,6 +2,7 @@
 /* pure: also compiled on the host */
 #include "vmx/walk.h"
 
+#include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/base/x86.h"
 
@@ -9,6 +10,8 @@
 #define PRESENT       BIT(0)
 #define WRITABLE      BIT(1)
 #define USER          BIT(2)
+#define ACCESSED      BIT(5)
+#define DIRTY         BIT(6)
 #define LARGE         BIT(7)
 #define NO_EXECUTE    BIT(63)
 #define ENTRY_ADDRESS BITS(51, 12)
@@ -25,7 +28,7 @@
 static ALWAYS_INLINE bool read_entry(const struct guest_memory *memory, u64 at, u64 *entry,
                                      struct walk_trace *trace)
 {
-	const u64 *word = (const u64 *)(const void *)(memory->base + align_down(at, 8));
+	u64 *word = (u64 *)(void *)(memory->base + align_down(at, 8));
 
 	if (at >= memory->size)
 		return false;
@@ -194,6 +197,23 @@ struct walk walk_translate(const struct guest_memory *memory, const struct walk_
                            u64 linear, enum walk_access access)
 {
 	return walk_traced(memory, s, linear, access, NULL);
+}
+
+bool walk_mark_dirty(const struct walk_state *s, u64 linear, const struct walk_trace *trace)
+{
+	struct format f = format_of(s);
+	bool narrow = f.index_bits == 10;
+
+	for (u32 i = f.levels == 3 ? 1 : 0; i < trace->count; i++) { /* a PDPTE of PAE has none */
+		u64 bits = ACCESSED | (i == trace->count - 1 ? DIRTY : 0);
+		u64 value = trace->value[i];
+
+		if (narrow && (linear >> (i == 0 ? 22 : 12) & 1) != 0)
+			bits <<= 32;
+		if ((value & bits) != bits && !atomic_cas(trace->entry[i], &value, value | bits))
+			return false;
+	}
+	return true;
 }
 
 /* Appends `n` bytes of the page that gpa lies in; false: outside guest memory. */

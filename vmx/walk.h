@@ -6,7 +6,7 @@
  * hypervisor must read or carry out itself.
  *
  * Differences to the processor, none of which a guest can see in what the walk is used for:
- * accessed and dirty bits are not set; PAE's PDPTEs are read from memory rather than from the
+ * accessed and dirty bits are set for stores alone (walk_mark_dirty); PAE's PDPTEs are read from memory rather than from the
  * registers that MOV CR3 loads; there is no TLB; protection keys and shadow stacks, which no guest
  * is offered, are not checked.
  *
@@ -54,12 +54,19 @@ MUST_USE struct walk walk_translate(const struct guest_memory *memory,
 #define WALK_LEVELS 5u
 struct walk_trace {
 	u32 count;
-	const u64 *entry[WALK_LEVELS]; /* the aligned 8 bytes that the entry lies in */
+	u64 *entry[WALK_LEVELS]; /* the aligned 8 bytes that the entry lies in */
 	u64 value[WALK_LEVELS];
 };
 
 MUST_USE struct walk walk_traced(const struct guest_memory *memory, const struct walk_state *state,
                                  u64 linear, enum walk_access access, struct walk_trace *trace);
+
+/*
+ * Sets the accessed bits of a walk's entries, and the last one's dirty bit, as a store does (SDM 3A
+ * 4.8). False: an entry is no longer what the walk has read, so that the walk must be repeated.
+ */
+MUST_USE bool walk_mark_dirty(const struct walk_state *state, u64 linear,
+                              const struct walk_trace *trace);
 
 /*
  * An instruction as fetched. Bytes from `count` on have no meaning; but byte[15] is the byte that

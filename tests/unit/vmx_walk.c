@@ -68,6 +68,58 @@ START_TEST(error_code_names_what_was_wrong)
 }
 END_TEST
 
+#define A BIT(5)
+#define D BIT(6)
+
+/* A store at `linear` sets these bits of the words at `at`, and no others; and none where another
+ * vCPU has changed the last word since the walk. */
+static void store_marks(const struct walk_state *s, u64 linear, const u64 (*row)[2], u32 rows)
+{
+	static u8 expected[sizeof(ram)];
+	struct walk_trace trace;
+	u64 word;
+
+	memcpy(expected, ram, sizeof(ram));
+	ck_assert_uint_eq(walk_traced(&memory, s, linear, WALK_WRITE, &trace).outcome, WALK_DONE);
+	ck_assert(walk_mark_dirty(s, linear, &trace));
+	for (u32 i = 0; i < rows; i++) {
+		memcpy(&word, expected + row[i][0], 8);
+		put(row[i][0], word); /* as it was, for the second time */
+		word |= row[i][1];
+		memcpy(expected + row[i][0], &word, 8);
+	}
+	ck_assert(walk_mark_dirty(s, linear, &trace));
+	ck_assert(memcmp(expected, ram, sizeof(ram)) == 0);
+	memcpy(&word, ram + row[rows - 1][0], 8);
+	put(row[rows - 1][0], (word ^ BIT(9)) & ~row[rows - 1][1]);
+	ck_assert(!walk_mark_dirty(s, linear, &trace));
+}
+
+START_TEST(a_store_marks_its_path)
+{
+	struct walk_state s = long_mode;
+
+	small_tables();
+	store_marks(
+		&s, 0x1123,
+		(const u64[][2]){ { 0x1000, A }, { 0x2000, A }, { 0x3000, A }, { 0x4008, A | D } },
+		4);
+	s.efer = 0; /* PAE: the PDPTE has neither bit */
+	memset(ram, 0, sizeof(ram));
+	put(0x1000, 0x2001);
+	put(0x2000, 0x3003);
+	put(0x3008, 0xa003);
+	store_marks(&s, 0x1123, (const u64[][2]){ { 0x2000, A }, { 0x3008, A | D } }, 2);
+	s.cr4 = CR4_PSE; /* two entries of 32 bits in each word */
+	memset(ram, 0, sizeof(ram));
+	put(0x1000, 0x2003ull << 32 | 0x83);
+	put(0x2000, 0xa003ull << 32);
+	store_marks(&s, 0x401123,
+	            (const u64[][2]){ { 0x1000, A << 32 }, { 0x2000, (A | D) << 32 } }, 2);
+	store_marks(&s, 0x1123, (const u64[][2]){ { 0x1000, A | D } }, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("vmx_walk");
@@ -78,6 +130,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, random_tables_as_the_second_walk, 0, MODES);
 	tcase_add_test(tests, error_code_names_what_was_wrong);
+	tcase_add_test(tests, a_store_marks_its_path);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

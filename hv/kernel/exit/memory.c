@@ -145,12 +145,15 @@ static void store(u8 *at, u64 value, u64 size)
 bool guest_store(struct vcpu *vcpu, u64 linear, u64 value, u64 size)
 {
 	const struct walk_state state = guest_walk_state(vcpu);
+	struct walk_trace trace;
 	struct walk walk;
 	u8 *at;
 
 	atomic_store_fence(&vcpu->task.state, (u32)RUN_GUEST);
-	walk = walk_translate(&vcpu->vmx.memory, &state, linear, WALK_WRITE);
+	walk = walk_traced(&vcpu->vmx.memory, &state, linear, WALK_WRITE, &trace);
 	at = walk.outcome == WALK_DONE ? guest_pointer(vcpu, walk.gpa.raw, size) : NULL;
+	if (at != NULL && !walk_mark_dirty(&state, linear, &trace))
+		at = NULL; /* another vCPU changes the tables */
 	if (at != NULL)
 		store(at, value, size);
 	atomic_store(&vcpu->task.state, (u32)RUN_HOST);
