@@ -363,12 +363,6 @@ $(B)/unit/%.t: $(B)/obj/unit/tests/unit/%.c.o $(HOST_LINK)
 		$(HOST_LIBS)
 $(B)/unit/monitor_decode.t: HOST_LIBS += -lZydis
 
-# Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
-$(B)/emu/%.elf: $(B)/obj/guest/tests/emu/%.asm.o
-	$(call say,LD,$@)
-	@mkdir -p $(@D)
-	$(Q)$(LD) $(LDFLAGS) -Ttext=0x101000 -e start -o $@ $<
-
 $(B)/tapvisor.iso: $(BINS) grub.cfg hv/host/mkiso
 	$(call say,ISO,$@)
 	$(Q)hv/host/mkiso --hybrid --build $(B) --grub-cfg grub.cfg --output $@

@@ -75,7 +75,7 @@ static inline struct ept_access ept_access_of(u64 q)
 /* An access to the APIC-access page (table 28-6). */
 struct apic_access {
 	u16 offset; /* in the page; of a linear access only */
-	u8 type;    /* APIC_ACCESS_LINEAR_READ and so on */
+	u8 type;    /* APIC_ACCESS_LINEAR_WRITE and so on */
 };
 
 static inline struct apic_access apic_access_of(u64 qualification)

@@ -6,9 +6,9 @@
  * hypervisor must read or carry out itself.
  *
  * Differences to the processor, none of which a guest can see in what the walk is used for:
- * accessed and dirty bits are set for stores alone (walk_mark_dirty); PAE's PDPTEs are read from memory rather than from the
- * registers that MOV CR3 loads; there is no TLB; protection keys and shadow stacks, which no guest
- * is offered, are not checked.
+ * accessed and dirty bits are set for stores alone (walk_mark_dirty); PAE's PDPTEs are read from
+ * memory rather than from the registers that MOV CR3 loads; there is no TLB; protection keys and
+ * shadow stacks, which no guest is offered, are not checked.
  *
  * Guest memory may change under the walk's hands (other vCPUs run): each entry is read once, and
  * nothing outside guest memory is ever read.

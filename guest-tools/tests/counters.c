@@ -210,7 +210,7 @@ static void test_writing(const struct vcpu_counters *c)
 		                      PAGE_SIZE,
 		                      COUNTERS_STRIDE - 8 };
 	u64 violations = atomic_load_relaxed(&c->exit[EXIT_EPT_VIOLATION].count);
-	u64 refused = atomic_load_relaxed(&c->event[EVENT_MEMORY_REFUSED]);
+	u64 refused = atomic_load_relaxed(&c->count[COUNT_MEMORY_REFUSED]);
 	u32 changed = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(places); i++) {
@@ -223,7 +223,7 @@ static void test_writing(const struct vcpu_counters *c)
 	tap_is(changed, 0, "stores change nothing");
 	tap_is(atomic_load_relaxed(&c->exit[EXIT_EPT_VIOLATION].count) - violations,
 	       4 * ARRAY_SIZE(places), "each of them is an EPT violation");
-	tap_is(atomic_load_relaxed(&c->event[EVENT_MEMORY_REFUSED]) - refused,
+	tap_is(atomic_load_relaxed(&c->count[COUNT_MEMORY_REFUSED]) - refused,
 	       4 * ARRAY_SIZE(places), "and counted as refused");
 }
 

@@ -69,7 +69,7 @@ static u64 coalesced(void)
 		return UNKNOWN;
 	for (u32 i = 0; i < IPI_PATHS; i++)
 		sum += atomic_load_relaxed(&sender->ipi[i].coalesced);
-	return sum + atomic_load_relaxed(&target->event[EVENT_FOLDED]);
+	return sum + atomic_load_relaxed(&target->count[COUNT_FOLDED]);
 }
 
 /*

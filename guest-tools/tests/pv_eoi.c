@@ -89,11 +89,11 @@ static bool nothing_in_service(void)
 	return true;
 }
 
-static u64 event(enum vcpu_event which)
+static u64 event(enum vcpu_count which)
 {
 	const struct vcpu_counters *c = counters_of(0);
 
-	return c == NULL ? 0 : atomic_load(&c->event[which]);
+	return c == NULL ? 0 : atomic_load(&c->count[which]);
 }
 
 /* One interrupt, whose handler does this. */
@@ -126,7 +126,7 @@ static void test_msr(void)
 
 static void test_alone(void)
 {
-	u64 eois = event(EVENT_EOI), skips = event(EVENT_PV_EOI_SKIPPED);
+	u64 eois = event(COUNT_EOI), skips = event(COUNT_PV_EOI_SKIPPED);
 
 	begin();
 	for (u32 i = 0; i < 100; i++)
@@ -135,8 +135,8 @@ static void test_alone(void)
 	tap_is(skipped[0], 100, "%s: and no EOI trapped", apic->name);
 	if (counters_of(0) == NULL)
 		return;
-	tap_is(event(EVENT_EOI) - eois, 0, "%s: none was counted as trapped", apic->name);
-	tap_is(event(EVENT_PV_EOI_SKIPPED) - skips, 100, "%s: all as skipped", apic->name);
+	tap_is(event(COUNT_EOI) - eois, 0, "%s: none was counted as trapped", apic->name);
+	tap_is(event(COUNT_PV_EOI_SKIPPED) - skips, 100, "%s: all as skipped", apic->name);
 }
 
 /* ---- what the registers say ---- */

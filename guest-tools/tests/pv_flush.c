@@ -31,11 +31,11 @@ static s64 flush(u64 cpus_mask)
 	return hypercall(TAP_HC_FLUSH_TLB, (u64)bitmap, 1, 0, 0);
 }
 
-static u64 event(u32 cpu, enum vcpu_event which)
+static u64 event(u32 cpu, enum vcpu_count which)
 {
 	const struct vcpu_counters *c = counters_of(cpu);
 
-	return c == NULL ? 0 : atomic_load(&c->event[which]);
+	return c == NULL ? 0 : atomic_load(&c->count[which]);
 }
 
 /* ---- what is refused ---- */
@@ -151,19 +151,19 @@ static void test_sleepers(void)
 
 	smp_idle(1);
 	delay_ticks(2000000);
-	halts = event(cpu, EVENT_HALT);
-	wakes = event(cpu, EVENT_WAKE);
-	flushes = event(cpu, EVENT_PV_TLB_FLUSH);
+	halts = event(cpu, COUNT_HALT);
+	wakes = event(cpu, COUNT_WAKE);
+	flushes = event(cpu, COUNT_PV_TLB_FLUSH);
 	for (u32 i = 0; i < 10; i++)
 		flush(BIT(cpu));
 	delay_ticks(200000);
-	tap_ok(event(cpu, EVENT_HALT) == halts && event(cpu, EVENT_WAKE) == wakes,
+	tap_ok(event(cpu, COUNT_HALT) == halts && event(cpu, COUNT_WAKE) == wakes,
 	       "ten flushes do not wake who sleeps");
-	tap_is(event(cpu, EVENT_PV_TLB_FLUSH), flushes, "and wait for it");
+	tap_is(event(cpu, COUNT_PV_TLB_FLUSH), flushes, "and wait for it");
 	smp_idle(MAX_CPUS);
 	smp_post(cpu, nothing, NULL);
 	smp_wait(cpu);
-	tap_is(event(cpu, EVENT_PV_TLB_FLUSH) - flushes, counters_of(cpu) != NULL,
+	tap_is(event(cpu, COUNT_PV_TLB_FLUSH) - flushes, counters_of(cpu) != NULL,
 	       "until it wakes: one flush for all");
 }
 
@@ -180,14 +180,14 @@ static void flush_others(void *wrong)
 
 static void test_all_at_once(void)
 {
-	u64 before = event(0, EVENT_PV_TLB_FLUSH);
+	u64 before = event(0, COUNT_PV_TLB_FLUSH);
 	u32 wrong = 0;
 
 	interrupts_on();
 	smp_run_all(flush_others, &wrong);
 	tap_is(wrong, 0, "all CPUs flush all, a hundred times, while interrupts fly: nobody hangs");
 	if (counters_of(0) != NULL)
-		tap_ok(event(0, EVENT_PV_TLB_FLUSH) - before >= 100, "flushes are counted");
+		tap_ok(event(0, COUNT_PV_TLB_FLUSH) - before >= 100, "flushes are counted");
 	interrupts_off();
 }
 

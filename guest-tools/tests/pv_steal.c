@@ -134,7 +134,7 @@ static u64 flushes(u32 cpu)
 {
 	const struct vcpu_counters *c = counters_of(cpu);
 
-	return c == NULL ? 0 : atomic_load(&c->event[EVENT_PV_TLB_FLUSH]);
+	return c == NULL ? 0 : atomic_load(&c->count[COUNT_PV_TLB_FLUSH]);
 }
 
 /* As Linux does it: the bit is added to the mark, or an interrupt is sent. */

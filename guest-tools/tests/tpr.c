@@ -113,7 +113,7 @@ struct cr8_counts {
 static struct cr8_counts cr8_counts(const struct vcpu_counters *c)
 {
 	return (struct cr8_counts){ c->exit[EXIT_CR_ACCESS].count,
-		                    c->exit[EXIT_TPR_THRESHOLD].count, c->event[EVENT_EOI] };
+		                    c->exit[EXIT_TPR_THRESHOLD].count, c->count[COUNT_EOI] };
 }
 
 static struct cr8_counts cr8_since(const struct vcpu_counters *c, struct cr8_counts before)

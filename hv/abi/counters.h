@@ -71,32 +71,32 @@ enum blame_cause {
 };
 
 /* Single events. Names for people are in hv/abi/names.h. */
-enum vcpu_event {
-	EVENT_INJECT_INTERRUPT,
-	EVENT_INJECT_NMI,
-	EVENT_INJECT_EXCEPTION,
-	EVENT_FOLDED,  /* posted, but found in the IRR already by the owner: delivered once */
-	EVENT_EOI,     /* trapped EOIs */
-	EVENT_TIMER,   /* expiries of the virtual APIC timer */
-	EVENT_HALT,    /* blocked in HLT */
-	EVENT_WAKE,    /* made ready by a post */
-	EVENT_SLICE,   /* preempted at the end of a slice */
-	EVENT_YIELD,   /* yield hypercalls */
-	EVENT_PV_KICK, /* KICK_CPU hypercalls */
-	EVENT_HYPERCALL_REFUSED, /* not offered, unknown, or bad arguments */
-	EVENT_PORT_READ_UNCLAIMED,
-	EVENT_PORT_WRITE_UNCLAIMED,
-	EVENT_MSR_REFUSED,    /* #GP given for an MSR */
-	EVENT_MEMORY_REFUSED, /* accesses to guest-physical addresses with nothing there */
-	EVENT_MESSAGE,        /* messages to the monitor */
-	EVENT_SYSCALL_REFUSED,
-	EVENT_SIGNAL, /* events that root or a device raised for the monitor */
-	EVENT_PV_EOI_SKIPPED,
-	EVENT_PV_TLB_FLUSH, /* flushed at entry, asked for by another vCPU */
-	EVENT_NESTED_RETRY, /* instruction fetch raced with the guest's page tables: retried */
-	EVENT_LOST,         /* posted, but the APIC was disabled before the owner looked: ignored */
-	EVENT_VIRTUAL_INTERRUPT, /* entries that handed vectors to a processor that delivers */
-	VCPU_EVENTS
+enum vcpu_count {
+	COUNT_INJECT_INTERRUPT,
+	COUNT_INJECT_NMI,
+	COUNT_INJECT_EXCEPTION,
+	COUNT_FOLDED,  /* posted, but found in the IRR already by the owner: delivered once */
+	COUNT_EOI,     /* trapped EOIs */
+	COUNT_TIMER,   /* expiries of the virtual APIC timer */
+	COUNT_HALT,    /* blocked in HLT */
+	COUNT_WAKE,    /* made ready by a post */
+	COUNT_SLICE,   /* preempted at the end of a slice */
+	COUNT_YIELD,   /* yield hypercalls */
+	COUNT_PV_KICK, /* KICK_CPU hypercalls */
+	COUNT_HYPERCALL_REFUSED, /* not offered, unknown, or bad arguments */
+	COUNT_PORT_READ_UNCLAIMED,
+	COUNT_PORT_WRITE_UNCLAIMED,
+	COUNT_MSR_REFUSED,    /* #GP given for an MSR */
+	COUNT_MEMORY_REFUSED, /* accesses to guest-physical addresses with nothing there */
+	COUNT_MESSAGE,        /* messages to the monitor */
+	COUNT_SYSCALL_REFUSED,
+	COUNT_SIGNAL, /* events that root or a device raised for the monitor */
+	COUNT_PV_EOI_SKIPPED,
+	COUNT_PV_TLB_FLUSH, /* flushed at entry, asked for by another vCPU */
+	COUNT_NESTED_RETRY, /* instruction fetch raced with the guest's page tables: retried */
+	COUNT_LOST,         /* posted, but the APIC was disabled before the owner looked: ignored */
+	COUNT_VIRTUAL_INTERRUPT, /* entries that handed vectors to a processor that delivers */
+	VCPU_COUNTS
 };
 
 #define COUNTERS_MAGIC 0x3176756f63706174ull /* "tapcouv1" */
@@ -104,7 +104,7 @@ enum vcpu_event {
 /* Requests of a vCPU that were refused: the first ones, each once. */
 #define REFUSALS 16u
 struct refusal {
-	u32 event; /* enum vcpu_event: EVENT_*_REFUSED, EVENT_PORT_*_UNCLAIMED */
+	u32 event; /* enum vcpu_count: COUNT_*_REFUSED, COUNT_PORT_*_UNCLAIMED */
 	u32 count; /* how often; 0: an empty row, and no row behind it is filled */
 	u64 what;  /* hypercall, port, MSR, guest-physical address */
 	u64 rip;   /* of the first time */
@@ -117,7 +117,7 @@ struct vcpu_counters {
 	u64 created;              /* TSC when accounting of this vCPU began */
 	u64 now; /* TSC up to which time[] was complete, when the vCPU last gave way */
 	u64 time[VCPU_TIMES];
-	u64 event[VCPU_EVENTS];
+	u64 count[VCPU_COUNTS];
 	u64 blame[MAX_VMS][BLAME_CAUSES];
 	struct ipi_counter ipi[IPI_PATHS];
 	struct exit_counter exit[EXIT_REASONS];

@@ -5,7 +5,7 @@
 
 /* VM 0 is the host side: root's program and what the hypervisor does for nobody in particular. */
 #define MAX_VMS         16u
-#define HOST_VM         0u
+#define ROOT_VM         0u
 #define MAX_CORES       64u
 #define MAX_VCPUS       256u  /* of one VM */
 #define VM_NAME_LEN     16u   /* with its terminating NUL */

@@ -140,13 +140,13 @@ struct insn_message {
 };
 
 /* Events of ring 0 for root, handed over by SYS_WAIT. */
-enum event_kind {
-	EVENT_NONE,           /* the wait timed out */
-	EVENT_VM_END,         /* a vCPU ended its VM: stop, value, dump */
-	EVENT_VM_GONE,        /* the VM's memory is free again */
-	EVENT_OUTPUT,         /* some VM has console output (may be spurious) */
-	EVENT_SAMPLE,         /* SYS_VM_SAMPLE is carried out: dump */
-	EVENT_SYSCALL_DENIED, /* a program asked for more than its rights: value = number */
+enum root_event_kind {
+	ROOT_EVENT_NONE,           /* the wait timed out */
+	ROOT_EVENT_VM_END,         /* a vCPU ended its VM: stop, value, dump */
+	ROOT_EVENT_VM_GONE,        /* the VM's memory is free again */
+	ROOT_EVENT_OUTPUT,         /* some VM has console output (may be spurious) */
+	ROOT_EVENT_SAMPLE,         /* SYS_VM_SAMPLE is carried out: dump */
+	ROOT_EVENT_SYSCALL_DENIED, /* a program asked for more than its rights: value = number */
 };
 
 struct root_event {

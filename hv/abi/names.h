@@ -50,33 +50,33 @@ static inline const char *blame_cause_name(u32 cause)
 	return NAME_OF(names, cause);
 }
 
-static inline const char *vcpu_event_name(u32 event)
+static inline const char *vcpu_count_name(u32 event)
 {
-	static const char *const names[VCPU_EVENTS] = {
-		[EVENT_INJECT_INTERRUPT] = "inject-interrupt",
-		[EVENT_VIRTUAL_INTERRUPT] = "virtual-interrupt",
-		[EVENT_INJECT_NMI] = "inject-nmi",
-		[EVENT_INJECT_EXCEPTION] = "inject-exception",
-		[EVENT_FOLDED] = "folded",
-		[EVENT_EOI] = "eoi",
-		[EVENT_TIMER] = "timer",
-		[EVENT_HALT] = "halt",
-		[EVENT_WAKE] = "wake",
-		[EVENT_SLICE] = "slice",
-		[EVENT_YIELD] = "yield",
-		[EVENT_PV_KICK] = "pv-kick",
-		[EVENT_HYPERCALL_REFUSED] = "hypercall-refused",
-		[EVENT_PORT_READ_UNCLAIMED] = "port-read-unclaimed",
-		[EVENT_PORT_WRITE_UNCLAIMED] = "port-write-unclaimed",
-		[EVENT_MSR_REFUSED] = "msr-refused",
-		[EVENT_MEMORY_REFUSED] = "memory-refused",
-		[EVENT_MESSAGE] = "message",
-		[EVENT_SYSCALL_REFUSED] = "syscall-refused",
-		[EVENT_SIGNAL] = "signal",
-		[EVENT_PV_EOI_SKIPPED] = "pv-eoi-skipped",
-		[EVENT_PV_TLB_FLUSH] = "pv-tlb-flush",
-		[EVENT_NESTED_RETRY] = "nested-retry",
-		[EVENT_LOST] = "lost",
+	static const char *const names[VCPU_COUNTS] = {
+		[COUNT_INJECT_INTERRUPT] = "inject-interrupt",
+		[COUNT_VIRTUAL_INTERRUPT] = "virtual-interrupt",
+		[COUNT_INJECT_NMI] = "inject-nmi",
+		[COUNT_INJECT_EXCEPTION] = "inject-exception",
+		[COUNT_FOLDED] = "folded",
+		[COUNT_EOI] = "eoi",
+		[COUNT_TIMER] = "timer",
+		[COUNT_HALT] = "halt",
+		[COUNT_WAKE] = "wake",
+		[COUNT_SLICE] = "slice",
+		[COUNT_YIELD] = "yield",
+		[COUNT_PV_KICK] = "pv-kick",
+		[COUNT_HYPERCALL_REFUSED] = "hypercall-refused",
+		[COUNT_PORT_READ_UNCLAIMED] = "port-read-unclaimed",
+		[COUNT_PORT_WRITE_UNCLAIMED] = "port-write-unclaimed",
+		[COUNT_MSR_REFUSED] = "msr-refused",
+		[COUNT_MEMORY_REFUSED] = "memory-refused",
+		[COUNT_MESSAGE] = "message",
+		[COUNT_SYSCALL_REFUSED] = "syscall-refused",
+		[COUNT_SIGNAL] = "signal",
+		[COUNT_PV_EOI_SKIPPED] = "pv-eoi-skipped",
+		[COUNT_PV_TLB_FLUSH] = "pv-tlb-flush",
+		[COUNT_NESTED_RETRY] = "nested-retry",
+		[COUNT_LOST] = "lost",
 	};
 	return NAME_OF(names, event);
 }

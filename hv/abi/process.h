@@ -97,7 +97,7 @@ struct vm_config {
 static_assert(sizeof(struct vm_config) <= THREAD_DATA_SIZE, "config in thread page");
 
 struct process_info {
-	u32 vm;       /* HOST_VM in root */
+	u32 vm;       /* ROOT_VM in root */
 	u32 hz_known; /* TSC rate is from CPUID, not calibrated */
 	u64 tsc_hz;
 	u64 image_size, module_size[VM_MODULES]; /* bytes; 0: none */

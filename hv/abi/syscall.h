@@ -47,15 +47,15 @@ enum syscall_number {
 	SYS_VM_CREATE,
 	/* Root: (vm): let it start. */
 	SYS_VM_START,
-	/* Root: (vm): EVENT_VM_END follows, or has come already. */
+	/* Root: (vm): ROOT_EVENT_VM_END follows, or has come already. */
 	SYS_VM_STOP,
-	/* Root: (vm): free one that does not run; EVENT_VM_GONE follows. */
+	/* Root: (vm): free one that does not run; ROOT_EVENT_VM_GONE follows. */
 	SYS_VM_DESTROY,
 	/* Root: (vm, 1 or 0): pause, resume. */
 	SYS_VM_PAUSE,
 	/* Root: (vm): MSG_SIGNAL to its monitor: there is console input. */
 	SYS_VM_SIGNAL,
-	/* Root: (vm, vCPU): EVENT_SAMPLE follows if it runs, however it goes on. */
+	/* Root: (vm, vCPU): ROOT_EVENT_SAMPLE follows if it runs, however it goes on. */
 	SYS_VM_SAMPLE,
 	/* Root: (value: enum machine_query, argument). */
 	SYS_QUERY,

@@ -178,13 +178,13 @@ bool pt_share(hpa_t root, u64 va)
 	return table_reach(root, va, TABLE_TOP - 1, PTE_PRESENT | PTE_WRITE) != NULL;
 }
 
-hpa_t pt_create(hpa_t kernel_root)
+hpa_t pt_create(hpa_t kernel_page_table)
 {
 	hpa_t root = frame_alloc();
 
 	if (root.raw != 0)
 		memcpy(table_entry(root, USER_VA_END, TABLE_TOP),
-		       table_entry(kernel_root, USER_VA_END, TABLE_TOP), PAGE_SIZE / 2);
+		       table_entry(kernel_page_table, USER_VA_END, TABLE_TOP), PAGE_SIZE / 2);
 	return root;
 }
 

@@ -50,8 +50,9 @@ MUST_USE bool pt_translate(hpa_t root, u64 va, struct pt_mapping *out);
 /* Boot: makes the PML4 entry for va, so that roots created later share what is mapped below it. */
 MUST_USE bool pt_share(hpa_t root, u64 va);
 
-/* A root with an empty low half, sharing the upper half of `kernel_root`; raw 0: out of frames. */
-MUST_USE hpa_t pt_create(hpa_t kernel_root);
+/* A root with an empty low half, sharing the upper half of `kernel_page_table`; raw 0: out of
+ * frames. */
+MUST_USE hpa_t pt_create(hpa_t kernel_page_table);
 
 /*
  * Frees a root made by pt_create and the tables of its low half, not what they mapped: as many as

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: MIT
-#
+
+# Small machines for the emulator tests' own sake: one file each, bare, at 1 MiB.
+$(B)/emu/%.elf: $(B)/obj/guest/tests/emu/%.asm.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(LDFLAGS) -Ttext=0x101000 -e start -o $@ $<
+
 # Ring-3 programs that misbehave on purpose, for ring3.t: monitor_*.c replaces the monitor's main.c,
 # root_*.c replaces root's.
 

@@ -204,7 +204,7 @@ for name in sources:
         if not (is_name(word) or pair[2] and any(known.startswith(word) for known in words)):
             comments.append(f"{where}: name {word}")
 tap.none(comments, f"{count} names in ring 0's comments are there")
-counters = re.search(r"vcpu_event_name\(.*?^}", tree.read("hv/abi/names.h"), re.S | re.M).group(0)
+counters = re.search(r"vcpu_count_name\(.*?^}", tree.read("hv/abi/names.h"), re.S | re.M).group(0)
 counters = re.findall(r'= "([^"]+)"', counters)
 tap.none([name for name in counters if f"`{name}`" not in tree.read("docs/telemetry.md")],
          f"docs/telemetry.md has a row for each of {len(counters)} counters")

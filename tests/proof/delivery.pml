@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's side of delivery for Spin: hv/kernel/ipi/deliver.c, hv/kernel/sched/sched.c and hv/kernel/run/entry.c on a machine
+ * The hypervisor's side of delivery for Spin: hv/kernel/ipi/notify.c, hv/kernel/sched/sched.c and hv/kernel/run/entry.c on a machine
  * with the store buffers of x86 (TSO). models.t runs it; mailbox.pml has the mailbox in detail and a
  * variant in which a wake may migrate the vCPU.
  *

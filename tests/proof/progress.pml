@@ -407,7 +407,7 @@ enter:
 #endif
 	fi;
 
-kick_came: /* short_external_interrupt, exit_external_interrupt */
+kick_came: /* fast_external_interrupt, exit_external_interrupt */
 	kicks = (kicks < STORM -> kicks + 1 : 1);
 	if
 	:: kicks < STORM && woken == 0 && !REQUESTS -> on = false; goto resume

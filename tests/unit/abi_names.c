@@ -31,7 +31,7 @@ static const struct {
 	{ delivery_mode_name, 8, 0, true },
 	{ vcpu_time_name, VCPU_TIMES, 0, true },
 	{ blame_cause_name, BLAME_CAUSES, 0, true },
-	{ vcpu_event_name, VCPU_EVENTS, 0, true },
+	{ vcpu_count_name, VCPU_COUNTS, 0, true },
 	{ vm_end_name, VM_ENDS, 0, true },
 	{ vm_end_text, VM_ENDS, 0, false },
 	{ exception, 32, 10, false },

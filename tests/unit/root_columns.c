@@ -18,14 +18,14 @@ static const char *const names[VMS] = {
 
 /* The widest there are, of each kind of event that is told by name. */
 static const struct refusal widest[] = {
-	{ EVENT_PORT_WRITE_UNCLAIMED, UINT32_MAX, 0xa0, UINT64_MAX, 1 },
-	{ EVENT_PORT_READ_UNCLAIMED, UINT32_MAX, UINT64_MAX, UINT64_MAX, 1 },
-	{ EVENT_MSR_REFUSED, UINT32_MAX, 0x198, UINT64_MAX, 1 },
-	{ EVENT_MSR_REFUSED, UINT32_MAX, UINT32_MAX, UINT64_MAX, 1 },
-	{ EVENT_MEMORY_REFUSED, UINT32_MAX, 0xb0000000, UINT64_MAX, 1 },
-	{ EVENT_MEMORY_REFUSED, UINT32_MAX, UINT64_MAX, UINT64_MAX, 1 },
-	{ EVENT_HYPERCALL_REFUSED, UINT32_MAX, 1, UINT64_MAX, 1 },
-	{ EVENT_HYPERCALL_REFUSED, UINT32_MAX, UINT64_MAX, UINT64_MAX, 1 },
+	{ COUNT_PORT_WRITE_UNCLAIMED, UINT32_MAX, 0xa0, UINT64_MAX, 1 },
+	{ COUNT_PORT_READ_UNCLAIMED, UINT32_MAX, UINT64_MAX, UINT64_MAX, 1 },
+	{ COUNT_MSR_REFUSED, UINT32_MAX, 0x198, UINT64_MAX, 1 },
+	{ COUNT_MSR_REFUSED, UINT32_MAX, UINT32_MAX, UINT64_MAX, 1 },
+	{ COUNT_MEMORY_REFUSED, UINT32_MAX, 0xb0000000, UINT64_MAX, 1 },
+	{ COUNT_MEMORY_REFUSED, UINT32_MAX, UINT64_MAX, UINT64_MAX, 1 },
+	{ COUNT_HYPERCALL_REFUSED, UINT32_MAX, 1, UINT64_MAX, 1 },
+	{ COUNT_HYPERCALL_REFUSED, UINT32_MAX, UINT64_MAX, UINT64_MAX, 1 },
 };
 
 static void fill_vcpu(struct vcpu_counters *c)
@@ -37,7 +37,7 @@ static void fill_vcpu(struct vcpu_counters *c)
 		                     .now = most * VCPU_TIMES };
 	for (u32 i = 0; i < VCPU_TIMES; i++)
 		c->time[i] = most;
-	memset(c->event, 0xff, sizeof(c->event));
+	memset(c->count, 0xff, sizeof(c->count));
 	memset(c->ipi, 0xff, sizeof(c->ipi));
 	for (u32 id = 0; id < MAX_VMS; id++)
 		for (u32 cause = 0; cause < BLAME_CAUSES; cause++)
@@ -140,7 +140,7 @@ START_TEST(tables)
 	ck_assert_uint_eq(command("vms\r", "fifteen-lette-a"), 2);
 	ck_assert_uint_eq(command("exits\r", "fifteen-lette-o"), EXIT_REASONS + 1);
 	ck_assert_uint_eq(command("ipi\r", "fifteen-lette-o"), IPI_PATHS);
-	ck_assert_uint_eq(command("events\r", "fifteen-lette-o"), VCPU_EVENTS);
+	ck_assert_uint_eq(command("events\r", "fifteen-lette-o"), VCPU_COUNTS);
 	ck_assert_uint_eq(command("times\r", "fifteen-lette-o"), 1 + 2);
 	ck_assert_uint_gt(command("trace\r", "fifteen-lette-o"), 0);
 	ck_assert_uint_gt(command("report\r", "fifteen-lette-o"), EXIT_REASONS);

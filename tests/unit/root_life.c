@@ -12,7 +12,7 @@ START_TEST(batch_to_its_end)
 	ck_assert_uint_eq(kernel.waited, 0); /* nothing to do: it disturbs nobody */
 	vm_writes(1, CONSOLE_COM1, "hello\nunfinished");
 	vm_writes(1, CONSOLE_COM2, "{\"type\":\"bench\"}\n");
-	push((struct root_event){ .kind = EVENT_OUTPUT });
+	push((struct root_event){ .kind = ROOT_EVENT_OUTPUT });
 	steps(40);
 	ck_assert_holds(line.sent[0], "[a] hello\r\n");
 	ck_assert_lacks(line.sent[0], "unfinished");
@@ -195,7 +195,7 @@ START_TEST(lost_events)
 	boot("batch", two);
 	kernel.state[1] = VM_ENDED;
 	kernel.state[2] = VM_ENDED;
-	push((struct root_event){ .kind = EVENT_OUTPUT, .lost = 2 });
+	push((struct root_event){ .kind = ROOT_EVENT_OUTPUT, .lost = 2 });
 	root.slot[1].restarts = 2;
 	steps(8);
 	ck_assert_holds(line.sent[0], "vm a ");
@@ -203,9 +203,9 @@ START_TEST(lost_events)
 	ck_assert_uint_eq(kernel.off, 1);
 	ck_assert_holds(line.sent[0], "verdict: failed");
 	boot("", two);
-	push((struct root_event){ .kind = EVENT_SYSCALL_DENIED, .vm = 2, .value = 7 });
-	push((struct root_event){ .kind = EVENT_VM_GONE, .vm = 9 });
-	push((struct root_event){ .kind = EVENT_VM_END, .vm = 9 });
+	push((struct root_event){ .kind = ROOT_EVENT_SYSCALL_DENIED, .vm = 2, .value = 7 });
+	push((struct root_event){ .kind = ROOT_EVENT_VM_GONE, .vm = 9 });
+	push((struct root_event){ .kind = ROOT_EVENT_VM_END, .vm = 9 });
 	steps(40);
 	ck_assert_holds(line.sent[0], "the monitor of vm b made system call 7: refused");
 }

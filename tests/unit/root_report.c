@@ -53,7 +53,7 @@ static void setup(void)
 			c->time[TIME_BLOCKED] = 60;
 			c->now = 1100;
 			c->blame[1 + (1 - vm)][BLAME_GUEST] = 300;
-			c->blame[HOST_VM][BLAME_TIMER] = 40;
+			c->blame[ROOT_VM][BLAME_TIMER] = 40;
 			c->exit[10] = (struct exit_counter){
 				.count = 2, .ticks = 300, .min = 100 + i, .max = 200 - i
 			};
@@ -319,7 +319,7 @@ END_TEST
 
 START_TEST(dumps)
 {
-	struct root_event e = { .kind = EVENT_VM_END, .vcpu = 1, .stop = END_UNREACHABLE };
+	struct root_event e = { .kind = ROOT_EVENT_VM_END, .vcpu = 1, .stop = END_UNREACHABLE };
 	struct out *o = ring3_text(&out);
 
 	e.dump.exit_reason = 48;

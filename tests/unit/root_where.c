@@ -134,19 +134,19 @@ START_TEST(refusals_are_one_list)
 
 	boot("", three);
 	clear_rows();
-	rows(1, 0)[0] = (struct refusal){ EVENT_PORT_WRITE_UNCLAIMED, 2, 0x21, 0x100, 50 };
-	rows(1, 0)[1] = (struct refusal){ EVENT_MSR_REFUSED, 1, 0x10a, 0x200, 70 };
-	rows(1, 2)[0] = (struct refusal){ EVENT_PORT_WRITE_UNCLAIMED, 5, 0x21, 0x300, 40 };
-	rows(1, 2)[1] = (struct refusal){ EVENT_PORT_READ_UNCLAIMED, 1, 0x21, 0x400, 60 };
+	rows(1, 0)[0] = (struct refusal){ COUNT_PORT_WRITE_UNCLAIMED, 2, 0x21, 0x100, 50 };
+	rows(1, 0)[1] = (struct refusal){ COUNT_MSR_REFUSED, 1, 0x10a, 0x200, 70 };
+	rows(1, 2)[0] = (struct refusal){ COUNT_PORT_WRITE_UNCLAIMED, 5, 0x21, 0x300, 40 };
+	rows(1, 2)[1] = (struct refusal){ COUNT_PORT_READ_UNCLAIMED, 1, 0x21, 0x400, 60 };
 	final_view_vm(&root, &root.slot[0], &vm);
 	ck_assert_uint_eq(report_refusals(&vm, list), 3);
 	ck_assert_uint_eq(list[0].rip, 0x300);
 	ck_assert_uint_eq(list[0].count, 7);
-	ck_assert_uint_eq(list[1].event, EVENT_PORT_READ_UNCLAIMED);
+	ck_assert_uint_eq(list[1].event, COUNT_PORT_READ_UNCLAIMED);
 	ck_assert_uint_eq(list[2].what, 0x10a);
 	for (u32 i = 0; i < REFUSALS; i++) {
-		rows(1, 0)[i] = (struct refusal){ EVENT_MEMORY_REFUSED, 1, i, 0, 100 + i };
-		rows(1, 1)[i] = (struct refusal){ EVENT_MEMORY_REFUSED, 1, 100 + i, 0, i };
+		rows(1, 0)[i] = (struct refusal){ COUNT_MEMORY_REFUSED, 1, i, 0, 100 + i };
+		rows(1, 1)[i] = (struct refusal){ COUNT_MEMORY_REFUSED, 1, 100 + i, 0, i };
 	}
 	ck_assert_uint_eq(report_refusals(&vm, list), REFUSALS);
 	ck_assert_uint_eq(list[0].what, 100);
@@ -158,7 +158,7 @@ START_TEST(refusals_are_told)
 {
 	boot("telemetry=com2", three);
 	clear_rows();
-	rows(1, 1)[0] = (struct refusal){ EVENT_MSR_REFUSED, 3, 0x38f, 0xffffffff81000000, 5 };
+	rows(1, 1)[0] = (struct refusal){ COUNT_MSR_REFUSED, 3, 0x38f, 0xffffffff81000000, 5 };
 	type("vms\r");
 	ck_assert_holds(line.sent[0], "a asked for what is not there, the first 1 of it:");
 	ck_assert_holds(line.sent[0], "msr               38f       3 times, rip "
@@ -167,7 +167,7 @@ START_TEST(refusals_are_told)
 	boot("telemetry=com2 batch", three);
 	end_vm(1, END_TRIPLE_FAULT, 0);
 	end_vm(2, END_POWER_OFF, 0);
-	rows(2, 0)[0] = (struct refusal){ EVENT_HYPERCALL_REFUSED, 1, 10, 0, 5 };
+	rows(2, 0)[0] = (struct refusal){ COUNT_HYPERCALL_REFUSED, 1, 10, 0, 5 };
 	steps(200);
 	ck_assert_uint_eq(times_seen("asked for what is not there"), 1);
 	ck_assert_holds(line.sent[1], "{\"type\":\"refused\",\"vm\":\"a\",\"event\":"
@@ -181,15 +181,15 @@ END_TEST
 
 START_TEST(names)
 {
-	ck_assert_str_eq(refused_name(EVENT_PORT_READ_UNCLAIMED, 0xcfc), "PCI configuration");
-	ck_assert_str_eq(refused_name(EVENT_PORT_WRITE_UNCLAIMED, 0x20),
+	ck_assert_str_eq(refused_name(COUNT_PORT_READ_UNCLAIMED, 0xcfc), "PCI configuration");
+	ck_assert_str_eq(refused_name(COUNT_PORT_WRITE_UNCLAIMED, 0x20),
 	                 "8259 interrupt controller");
-	ck_assert_str_eq(refused_name(EVENT_MSR_REFUSED, 0x20), "");
-	ck_assert_str_eq(refused_name(EVENT_MEMORY_REFUSED, 0xfed00010), "HPET");
-	ck_assert_str_eq(refused_name(EVENT_HALT, 1), "");
+	ck_assert_str_eq(refused_name(COUNT_MSR_REFUSED, 0x20), "");
+	ck_assert_str_eq(refused_name(COUNT_MEMORY_REFUSED, 0xfed00010), "HPET");
+	ck_assert_str_eq(refused_name(COUNT_HALT, 1), "");
 	ck_assert_str_eq(refused_name(9999, 1), "");
 	ck_assert_str_eq(refused_kind(9999), "unknown");
-	ck_assert_str_eq(refused_kind(EVENT_MSR_REFUSED), "msr");
+	ck_assert_str_eq(refused_kind(COUNT_MSR_REFUSED), "msr");
 }
 END_TEST
 

@@ -65,7 +65,8 @@ static void push(struct root_event event)
 static inline void end_vm(u32 vm, u32 how, u64 value)
 {
 	kernel.state[vm] = VM_ENDED;
-	push((struct root_event){ .kind = EVENT_VM_END, .vm = vm, .stop = how, .value = value });
+	push((struct root_event){
+		.kind = ROOT_EVENT_VM_END, .vm = vm, .stop = how, .value = value });
 }
 
 static s64 create(void)
@@ -103,14 +104,14 @@ static s64 destroy(u64 vm)
 	if (kernel.state[vm] == VM_RUNNING)
 		return SYS_EBUSY;
 	kernel.state[vm] = VM_NONE;
-	push((struct root_event){ .kind = EVENT_VM_GONE, .vm = (u32)vm });
+	push((struct root_event){ .kind = ROOT_EVENT_VM_GONE, .vm = (u32)vm });
 	return 0;
 }
 
 /* Two samples of three are at 0x1000. */
 static s64 sample(u64 vm, u64 vcpu)
 {
-	struct root_event event = { .kind = EVENT_SAMPLE, .vm = (u32)vm, .vcpu = (u32)vcpu };
+	struct root_event event = { .kind = ROOT_EVENT_SAMPLE, .vm = (u32)vm, .vcpu = (u32)vcpu };
 
 	if (kernel.state[vm] != VM_RUNNING)
 		return SYS_ENOENT;

@@ -45,8 +45,8 @@ static void fill(u64 rounds)
 		c->time[TIME_GUEST] = 5000 * k;
 		c->time[TIME_READY] = 600 * k;
 		c->time[TIME_TAKEN] = 50 * k;
-		c->event[EVENT_INJECT_INTERRUPT] = 11 * k;
-		c->blame[HOST_VM][BLAME_TIMER] = 50 * k;
+		c->count[COUNT_INJECT_INTERRUPT] = 11 * k;
+		c->blame[ROOT_VM][BLAME_TIMER] = 50 * k;
 		c->blame[2][BLAME_GUEST] = 200 * k;
 		c->blame[5][BLAME_EXIT] = 400 * k;
 	}

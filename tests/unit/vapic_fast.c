@@ -137,7 +137,7 @@ START_TEST(self_is_self)
 }
 END_TEST
 
-/* Posts `vector` as deliver_few does in hv/, target by target. */
+/* Posts `vector` as post_and_notify does in hv/, target by target. */
 static void post_targets(u64 targets, u32 vector)
 {
 	for (; targets != 0; targets &= targets - 1) {

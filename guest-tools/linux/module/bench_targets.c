@@ -74,7 +74,7 @@ static u64 halts_of(u32 cpu)
 {
 	const struct vcpu_counters *c = tapvisor_counters_of(cpu);
 
-	return c ? READ_ONCE(c->event[EVENT_HALT]) : 0;
+	return c ? READ_ONCE(c->count[COUNT_HALT]) : 0;
 }
 
 void bench_note_halts(const struct cpumask *mask)

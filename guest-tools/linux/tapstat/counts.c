@@ -54,7 +54,7 @@ static void add_vcpu(struct counts *sum, const struct vcpu_counters *c)
 {
 	ADD(sum, ipi, c);
 	ADD(sum, time, c);
-	ADD(sum, event, c);
+	ADD(sum, count, c);
 	ADD(sum, blame, c);
 	for (u32 i = 0; i < EXIT_REASONS; i++) {
 		add_words(&sum->exit_count[i], &c->exit[i].count, 1);

@@ -22,7 +22,7 @@ struct counts {
 	u64 exit_count[EXIT_REASONS], exit_ticks[EXIT_REASONS];
 	struct ipi_counter ipi[IPI_PATHS];
 	u64 time[VCPU_TIMES];
-	u64 event[VCPU_EVENTS];
+	u64 count[VCPU_COUNTS];
 	u64 blame[MAX_VMS][BLAME_CAUSES];
 	u64 irq[IRQ_ROWS];
 	u64 ticks; /* by the clock of the TSC */

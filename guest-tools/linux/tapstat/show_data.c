@@ -76,8 +76,8 @@ static void walk(const struct sink *sink, const struct report *report)
 	for (u32 i = 0; i < VCPU_TIMES; i++)
 		value(sink, "time", vcpu_time_name(i), c->time[i]);
 	begin(sink, "events");
-	for (u32 i = 0; i < VCPU_EVENTS; i++)
-		value(sink, "events", vcpu_event_name(i), c->event[i]);
+	for (u32 i = 0; i < VCPU_COUNTS; i++)
+		value(sink, "events", vcpu_count_name(i), c->count[i]);
 	walk_blame(sink, report);
 	begin(sink, "interrupts");
 	for (u32 i = 0; i < IRQ_ROWS; i++)

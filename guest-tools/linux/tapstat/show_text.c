@@ -17,7 +17,7 @@ static u64 each(u64 sum, u64 count)
 
 const char *culprit_name(const struct report *report, u32 culprit, char *text, size_t size)
 {
-	if (culprit == HOST_VM)
+	if (culprit == ROOT_VM)
 		return "host";
 	if (culprit == report->vm)
 		return "self";
@@ -74,8 +74,8 @@ static void show_interrupts(FILE *out, const struct counts *c)
 	        "interrupts  guest: RES %lu + CAL %lu = %lu, of them TLB %lu\n"
 	        "            hypervisor: IPIs %lu, injected %lu, PV flushes %lu\n",
 	        c->irq[IRQ_RES], c->irq[IRQ_CAL], counts_irqs(c), c->irq[IRQ_TLB],
-	        counts_requested(c, false), c->event[EVENT_INJECT_INTERRUPT],
-	        c->event[EVENT_PV_TLB_FLUSH]);
+	        counts_requested(c, false), c->count[COUNT_INJECT_INTERRUPT],
+	        c->count[COUNT_PV_TLB_FLUSH]);
 }
 
 static void show_time(FILE *out, const struct counts *c)

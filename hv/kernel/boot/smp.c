@@ -121,7 +121,7 @@ void smp_start(const struct boot_info *info, const struct acpi_info *acpi)
 		printk("no free page below 640 KiB: the other cores cannot be started\n");
 		return;
 	}
-	smp_start_root = kernel_root().raw;
+	smp_start_root = kernel_page_table().raw;
 	place_trampoline(page);
 	for (u32 i = 0; i < acpi->core_count; i++) {
 		u32 apic_id = acpi->apic_ids[i];

@@ -13,7 +13,7 @@ MUST_USE s64 vm_create(const struct vm_config *config);
 
 MUST_USE s64 vm_start(struct vm *vm);
 
-/* Frees what does not run; EVENT_VM_GONE follows. SYS_AGAIN: as vm_create. */
+/* Frees what does not run; ROOT_EVENT_VM_GONE follows. SYS_AGAIN: as vm_create. */
 MUST_USE s64 vm_destroy(struct vm *vm);
 
 /* ---- vm_build.c ---- */

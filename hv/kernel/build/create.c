@@ -67,7 +67,7 @@ static s64 config_check(const struct vm_config *c)
 
 static struct vm *free_slot(void)
 {
-	for (u32 id = HOST_VM + 1; id < MAX_VMS; id++) {
+	for (u32 id = ROOT_VM + 1; id < MAX_VMS; id++) {
 		if (vms[id].state == VM_NONE) {
 			vms[id] = (struct vm){ .id = id };
 			return &vms[id];
@@ -138,6 +138,6 @@ s64 vm_destroy(struct vm *vm)
 	if (vm_unbuild(vm) == SYS_AGAIN)
 		return SYS_AGAIN;
 	atomic_store(&vm->state, (u32)VM_NONE);
-	events_push(&(struct root_event){ .kind = EVENT_VM_GONE, .vm = vm->id });
+	events_push(&(struct root_event){ .kind = ROOT_EVENT_VM_GONE, .vm = vm->id });
 	return 0;
 }

@@ -86,7 +86,7 @@ void vm_prepare_vcpu(struct vcpu *vcpu)
 		.cr4_guest = vm->cpuid.cr4,
 	};
 	const struct vmx_host host = {
-		.cr3 = kernel_root().raw,
+		.cr3 = kernel_page_table().raw,
 		.gdt_base = (u64)(uintptr_t)core->gdt,
 		.tss_base = (u64)(uintptr_t)&core->tss,
 		.code = SEL_KERNEL_CODE,

@@ -110,7 +110,7 @@ static void print_backtrace(u64 rsp)
 	u32 lines = 0;
 
 	for (u64 at = rsp & ~7ull; at < end && lines < BACKTRACE_LINES; at += 8) {
-		if (!pt_translate(kernel_root(), at, &mapping))
+		if (!pt_translate(kernel_page_table(), at, &mapping))
 			return;
 		if (!symbol_is_return(*(const u64 *)(uintptr_t)at))
 			continue;

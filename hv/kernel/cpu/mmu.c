@@ -17,7 +17,7 @@ static hpa_t root;
 static u64 next_stack = STACK_AREA;
 static u64 next_device = DEVICE_AREA;
 
-hpa_t kernel_root(void)
+hpa_t kernel_page_table(void)
 {
 	return root;
 }

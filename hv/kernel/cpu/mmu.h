@@ -11,7 +11,7 @@
 #include "hv/base/paging.h"
 
 /* The root with an empty low half: in use when no process is. Constant after boot. */
-hpa_t kernel_root(void);
+hpa_t kernel_page_table(void);
 
 /* Loads CR3, which also drops this core's TLB entries of the lower half. */
 void pt_activate(hpa_t root);

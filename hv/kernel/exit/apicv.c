@@ -4,7 +4,7 @@
  * the guest's instruction is over.
  */
 #include "hv/kernel/ipi/apicv.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/sched/sched.h"
 #include "vapic/arch.h"
@@ -38,7 +38,7 @@ enum after exit_apic_write(struct vcpu *vcpu)
 	u32 todo = follow(vcpu, offset, &fx);
 
 	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_APIC_WRITE, mode, todo, &fx);
+		notify_targets(vcpu, IPI_APIC_WRITE, mode, todo, &fx);
 	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
 		vcpu_todo(vcpu, todo, &fx);
 	return go_on(vcpu);
@@ -50,7 +50,7 @@ enum after exit_virtual_eoi(struct vcpu *vcpu)
 	u8 vector = (u8)vmcs_read(VMCS_EXIT_QUALIFICATION);
 	struct vapic_effects fx;
 
-	count(vcpu, EVENT_EOI);
+	count(vcpu, COUNT_EOI);
 	vcpu_todo(vcpu, vapic_virtual_eoi(vcpu->apic, vector, &fx), &fx);
 	return go_on(vcpu);
 }

@@ -6,7 +6,7 @@
 #include "hv/kernel/cpu/crash.h"
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
@@ -26,7 +26,7 @@ enum after exit_hlt(struct vcpu *vcpu)
 		vmx_retire(&vcpu->vmx);
 	if ((vcpu->vmx.pending & PENDING_EXCEPTION) != 0) /* a step's trap ends HLT at once */
 		return AFTER_RESUME;
-	count(vcpu, EVENT_HALT);
+	count(vcpu, COUNT_HALT);
 	vcpu->activity = ACTIVITY_HALT;
 	vcpu->vmx.pending |= vcpu->vmx.pending_halt;
 	vcpu->halted_deaf = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) == 0;

@@ -16,7 +16,7 @@
 #include "hv/kernel/cpu/lapic.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/exit/mail.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
@@ -28,12 +28,12 @@
 #include "vmx/vmcs.h"
 
 /* NULL: done. Else who does the rest, which is all of it if this one could not begin. */
-typedef exit_handler (*short_exit)(struct vcpu *vcpu, u64 reason);
+typedef exit_handler (*fast_exit)(struct vcpu *vcpu, u64 reason);
 
 /* ---- the way back ---- */
 
 /* Not an exit that can be handled here; nothing was done yet. */
-static exit_handler no_short_way(struct vcpu *vcpu, u64 reason)
+static exit_handler slow_path(struct vcpu *vcpu, u64 reason)
 {
 	vcpu->task.exit = &vcpu->task.counters->exit[reason];
 	return exit_handlers[reason];
@@ -58,7 +58,7 @@ static NOINLINE exit_handler inject_and_go_back(struct vcpu *vcpu, u64 reason)
 		return attend_first(vcpu, reason);
 	vcpu->vmx.pending = 0;
 	vmx_write_interrupt((u8)vector);
-	count(vcpu, EVENT_INJECT_INTERRUPT);
+	count(vcpu, COUNT_INJECT_INTERRUPT);
 	account_exit(&vcpu->task, &vcpu->task.counters->exit[reason], 0, rdtsc());
 	return NULL;
 }
@@ -76,22 +76,22 @@ static ALWAYS_INLINE exit_handler go_back(struct vcpu *vcpu, u64 reason)
 static ALWAYS_INLINE exit_handler write_icr(struct vcpu *vcpu)
 {
 	u64 value = guest_edx_eax(vcpu);
-	u64 few;
+	u64 targets;
 
 	if (unlikely(!vapic_is_fast(vcpu->apic, VAPIC_X2APIC)) ||
 	    unlikely((u8)value < APIC_FIRST_VECTOR))
-		return no_short_way(vcpu, VMX_EXIT_WRMSR);
+		return slow_path(vcpu, VMX_EXIT_WRMSR);
 	if (vapic_fast_is_self((u32)value)) {
 		vapic_fast_note_icr(vcpu->apic, value);
-		deliver_self(vcpu, IPI_X2APIC, (u8)value);
+		post_to_self(vcpu, IPI_X2APIC, (u8)value);
 		vcpu_advance(vcpu);
 		return inject_and_go_back(vcpu, VMX_EXIT_WRMSR);
 	}
-	few = vapic_fast_targets_x2apic(vcpu->apic, value);
-	if (unlikely(few == 0))
-		return no_short_way(vcpu, VMX_EXIT_WRMSR);
+	targets = vapic_fast_targets_x2apic(vcpu->apic, value);
+	if (unlikely(targets == 0))
+		return slow_path(vcpu, VMX_EXIT_WRMSR);
 	vapic_fast_note_icr(vcpu->apic, value);
-	deliver_few(vcpu, IPI_X2APIC, few, (u8)value);
+	post_and_notify(vcpu, IPI_X2APIC, targets, (u8)value);
 	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_WRMSR);
 }
@@ -100,15 +100,15 @@ static ALWAYS_INLINE exit_handler write_eoi(struct vcpu *vcpu)
 {
 	if (unlikely((u32)(vcpu->vmx.gpr[RAX] | vcpu->vmx.gpr[RDX]) != 0) ||
 	    unlikely(!vapic_is_fast(vcpu->apic, VAPIC_X2APIC)))
-		return no_short_way(vcpu, VMX_EXIT_WRMSR);
-	count(vcpu, EVENT_EOI);
+		return slow_path(vcpu, VMX_EXIT_WRMSR);
+	count(vcpu, COUNT_EOI);
 	vcpu_advance(vcpu);
 	if (unlikely(vapic_fast_eoi(vcpu->apic)))
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	return go_back(vcpu, VMX_EXIT_WRMSR);
 }
 
-static exit_handler short_wrmsr(struct vcpu *vcpu, u64 reason)
+static exit_handler fast_wrmsr(struct vcpu *vcpu, u64 reason)
 {
 	u32 msr = (u32)vcpu->vmx.gpr[RCX];
 
@@ -116,13 +116,13 @@ static exit_handler short_wrmsr(struct vcpu *vcpu, u64 reason)
 		return write_icr(vcpu);
 	if (likely(msr == MSR_X2APIC_EOI))
 		return write_eoi(vcpu);
-	return no_short_way(vcpu, reason);
+	return slow_path(vcpu, reason);
 }
 
 /* ---- VMCALL: SEND_IPI from 64-bit mode ---- */
 
 /* No mode but fixed, no shorthand, no logical destination, a legal vector. */
-static bool is_plain(u64 icr)
+static bool is_fast_icr(u64 icr)
 {
 	return (icr & (APIC_ICR_MODE | APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND)) == 0 &&
 	       (icr & 0xff) >= APIC_FIRST_VECTOR;
@@ -150,32 +150,32 @@ static u64 tap_targets(const struct vcpu *vcpu)
 	return vapic_fast_targets(vcpu->apic, atomic_load_relaxed(word), gpr[RDX]);
 }
 
-static exit_handler short_vmcall(struct vcpu *vcpu, u64 reason)
+static exit_handler fast_vmcall(struct vcpu *vcpu, u64 reason)
 {
 	u64 *gpr = vcpu->vmx.gpr;
 	enum ipi_path path = IPI_HYPERCALL;
 	u32 feature = VM_PV_KVM;
-	u64 few = 0;
+	u64 targets = 0;
 
 	if (likely(gpr[RAX] == KVM_HC_SEND_IPI)) {
-		few = kvm_targets(vcpu);
+		targets = kvm_targets(vcpu);
 	} else if (gpr[RAX] == TAP_HC_SEND_IPI) {
 		path = IPI_HYPERCALL_TAP;
 		feature = VM_PV_TAP;
-		few = tap_targets(vcpu);
+		targets = tap_targets(vcpu);
 	}
-	if (unlikely(few == 0) || unlikely(!is_plain(gpr[RSI])) ||
+	if (unlikely(targets == 0) || unlikely(!is_fast_icr(gpr[RSI])) ||
 	    unlikely((vcpu->vm->config.features & feature) == 0) ||
 	    unlikely(!guest_is_64_bit_kernel()))
-		return no_short_way(vcpu, reason);
-	gpr[RAX] = deliver_few(vcpu, path, few, (u8)gpr[RSI]);
+		return slow_path(vcpu, reason);
+	gpr[RAX] = post_and_notify(vcpu, path, targets, (u8)gpr[RSI]);
 	vcpu_advance(vcpu);
 	return go_back(vcpu, VMX_EXIT_VMCALL);
 }
 
 /* ---- a kick ---- */
 
-static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
+static exit_handler fast_external_interrupt(struct vcpu *vcpu, u64 reason)
 {
 	struct run_queue *rq = vcpu->task.rq;
 	const struct vapic_mail *mail = &vcpu->apic->mail;
@@ -187,7 +187,7 @@ static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 	    unlikely(atomic_load(&rq->woken) != NULL) ||
 	    unlikely(atomic_load(&vcpu->task.requests) != 0) ||
 	    unlikely(atomic_load(&mail->events) != 0) || unlikely(kicks % KICKS_OF_A_STORM == 0))
-		return no_short_way(vcpu, reason);
+		return slow_path(vcpu, reason);
 	lapic_eoi();
 	rq->counters.kicks_received = kicks;
 	/*
@@ -202,13 +202,13 @@ static exit_handler short_external_interrupt(struct vcpu *vcpu, u64 reason)
 
 /* ---- CPUID ---- */
 
-static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
+static exit_handler fast_cpuid(struct vcpu *vcpu, u64 reason)
 {
 	u64 *gpr = vcpu->vmx.gpr;
 	const struct cpuid_row *row = cpuid_find_fast(&vcpu->vm->cpuid, (u32)gpr[RAX]);
 
 	if (unlikely(row == NULL))
-		return no_short_way(vcpu, reason);
+		return slow_path(vcpu, reason);
 	gpr[RAX] = row->value.eax;
 	gpr[RBX] = row->value.ebx;
 	gpr[RCX] = row->value.ecx;
@@ -220,25 +220,25 @@ static exit_handler short_cpuid(struct vcpu *vcpu, u64 reason)
 /* ---- dispatch ---- */
 
 /* Up to CPUID's and VMCALL's; beyond there is no fast path. */
-static const short_exit short_exits[EXIT_REASONS] = {
-#define LONG(first, last) [first... last] = no_short_way
-	LONG(0, VMX_EXIT_EXTERNAL_INTERRUPT - 1),
-	[VMX_EXIT_EXTERNAL_INTERRUPT] = short_external_interrupt,
-	LONG(VMX_EXIT_EXTERNAL_INTERRUPT + 1, VMX_EXIT_CPUID - 1),
-	[VMX_EXIT_CPUID] = short_cpuid,
-	LONG(VMX_EXIT_CPUID + 1, VMX_EXIT_VMCALL - 1),
-	[VMX_EXIT_VMCALL] = short_vmcall,
-	LONG(VMX_EXIT_VMCALL + 1, VMX_EXIT_WRMSR - 1),
-	[VMX_EXIT_WRMSR] = short_wrmsr,
-	LONG(VMX_EXIT_WRMSR + 1, EXIT_REASONS - 1),
-#undef LONG
+static const fast_exit fast_exits[EXIT_REASONS] = {
+#define SLOW(first, last) [first... last] = slow_path
+	SLOW(0, VMX_EXIT_EXTERNAL_INTERRUPT - 1),
+	[VMX_EXIT_EXTERNAL_INTERRUPT] = fast_external_interrupt,
+	SLOW(VMX_EXIT_EXTERNAL_INTERRUPT + 1, VMX_EXIT_CPUID - 1),
+	[VMX_EXIT_CPUID] = fast_cpuid,
+	SLOW(VMX_EXIT_CPUID + 1, VMX_EXIT_VMCALL - 1),
+	[VMX_EXIT_VMCALL] = fast_vmcall,
+	SLOW(VMX_EXIT_VMCALL + 1, VMX_EXIT_WRMSR - 1),
+	[VMX_EXIT_WRMSR] = fast_wrmsr,
+	SLOW(VMX_EXIT_WRMSR + 1, EXIT_REASONS - 1),
+#undef SLOW
 };
 
 /* An entry that failed has bit 31 set: never a row of a table. A bus lock may be reported besides.
  */
 static NOINLINE exit_handler no_row(struct vcpu *vcpu, u64 reason)
 {
-	return reason < EXIT_REASONS ? short_exits[reason](vcpu, reason) : exit_refused;
+	return reason < EXIT_REASONS ? fast_exits[reason](vcpu, reason) : exit_refused;
 }
 
 exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
@@ -255,5 +255,5 @@ exit_handler vmx_on_exit(struct vmx_vcpu *vmx)
 		vcpu->vmx.pending |= ATTEND_DEADLINE;
 	if (unlikely(reason >= EXIT_REASONS))
 		return no_row(vcpu, reason & ~EXIT_REASON_BUS_LOCK);
-	return short_exits[reason](vcpu, reason);
+	return fast_exits[reason](vcpu, reason);
 }

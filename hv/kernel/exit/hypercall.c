@@ -6,7 +6,7 @@
 #include "hv/base/bits.h"
 #include "hv/base/string.h"
 #include "hv/base/x86.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/vm/guest.h"
 #include "hv/kernel/sched/sched.h"
@@ -34,8 +34,8 @@ static ALWAYS_INLINE enum after result(struct vcpu *vcpu, s64 value, u64 mask)
 /* There are few numbers, and some benchmarks try one for ever: the first tell all. */
 static ALWAYS_INLINE enum after refuse(struct vcpu *vcpu, s64 error, u64 mask)
 {
-	if (unlikely(vcpu->task.counters->event[EVENT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
-		guest_note_refused(vcpu, EVENT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
+	if (unlikely(vcpu->task.counters->count[COUNT_HYPERCALL_REFUSED]++ < 4 * REFUSALS))
+		guest_note_refused(vcpu, COUNT_HYPERCALL_REFUSED, vcpu->vmx.gpr[RAX]);
 	return result(vcpu, error, mask);
 }
 
@@ -51,7 +51,7 @@ static NOINLINE enum after kvm_send_ipi(struct vcpu *vcpu, u64 mask)
 	if (value < 0)
 		return refuse(vcpu, value, mask);
 	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_HYPERCALL, (u32)icr >> 8, todo, &fx);
+		notify_targets(vcpu, IPI_HYPERCALL, (u32)icr >> 8, todo, &fx);
 	return result(vcpu, value, mask);
 }
 
@@ -74,7 +74,7 @@ static NOINLINE enum after kvm_kick(struct vcpu *vcpu, u64 mask)
 {
 	struct vcpu *target = by_apic_id(vcpu, argument(vcpu, RCX, mask));
 
-	count(vcpu, EVENT_PV_KICK);
+	count(vcpu, COUNT_PV_KICK);
 	if (target == vcpu) {
 		vcpu->kicked = true;
 	} else if (target != NULL) {
@@ -88,7 +88,7 @@ static NOINLINE enum after kvm_yield(struct vcpu *vcpu, u64 mask)
 {
 	struct vcpu *target = by_apic_id(vcpu, argument(vcpu, RBX, mask));
 
-	count(vcpu, EVENT_YIELD);
+	count(vcpu, COUNT_YIELD);
 	if (target != NULL)
 		yield_to(vcpu, target);
 	return result(vcpu, 0, mask);
@@ -126,7 +126,7 @@ static NOINLINE enum after tap_send_ipi(struct vcpu *vcpu, u64 mask)
 	                      (u32)argument(vcpu, RCX, mask), argument(vcpu, RDX, mask), &fx);
 	if ((todo & VAPIC_SENT) == 0)
 		return result(vcpu, 0, mask);
-	deliver(vcpu, IPI_HYPERCALL_TAP, (u32)icr >> 8, todo, &fx);
+	notify_targets(vcpu, IPI_HYPERCALL_TAP, (u32)icr >> 8, todo, &fx);
 	return result(vcpu, fx.sent.posted + fx.sent.coalesced, mask);
 }
 

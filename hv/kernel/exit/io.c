@@ -34,7 +34,7 @@ static void finish_io(struct vcpu *vcpu, const struct taken_reply *reply)
 enum after exit_io(struct vcpu *vcpu)
 {
 	struct io_access io = io_access_of(vmcs_read(VMCS_EXIT_QUALIFICATION));
-	enum vcpu_event unclaimed = io.in ? EVENT_PORT_READ_UNCLAIMED : EVENT_PORT_WRITE_UNCLAIMED;
+	enum vcpu_count unclaimed = io.in ? COUNT_PORT_READ_UNCLAIMED : COUNT_PORT_WRITE_UNCLAIMED;
 
 	if (unlikely(io.string)) {
 		vcpu->access = (struct pending_access){

@@ -2,7 +2,7 @@
 /* What others have posted to a vCPU's APIC, and what INIT, SIPI and NMI do to it. */
 #include "hv/kernel/exit/mail.h"
 
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
 #include "vmx/start.h"
@@ -36,7 +36,7 @@ static void take_init(struct vcpu *vcpu)
 /* INIT, SIPI and NMI, in the order of precedence that the mailbox keeps. */
 static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	vcpu->task.counters->event[EVENT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
+	vcpu->task.counters->count[COUNT_LOST] += mail.lost; /* VAPIC_EV_LOST announced it */
 	if ((mail.events & VAPIC_EV_INIT) != 0 && vcpu->started)
 		take_init(vcpu);
 	if ((mail.events & VAPIC_EV_SIPI) != 0 && vcpu->activity == ACTIVITY_SIPI)
@@ -47,7 +47,7 @@ static void take_events(struct vcpu *vcpu, struct vapic_mailed mail)
 
 static ALWAYS_INLINE void take(struct vcpu *vcpu, struct vapic_mailed mail)
 {
-	vcpu->task.counters->event[EVENT_FOLDED] += mail.folded;
+	vcpu->task.counters->count[COUNT_FOLDED] += mail.folded;
 	vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if (unlikely(mail.events != 0))
 		take_events(vcpu, mail);

@@ -8,7 +8,7 @@
 #include "hv/kernel/exit/advance.h"
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/ipi/apicv.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/vm/guest.h"
@@ -33,19 +33,19 @@ static u64 stored_value(const struct vcpu *vcpu, const struct insn *insn)
 /* ---- the APIC's page ---- */
 
 /* The usual IPI, as in hv/kernel/exit/fast.c. */
-static bool icr_to_few(struct vcpu *vcpu, u32 low)
+static bool write_icr_fast(struct vcpu *vcpu, u32 low)
 {
 	struct vapic *apic = vcpu->apic;
-	u64 few = vapic_fast_targets_xapic(apic, low);
+	u64 targets = vapic_fast_targets_xapic(apic, low);
 
 	if ((u8)low < APIC_FIRST_VECTOR ||
-	    (few == 0 && !(vapic_is_fast(apic, VAPIC_XAPIC) && vapic_fast_is_self(low))))
+	    (targets == 0 && !(vapic_is_fast(apic, VAPIC_XAPIC) && vapic_fast_is_self(low))))
 		return false;
 	apic->reg[APIC_ICR / 4] = low & APIC_ICR_WRITABLE;
-	if (few != 0)
-		deliver_few(vcpu, IPI_XAPIC, few, (u8)low);
+	if (targets != 0)
+		post_and_notify(vcpu, IPI_XAPIC, targets, (u8)low);
 	else
-		deliver_self(vcpu, IPI_XAPIC, (u8)low);
+		post_to_self(vcpu, IPI_XAPIC, (u8)low);
 	return true;
 }
 
@@ -53,7 +53,7 @@ static ALWAYS_INLINE void apic_written(struct vcpu *vcpu, u32 value, u32 todo,
                                        const struct vapic_effects *fx)
 {
 	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_XAPIC, value >> 8, todo, fx);
+		notify_targets(vcpu, IPI_XAPIC, value >> 8, todo, fx);
 	if ((todo & ~(u32)(VAPIC_SENT | VAPIC_WAKE)) != 0)
 		vcpu_todo(vcpu, todo, fx);
 }
@@ -64,10 +64,10 @@ static void apic_write(struct vcpu *vcpu, u32 offset, u8 size, u64 value)
 	struct vapic_effects fx;
 	u32 todo;
 
-	if (offset == APIC_ICR && likely(size == 4) && likely(icr_to_few(vcpu, (u32)value)))
+	if (offset == APIC_ICR && likely(size == 4) && likely(write_icr_fast(vcpu, (u32)value)))
 		return;
 	if (offset == APIC_EOI)
-		count(vcpu, EVENT_EOI);
+		count(vcpu, COUNT_EOI);
 	if (offset == APIC_EOI && likely(size == 4))
 		todo = vapic_eoi(vcpu->apic, &fx);
 	else
@@ -108,7 +108,7 @@ s64 guest_apic_access(struct vcpu *vcpu, u64 gpa, bool write, u32 size, u64 valu
 		vapic_adopt(vcpu->apic);
 	if (write) {
 		if (offset == APIC_EOI)
-			count(vcpu, EVENT_EOI);
+			count(vcpu, COUNT_EOI);
 		todo = vapic_mmio_write(vcpu->apic, offset, size, value,
 		                        vcpu_guest_tsc(vcpu, vcpu->task.rq->stamp), &fx);
 		if ((todo & VAPIC_EOI) != 0)
@@ -181,7 +181,7 @@ static void finish_instruction(struct vcpu *vcpu, const struct insn_result *r)
 			                                             PENDING_DEBUG_ENABLED |
 			                                             (r->breakpoints & DR6_HIT));
 	} else {
-		count(vcpu, EVENT_NESTED_RETRY);
+		count(vcpu, COUNT_NESTED_RETRY);
 	}
 }
 
@@ -215,7 +215,7 @@ static enum after mmio(struct vcpu *vcpu, u64 gpa, bool write)
 	vcpu->access = (struct pending_access){
 		.kind = MSG_INSTRUCTION,
 		.finish = guest_finish_instruction,
-		.unclaimed = EVENT_MEMORY_REFUSED,
+		.unclaimed = COUNT_MEMORY_REFUSED,
 	};
 	message_instruction(vcpu, gpa);
 	return AFTER_THREAD;

@@ -3,7 +3,7 @@
 #include "hv/kernel/exit/advance.h"
 #include "hv/base/atomic.h"
 #include "hv/base/x86.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/exit/exits.h"
 #include "hv/kernel/vm/guest.h"
 #include "hv/kernel/user/message.h"
@@ -24,7 +24,7 @@ static u64 guest_now(const struct vcpu *vcpu)
 
 static enum after refuse(struct vcpu *vcpu)
 {
-	guest_refused(vcpu, EVENT_MSR_REFUSED, (u32)vcpu->vmx.gpr[RCX]);
+	guest_refused(vcpu, COUNT_MSR_REFUSED, (u32)vcpu->vmx.gpr[RCX]);
 	return exit_protected(vcpu);
 }
 
@@ -44,10 +44,11 @@ static enum after write_apic(struct vcpu *vcpu, u32 msr)
 	if (unlikely((todo & VAPIC_GP) != 0))
 		return refuse(vcpu);
 	if (msr == MSR_X2APIC_EOI)
-		count(vcpu, EVENT_EOI);
+		count(vcpu, COUNT_EOI);
 	if ((todo & VAPIC_SENT) != 0)
-		deliver(vcpu, IPI_X2APIC, msr == MSR_X2APIC_ICR ? (u32)guest_edx_eax(vcpu) >> 8 : 0,
-		        todo, &fx);
+		notify_targets(vcpu, IPI_X2APIC,
+		               msr == MSR_X2APIC_ICR ? (u32)guest_edx_eax(vcpu) >> 8 : 0, todo,
+		               &fx);
 	vcpu_advance(vcpu);
 	vcpu_todo(vcpu, todo, &fx);
 	return AFTER_RESUME;
@@ -118,7 +119,7 @@ static enum after ask_monitor(struct vcpu *vcpu, u32 msr, bool write)
 	vcpu->access = (struct pending_access){
 		.kind = MSG_MSR,
 		.finish = finish_msr,
-		.unclaimed = EVENT_MSR_REFUSED,
+		.unclaimed = COUNT_MSR_REFUSED,
 		.size = 8,
 		.write = write,
 	};

@@ -143,7 +143,7 @@ NOINLINE void apicv_hand_over(struct vcpu *vcpu)
 	vcpu->vmx.pending &= ~PENDING_VIRTUAL;
 	if (vector != 0) {
 		vmx_apicv_offer(vector);
-		count(vcpu, EVENT_VIRTUAL_INTERRUPT);
+		count(vcpu, COUNT_VIRTUAL_INTERRUPT);
 	}
 	eoi_exits(vcpu);
 }

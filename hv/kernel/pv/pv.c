@@ -14,7 +14,7 @@ static void *place(struct vcpu *vcpu, u64 gpa, u64 size, u64 align)
 	void *at = gpa % align == 0 ? guest_pointer(vcpu, gpa, size) : NULL;
 
 	if (at == NULL)
-		guest_refused(vcpu, EVENT_MEMORY_REFUSED, gpa);
+		guest_refused(vcpu, COUNT_MEMORY_REFUSED, gpa);
 	return at;
 }
 

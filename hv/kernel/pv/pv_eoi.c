@@ -6,7 +6,7 @@
  */
 #include "hv/kernel/pv/pv.h"
 
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/vm/vm.h"
 #include "vapic/pv_eoi.h"
 
@@ -20,7 +20,7 @@ void pv_eoi_settle(struct vcpu *vcpu)
 		return;
 	todo = vapic_pv_eoi_settle(vcpu->apic, &fx);
 	if ((todo & VAPIC_SKIPPED) != 0)
-		count(vcpu, EVENT_PV_EOI_SKIPPED);
+		count(vcpu, COUNT_PV_EOI_SKIPPED);
 	vcpu_todo(vcpu, todo, &fx);
 }
 

@@ -14,7 +14,7 @@
  * before the state is loaded; the target's partners are publish(), whose XCHG comes before its look
  * at the requests, and the exchange in take_requests(), after which nothing of the guest's runs
  * before the flush. The stores that are finished in the guest's name behind a wait, of instructions
- * that its monitor carries out, count as guest mode (guest_store in exit/guest.c). A target asleep
+ * that its monitor carries out, count as guest mode (guest_store in exit/memory.c). A target asleep
  * or without a core is left alone and flushes when it comes back.
  *
  * Nobody waits for one who waits: the caller is in RUN_HOST meanwhile. A kick ends guest mode at
@@ -38,7 +38,7 @@
 void pv_flush_own(struct vcpu *vcpu)
 {
 	vmx_flush_vpid(vcpu->vmx.flush_vpid);
-	count(vcpu, EVENT_PV_TLB_FLUSH);
+	count(vcpu, COUNT_PV_TLB_FLUSH);
 }
 
 /* In RUN_BRIEF it is in guest mode too, but soon looks by itself. */

@@ -5,7 +5,7 @@
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/atomic.h"
 #include "hv/kernel/exit/mail.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/pv/pv.h"
 #include "hv/kernel/vm/vm.h"
@@ -39,13 +39,13 @@ static void inject(struct vcpu *vcpu)
 	case INJECTED_INTERRUPT:
 		vapic_accept(vcpu->apic, (u8)vector);
 		*pending &= ~PENDING_INTERRUPT;
-		count(vcpu, EVENT_INJECT_INTERRUPT);
+		count(vcpu, COUNT_INJECT_INTERRUPT);
 		break;
 	case INJECTED_NMI:
-		count(vcpu, EVENT_INJECT_NMI);
+		count(vcpu, COUNT_INJECT_NMI);
 		break;
 	case INJECTED_FAULT:
-		count(vcpu, EVENT_INJECT_EXCEPTION);
+		count(vcpu, COUNT_INJECT_EXCEPTION);
 		break;
 	case INJECTED_NOTHING:
 		if (vector < 0)

@@ -6,7 +6,7 @@
 #include "hv/kernel/cpu/mmu.h"
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/kernel/exit/mail.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/run/entry.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/user/message.h"
@@ -43,7 +43,7 @@ static void take_time(struct vcpu *vcpu, u64 now)
 	u64 guest = vcpu_guest_tsc(vcpu, now);
 
 	if (guest >= vapic_timer_deadline(vcpu->apic)) {
-		count(vcpu, EVENT_TIMER);
+		count(vcpu, COUNT_TIMER);
 		vcpu_todo(vcpu, vapic_timer_expire(vcpu->apic, guest), NULL);
 	}
 	if (now >= thread_alarm(&vcpu->task.thread)) {
@@ -94,7 +94,7 @@ static void leave(struct vcpu *vcpu)
 		dump_vcpu(vcpu, &end->dump);
 	sched_leave(&vcpu->task);
 	vcpu_unload(vcpu->task.rq, vcpu);
-	pt_activate(kernel_root()); /* the process's tables may be freed from here on */
+	pt_activate(kernel_page_table()); /* the process's tables may be freed from here on */
 	vm_vcpu_left(vcpu);
 }
 

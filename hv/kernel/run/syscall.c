@@ -15,7 +15,7 @@
 #include "hv/kernel/cpu/user.h"
 #include "hv/kernel/cpu/vectors.h"
 #include "hv/kernel/exit/memory.h"
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/vm/events.h"
 #include "hv/kernel/user/message.h"
 #include "hv/kernel/user/root.h"
@@ -55,7 +55,7 @@ static s64 sys_msi(struct vcpu *caller, u64 address, u64 data)
 	todo = vapic_msi(&caller->vm->bus, address, (u32)data, &fx);
 	if ((todo & VAPIC_SENT) == 0)
 		return 0;
-	deliver(caller, IPI_MSI, (u32)data >> 8, todo, &fx);
+	notify_targets(caller, IPI_MSI, (u32)data >> 8, todo, &fx);
 	return fx.sent.posted + fx.sent.coalesced;
 }
 
@@ -236,13 +236,13 @@ static const struct call calls[SYSCALLS] = {
 
 static void refuse(struct task *caller, u64 number)
 {
-	struct root_event event = { .kind = EVENT_SYSCALL_DENIED,
+	struct root_event event = { .kind = ROOT_EVENT_SYSCALL_DENIED,
 		                    .vm = caller->vm,
 		                    .vcpu = caller->counters->vcpu,
 		                    .value = number };
 
 	/* Told once a process: a program in a loop, or in many threads, shall not fill the ring. */
-	task_count(caller, EVENT_SYSCALL_REFUSED);
+	task_count(caller, COUNT_SYSCALL_REFUSED);
 	if (atomic_swap(&caller->process->denied, 1u) == 0)
 		events_push(&event);
 	caller->thread.regs.rax = (u64)(number < SYSCALLS ? SYS_EPERM : SYS_ENOSYS);

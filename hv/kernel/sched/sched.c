@@ -62,7 +62,7 @@ static void wake_one(struct run_queue *rq, struct task *task)
 	}
 	c->time[TIME_BLOCKED] += rq->stamp - task->since;
 	c->now = rq->stamp;
-	task_count(task, EVENT_WAKE);
+	task_count(task, COUNT_WAKE);
 	if (rq->current != NULL)
 		queue_charge(&rq->queue, &rq->current->sched, rq->stamp);
 	queue_wake(&rq->queue, &task->sched);
@@ -168,7 +168,7 @@ void sched_add(struct task *task)
 static u32 take_wakes(struct run_queue *rq)
 {
 	struct task *task = atomic_load(&rq->woken);
-	u32 culprit = HOST_VM;
+	u32 culprit = ROOT_VM;
 
 	for (u32 n = 0; n < POLL_BATCH && task != NULL; n++) {
 		while (!atomic_cas(&rq->woken, &task, task->wake_next))
@@ -195,7 +195,7 @@ void sched_arm_timer(struct run_queue *rq, u64 at, u64 now)
 /* Whoever is due after a batch has the timer armed for the past: it fires at once. */
 static u32 take_timers(struct run_queue *rq, u64 now)
 {
-	u32 culprit = HOST_VM;
+	u32 culprit = ROOT_VM;
 	struct task *task;
 
 	if (now >= rq->timer_at)
@@ -277,7 +277,7 @@ bool sched_must_yield(struct run_queue *rq, u64 now)
 		return false;
 	if (now - current->began < current->slice)
 		return true;
-	task_count(rq->current, EVENT_SLICE);
+	task_count(rq->current, COUNT_SLICE);
 	return queue_slice_over(&rq->queue, current, now);
 }
 

@@ -77,9 +77,9 @@ static ALWAYS_INLINE u64 thread_alarm(const struct thread *thread)
 	return thread->alarm_at != 0 && thread->waiting ? thread->alarm_at : QUEUE_NEVER;
 }
 
-static ALWAYS_INLINE void task_count(struct task *task, enum vcpu_event event)
+static ALWAYS_INLINE void task_count(struct task *task, enum vcpu_count event)
 {
-	task->counters->event[event]++;
+	task->counters->count[event]++;
 }
 
 #endif

@@ -32,7 +32,7 @@ static void begin(struct vcpu *vcpu, enum message_kind kind, u64 address, u64 va
 	vcpu->task.thread.waiting = false;
 	message_begin_time(vcpu);
 	vcpu->task.thread.regs.rax = 0;
-	count(vcpu, EVENT_MESSAGE);
+	count(vcpu, COUNT_MESSAGE);
 }
 
 void message_access(struct vcpu *vcpu, u64 address, u64 value)
@@ -54,7 +54,7 @@ void message_eoi(struct vcpu *vcpu, u8 vector)
 
 void message_signal(struct vcpu *vcpu)
 {
-	count(vcpu, EVENT_SIGNAL);
+	count(vcpu, COUNT_SIGNAL);
 	begin(vcpu, MSG_SIGNAL, 0, 0);
 }
 

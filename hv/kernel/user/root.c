@@ -51,7 +51,7 @@ static void fill_info(struct root_info *info)
 	const struct boot_info *boot = machine()->boot;
 	const struct vm_config config = { .name = "root", .vcpus = 1, .cores = 1 };
 
-	process_fill_info(&info->process, HOST_VM, &config);
+	process_fill_info(&info->process, ROOT_VM, &config);
 	info->cores = core_count();
 	info->modules = boot->module_count;
 	info->memory_total = memory_total(boot);
@@ -94,7 +94,7 @@ static bool map_machine(void)
 		if (!process_map(&process, USER_CORES + i * PAGE_SIZE,
 		                 kernel_hpa(run_queues[i].page), PAGE_SIZE, 0))
 			return false;
-	return process_map_counters(&process, counters_at(HOST_VM, 0), root_task.counters);
+	return process_map_counters(&process, counters_at(ROOT_VM, 0), root_task.counters);
 }
 
 bool root_map_console(const struct vm *vm)
@@ -147,7 +147,7 @@ s64 root_create(const struct module *program)
 	root_task.mail = &no_mail;
 	root_task.events = &no_mail;
 	root_task.sched.weight = 1000;
-	sched_setup(&root_task, &run_queues[0], counters, HOST_VM, 0);
+	sched_setup(&root_task, &run_queues[0], counters, ROOT_VM, 0);
 	if (!map_machine())
 		return SYS_ENOMEM;
 	events_set_reader(&root_task);
@@ -185,9 +185,9 @@ void root_end(enum vm_end why, u64 value)
 static void leave(void)
 {
 	sched_leave(&root_task);
-	pt_activate(kernel_root());
+	pt_activate(kernel_page_table());
 	events_set_reader(NULL);
-	vm_last_words(HOST_VM, "root", ended, end_value);
+	vm_last_words(ROOT_VM, "root", ended, end_value);
 }
 
 enum after root_run(void)

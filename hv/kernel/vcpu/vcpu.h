@@ -67,7 +67,7 @@ typedef void (*finish_access)(struct vcpu *vcpu, const struct taken_reply *reply
 /* The message that the monitor has; all zero: none. */
 struct pending_access {
 	finish_access finish;      /* NULL: not an access */
-	enum vcpu_event unclaimed; /* what is counted if nothing is there */
+	enum vcpu_count unclaimed; /* what is counted if nothing is there */
 	u32 kind;                  /* enum message_kind */
 	u8 size;
 	bool write;
@@ -142,9 +142,9 @@ void vcpu_set_timer(struct vcpu *vcpu, u64 now);
 /* Host TSC at which its APIC's timer is due; 0: the past; VAPIC_NEVER: not. */
 u64 vcpu_timer_due(const struct vcpu *vcpu);
 
-static ALWAYS_INLINE void count(struct vcpu *vcpu, enum vcpu_event event)
+static ALWAYS_INLINE void count(struct vcpu *vcpu, enum vcpu_count event)
 {
-	vcpu->task.counters->event[event]++;
+	vcpu->task.counters->count[event]++;
 }
 
 #endif

@@ -83,7 +83,9 @@ static enum vcpu_doing doing(const struct vcpu *vcpu)
 
 void dump_sample(const struct vcpu *vcpu)
 {
-	struct root_event event = { .kind = EVENT_SAMPLE, .vm = vcpu->vm->id, .vcpu = vcpu->index };
+	struct root_event event = { .kind = ROOT_EVENT_SAMPLE,
+		                    .vm = vcpu->vm->id,
+		                    .vcpu = vcpu->index };
 	u64 due = vapic_timer_deadline(vcpu->apic);
 
 	dump_vcpu(vcpu, &event.dump);

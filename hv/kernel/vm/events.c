@@ -67,7 +67,7 @@ bool events_take(struct root_event *event)
 		first = (first + 1) % EVENTS;
 		used--;
 	} else if (atomic_swap(&output, 0u) != 0) {
-		*event = (struct root_event){ .kind = EVENT_OUTPUT, .lost = lost };
+		*event = (struct root_event){ .kind = ROOT_EVENT_OUTPUT, .lost = lost };
 		lost = 0;
 	} else {
 		found = false;

@@ -69,7 +69,7 @@ void guest_fetch(const struct vcpu *vcpu, struct insn_bytes *bytes)
 		bytes->count = 0;
 }
 
-void guest_note_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
+void guest_note_refused(struct vcpu *vcpu, enum vcpu_count event, u64 what)
 {
 	struct refusal *row = vcpu->task.counters->refusal, *end = row + REFUSALS;
 

@@ -77,9 +77,9 @@ void *guest_pointer(const struct vcpu *vcpu, u64 gpa, u64 len);
  * What the guest asked for in vain: keeps the first ones by name, with the RIP at hand, for who
  * wonders why it hangs; counts it too.
  */
-void guest_note_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what);
+void guest_note_refused(struct vcpu *vcpu, enum vcpu_count event, u64 what);
 
-static inline void guest_refused(struct vcpu *vcpu, enum vcpu_event event, u64 what)
+static inline void guest_refused(struct vcpu *vcpu, enum vcpu_count event, u64 what)
 {
 	count(vcpu, event);
 	guest_note_refused(vcpu, event, what);

@@ -145,7 +145,7 @@ s64 process_create(struct process *process, const struct module *program)
 
 	if (error != 0)
 		return error;
-	process->tables = pt_create(kernel_root());
+	process->tables = pt_create(kernel_page_table());
 	return process->tables.raw == 0 ? SYS_ENOMEM : 0;
 }
 

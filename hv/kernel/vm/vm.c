@@ -31,7 +31,7 @@ static bool claim_end(struct vm *vm, enum vm_end why, u32 vcpu, u64 value)
 	if (!atomic_cas(&vm->ended, &expected, (u32)why))
 		return false;
 	vm->end = (struct root_event){
-		.kind = EVENT_VM_END, .vm = vm->id, .vcpu = vcpu, .stop = why, .value = value
+		.kind = ROOT_EVENT_VM_END, .vm = vm->id, .vcpu = vcpu, .stop = why, .value = value
 	};
 	return true;
 }
@@ -50,7 +50,7 @@ void vm_end(struct vcpu *vcpu, enum vm_end why, u64 value)
 void vm_last_words(u32 id, const char *name, u32 why, u64 value)
 {
 	printk("\nvm %u %s has ended: %u, value %lu\n", id, name, why, value);
-	for (u32 i = HOST_VM + 1; i < MAX_VMS; i++)
+	for (u32 i = ROOT_VM + 1; i < MAX_VMS; i++)
 		if (atomic_load(&vms[i].state) == VM_RUNNING)
 			return;
 	panic("root has died, and no VM runs");

@@ -52,19 +52,19 @@ struct vm {
 	struct root_event end; /* what to tell root when `live` has reached 0 */
 };
 
-extern struct vm vms[MAX_VMS]; /* 0, HOST_VM, is root's number, and no VM's */
+extern struct vm vms[MAX_VMS]; /* 0, ROOT_VM, is root's number, and no VM's */
 
 /* VM `id`, or NULL. */
 struct vm *vm_get(u64 id);
 
 /*
- * EVENT_VM_END follows. The end may be under way already, and what has ended stays as it is until
- * root destroys it, for root may not have heard of the end yet.
+ * ROOT_EVENT_VM_END follows. The end may be under way already, and what has ended stays as it is
+ * until root destroys it, for root may not have heard of the end yet.
  */
 MUST_USE s64 vm_stop(struct vm *vm);
 MUST_USE s64 vm_pause(struct vm *vm, bool paused);
 
-/* REQUEST_SIGNAL: MSG_SIGNAL to its monitor. REQUEST_SAMPLE: EVENT_SAMPLE follows. */
+/* REQUEST_SIGNAL: MSG_SIGNAL to its monitor. REQUEST_SAMPLE: ROOT_EVENT_SAMPLE follows. */
 MUST_USE s64 vm_order(struct vm *vm, u64 vcpu, u32 request);
 
 /*

@@ -16,7 +16,7 @@
 #include "hv/ring3/root/open_line.h"
 #include "hv/ring3/root/queue.h"
 
-#define NO_FOCUS HOST_VM
+#define NO_FOCUS ROOT_VM
 
 struct console {
 	struct out out; /* text of many lines: "\n" becomes "\r\n" */

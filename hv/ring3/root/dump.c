@@ -146,7 +146,7 @@ static bool may_be_device(u64 gpa)
 /* With the name of the device that guests expect there. */
 static void print_address(u64 address, struct out *out)
 {
-	const char *name = refused_name(EVENT_MEMORY_REFUSED, address);
+	const char *name = refused_name(COUNT_MEMORY_REFUSED, address);
 
 	out_print(out, ": on %llx", ull(address));
 	if (name[0] != 0)

@@ -85,7 +85,7 @@ static struct vm_console *console_of(struct root *r, const struct slot *s)
 	return (struct vm_console *)(void *)(r->machine->consoles + s->id * CONSOLE_STRIDE);
 }
 
-static void deliver(struct root *r, struct slot *s, u32 channel, const u8 *bytes, u32 n)
+static void pass_on(struct root *r, struct slot *s, u32 channel, const u8 *bytes, u32 n)
 {
 	if (channel == CONSOLE_COM2)
 		telemetry_vm(&r->telemetry, s->id, slot_name(s), bytes, n);
@@ -121,7 +121,7 @@ static bool fetch(struct root *r, struct slot *s, u32 channel)
 	if (ring_used(ring) == 0 || !has_room(r, channel))
 		return false;
 	n = ring_get(ring, bytes, r->console.interactive ? CHUNK_TYPED : CHUNK, &stalled);
-	deliver(r, s, channel, bytes, n);
+	pass_on(r, s, channel, bytes, n);
 	if (stalled)
 		sys_vm_signal(&r->machine->sys, s->id);
 	return n > 0;
@@ -159,7 +159,7 @@ void pump_vm(struct root *r, struct slot *s)
 			u8 bytes[CHUNK];
 			bool stalled;
 
-			deliver(r, s, channel, bytes,
+			pass_on(r, s, channel, bytes,
 			        ring_get(&console_of(r, s)->out[channel], bytes, CHUNK, &stalled));
 		}
 	}

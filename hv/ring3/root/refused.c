@@ -84,7 +84,7 @@ void report_refused_lines(const struct report_vm *vm, struct out *out)
 	for (u32 i = 0; i < n; i++) {
 		json_begin(out, "refused");
 		json_text(out, "vm", vm->name);
-		json_text(out, "event", vcpu_event_name(list[i].event));
+		json_text(out, "event", vcpu_count_name(list[i].event));
 		json_number(out, "what", list[i].what);
 		json_text(out, "name", refused_name(list[i].event, list[i].what));
 		json_number(out, "count", list[i].count);

@@ -9,12 +9,12 @@ enum kind { NOT_REFUSED, PORT, MSR, MEMORY, HYPERCALL };
 static const struct {
 	enum kind kind;
 	const char *name;
-} kinds[VCPU_EVENTS] = {
-	[EVENT_PORT_READ_UNCLAIMED] = { PORT, "port read" },
-	[EVENT_PORT_WRITE_UNCLAIMED] = { PORT, "port write" },
-	[EVENT_MSR_REFUSED] = { MSR, "msr" },
-	[EVENT_MEMORY_REFUSED] = { MEMORY, "memory" },
-	[EVENT_HYPERCALL_REFUSED] = { HYPERCALL, "hypercall" },
+} kinds[VCPU_COUNTS] = {
+	[COUNT_PORT_READ_UNCLAIMED] = { PORT, "port read" },
+	[COUNT_PORT_WRITE_UNCLAIMED] = { PORT, "port write" },
+	[COUNT_MSR_REFUSED] = { MSR, "msr" },
+	[COUNT_MEMORY_REFUSED] = { MEMORY, "memory" },
+	[COUNT_HYPERCALL_REFUSED] = { HYPERCALL, "hypercall" },
 };
 
 /* The first that matches counts: what is narrow stands before what is wide. */
@@ -115,12 +115,12 @@ static const struct {
 
 const char *refused_kind(u32 event)
 {
-	return event < VCPU_EVENTS && kinds[event].name != NULL ? kinds[event].name : "unknown";
+	return event < VCPU_COUNTS && kinds[event].name != NULL ? kinds[event].name : "unknown";
 }
 
 const char *refused_name(u32 event, u64 what)
 {
-	enum kind kind = event < VCPU_EVENTS ? kinds[event].kind : NOT_REFUSED;
+	enum kind kind = event < VCPU_COUNTS ? kinds[event].kind : NOT_REFUSED;
 
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
 		if (kind == names[i].kind && what >= names[i].first && what <= names[i].last)

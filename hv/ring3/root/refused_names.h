@@ -5,7 +5,7 @@
 
 #include "hv/base/types.h"
 
-/* "port read", "msr" ... by enum vcpu_event. */
+/* "port read", "msr" ... by enum vcpu_count. */
 const char *refused_kind(u32 event);
 
 /* Its name; "" when it has none here. */

@@ -91,7 +91,7 @@ static void time_line(const char *name, const struct vcpu_counters *c, struct ou
 	json_number(out, "vcpu", c->vcpu);
 	json_number(out, "core", c->core);
 	json_number(out, "ticks", c->now - c->created);
-	json_number(out, "wakes", c->event[EVENT_WAKE]);
+	json_number(out, "wakes", c->count[COUNT_WAKE]);
 	for (u32 time = 0; time < VCPU_TIMES; time++)
 		json_number(out, vcpu_time_name(time), c->time[time]);
 	json_end(out);
@@ -101,8 +101,8 @@ static void event_line(const struct report_vm *vm, struct out *out)
 {
 	json_begin(out, "events");
 	json_text(out, "vm", vm->name);
-	for (u32 event = 0; event < VCPU_EVENTS; event++)
-		json_number(out, vcpu_event_name(event), total_event(vm, event));
+	for (u32 event = 0; event < VCPU_COUNTS; event++)
+		json_number(out, vcpu_count_name(event), total_event(vm, event));
 	json_end(out);
 }
 
@@ -124,7 +124,7 @@ void report_vm_lines(const struct report *r, const struct report_vm *vm, struct 
 void report_core_lines(const struct report *r, struct out *out)
 {
 	if (r->host != NULL)
-		time_line(r->culprit[HOST_VM], r->host, out);
+		time_line(r->culprit[ROOT_VM], r->host, out);
 	for (u32 core = 0; core < r->cores; core++) {
 		struct core_times t = total_core(r, core);
 

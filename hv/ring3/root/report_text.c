@@ -107,13 +107,13 @@ void report_ipis(const struct report *r, const struct report_vm *vm, struct out 
 
 static void event_rows(const struct report_vm *vm, struct out *out)
 {
-	for (u32 event = 0; event < VCPU_EVENTS; event++) {
+	for (u32 event = 0; event < VCPU_COUNTS; event++) {
 		u64 count = total_event(vm, event);
 
 		if (count == 0)
 			continue;
 		text_left(out, vm->name, NAME_WIDTH);
-		text_left(out, vcpu_event_name(event), REASON_WIDTH);
+		text_left(out, vcpu_count_name(event), REASON_WIDTH);
 		text_number(out, count, 14);
 		out_text(out, "\n");
 	}

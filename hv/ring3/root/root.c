@@ -57,7 +57,7 @@ static void init(struct root *r, const struct root_machine *machine)
 	                     r->config.batch == 0);
 	r->telemetry.out = &r->lines_queue.out;
 	r->complete = true;
-	memcpy(r->culprit[HOST_VM], "host", 5);
+	memcpy(r->culprit[ROOT_VM], "host", 5);
 }
 
 /* What is asked for and will not be done, though it is no mistake. */
@@ -152,7 +152,7 @@ static void next_event(struct root *r, u64 ticks)
 	if (!r->news)
 		return;
 	event = *sys_event(&r->machine->sys);
-	if (event.kind == EVENT_OUTPUT)
+	if (event.kind == ROOT_EVENT_OUTPUT)
 		pace_output(r, ticks);
 	vms_event(r, &event);
 }

@@ -34,9 +34,9 @@ enum slot_state {
 	SLOT_CREATED, /* made, never started */
 	SLOT_RUNNING,
 	SLOT_PAUSED,
-	SLOT_STOPPING, /* told to stop; EVENT_VM_END will follow */
+	SLOT_STOPPING, /* told to stop; ROOT_EVENT_VM_END will follow */
 	SLOT_ENDED,    /* its counters are still there */
-	SLOT_LEAVING,  /* destroyed; EVENT_VM_GONE will follow */
+	SLOT_LEAVING,  /* destroyed; ROOT_EVENT_VM_GONE will follow */
 	SLOT_STATES
 };
 

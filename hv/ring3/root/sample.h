@@ -29,7 +29,7 @@ struct sampler {
 void sample_regs(struct root *r, struct slot *s, u32 vcpu);
 void sample_where(struct root *r, struct slot *s); /* NULL: all that run */
 
-/* EVENT_SAMPLE. */
+/* ROOT_EVENT_SAMPLE. */
 void sample_event(struct root *r, const struct root_event *event);
 
 /* Each round of root's. */

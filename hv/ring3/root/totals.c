@@ -74,7 +74,7 @@ u64 total_event(const struct report_vm *vm, u32 event)
 	u64 sum = 0;
 
 	for (u32 i = 0; i < vm->vcpus; i++)
-		sum += report_vcpu(vm, i)->event[event];
+		sum += report_vcpu(vm, i)->count[event];
 	return sum;
 }
 

@@ -4,8 +4,8 @@
  * The life of a VM as root sees it:
  *
  *   EMPTY -create-> CREATED -start-> RUNNING <-pause, resume-> PAUSED
- *   RUNNING, PAUSED -stop-> STOPPING;  RUNNING, PAUSED, STOPPING -EVENT_VM_END-> ENDED
- *   ENDED, CREATED -stop or reset-> LEAVING -EVENT_VM_GONE-> EMPTY -if again-> CREATED ...
+ *   RUNNING, PAUSED -stop-> STOPPING;  RUNNING, PAUSED, STOPPING -ROOT_EVENT_VM_END-> ENDED
+ *   ENDED, CREATED -stop or reset-> LEAVING -ROOT_EVENT_VM_GONE-> EMPTY -if again-> CREATED ...
  *
  * A VM with after= stays CREATED until the other has ended for good. One that has ended keeps its
  * memory and counters until it is made anew, for the final tables.
@@ -265,7 +265,9 @@ static void resync(struct root *r)
 {
 	for (u32 i = 0; i < r->slots; i++) {
 		struct slot *s = &r->slot[i];
-		struct root_event event = { .kind = EVENT_VM_END, .vm = s->id, .stop = VM_ENDS };
+		struct root_event event = { .kind = ROOT_EVENT_VM_END,
+			                    .vm = s->id,
+			                    .stop = VM_ENDS };
 		u64 state = sys_query(sys_of(r), QUERY_VM_STATE, s->id);
 
 		if (slot_is_mapped(s) && s->state != SLOT_ENDED && state == VM_ENDED)
@@ -279,13 +281,14 @@ void vms_event(struct root *r, const struct root_event *event)
 {
 	struct slot *s = slot_by_id(r, event->vm);
 
-	if (event->kind == EVENT_VM_END && s != NULL && slot_is_mapped(s) && s->state != SLOT_ENDED)
+	if (event->kind == ROOT_EVENT_VM_END && s != NULL && slot_is_mapped(s) &&
+	    s->state != SLOT_ENDED)
 		handle_end(r, s, event);
-	else if (event->kind == EVENT_VM_GONE && s != NULL && s->state == SLOT_LEAVING)
+	else if (event->kind == ROOT_EVENT_VM_GONE && s != NULL && s->state == SLOT_LEAVING)
 		handle_gone(r, s);
-	else if (event->kind == EVENT_SAMPLE)
+	else if (event->kind == ROOT_EVENT_SAMPLE)
 		sample_event(r, event);
-	else if (event->kind == EVENT_SYSCALL_DENIED)
+	else if (event->kind == ROOT_EVENT_SYSCALL_DENIED)
 		console_say(&r->console, "the monitor of vm %s made system call %llu: refused",
 		            s != NULL ? slot_name(s) : "host", (unsigned long long)event->value);
 	if (event->lost > 0) {

@@ -73,7 +73,7 @@ static void wait_for(u32 kind)
 static void destroy(s64 vm)
 {
 	expect(sys_vm_destroy(sys, (u32)vm) == 0);
-	wait_for(EVENT_VM_GONE);
+	wait_for(ROOT_EVENT_VM_GONE);
 }
 
 static void round_unstarted(u32 i)
@@ -93,7 +93,7 @@ static void round_stopped(u32 i)
 	sys_sleep(sys, 1 + i * 20000ull);
 	expect(sys_vm_destroy(sys, (u32)vm) == SYS_EBUSY);
 	expect(sys_vm_stop(sys, (u32)vm) == 0);
-	wait_for(EVENT_VM_END);
+	wait_for(ROOT_EVENT_VM_END);
 	destroy(vm);
 }
 
@@ -106,7 +106,7 @@ static void round_paused(u32 i)
 	expect(sys_vm_pause(sys, (u32)vm, true) == 0);
 	expect(sys_vm_destroy(sys, (u32)vm) == SYS_EBUSY);
 	expect(sys_vm_stop(sys, (u32)vm) == 0);
-	wait_for(EVENT_VM_END);
+	wait_for(ROOT_EVENT_VM_END);
 	destroy(vm);
 }
 
@@ -123,7 +123,7 @@ static void round_faulted(u32 i)
 	memcpy(config.args, way, strlen(way) + 1);
 	vm = create(config);
 	expect(vm > 0 && sys_vm_start(sys, (u32)vm) == 0);
-	wait_for(EVENT_VM_END);
+	wait_for(ROOT_EVENT_VM_END);
 	destroy(vm);
 }
 

@@ -3,8 +3,8 @@
  * From what the APIC model says to what the machine does: count the message, look at each target,
  * kick or wake where needed. No lock from here to the kick.
  */
-#ifndef HV_IPI_DELIVER_H
-#define HV_IPI_DELIVER_H
+#ifndef HV_IPI_NOTIFY_H
+#define HV_IPI_NOTIFY_H
 
 #include "hv/abi/counters.h"
 #include "hv/base/types.h"
@@ -12,7 +12,7 @@
 #include "vapic/fast.h"
 
 /* A fixed interrupt of an APIC on the fast path to itself (vapic/fast.h). */
-static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u32 vector)
+static ALWAYS_INLINE void post_to_self(struct vcpu *vcpu, enum ipi_path path, u32 vector)
 {
 	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
 
@@ -31,14 +31,14 @@ static ALWAYS_INLINE void deliver_self(struct vcpu *vcpu, enum ipi_path path, u3
  * The whole way of a fixed interrupt to a few other vCPUs of this one's VM (vapic/fast.h, never 0):
  * post, look, kick, count, one target after the other. Returns how many accepted it.
  */
-NOINLINE u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector);
+NOINLINE u32 post_and_notify(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector);
 
 /*
  * After a send of `vcpu` (todo has VAPIC_SENT): path and delivery mode for the counters. Also takes
  * up what the sender itself must do.
  */
-void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
-             const struct vapic_effects *fx);
+void notify_targets(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
+                    const struct vapic_effects *fx);
 
 /* Takes up a word of VAPIC_* of a call on this vCPU's own APIC that sent nothing. */
 void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx);

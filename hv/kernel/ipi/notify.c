@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/kernel/ipi/deliver.h"
+#include "hv/kernel/ipi/notify.h"
 
 #include "hv/kernel/ipi/apicv.h"
 #include "hv/base/bits.h"
@@ -9,7 +9,7 @@
 
 #define NOTIFY_BATCH 32u
 
-static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
+static void count_send(struct ipi_counter *c, u32 mode, const struct vapic_tally *sent)
 {
 	unsigned int fanout = sent->requested == 0 ? 0 : bit_highest(sent->requested) + 1;
 
@@ -23,7 +23,7 @@ static void count_message(struct ipi_counter *c, u32 mode, const struct vapic_ta
 }
 
 /* Looks at each target. There may be so many that interrupts must be let in meanwhile: sched.h. */
-static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
+static void notify_set(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_set *wake)
 {
 	u32 i, n = 0;
 
@@ -39,19 +39,19 @@ static void notify(struct vcpu *vcpu, struct ipi_counter *c, const struct vapic_
 	}
 }
 
-void deliver(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
-             const struct vapic_effects *fx)
+void notify_targets(struct vcpu *vcpu, enum ipi_path path, u32 mode, u32 todo,
+                    const struct vapic_effects *fx)
 {
 	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
 
-	count_message(c, mode, &fx->sent);
+	count_send(c, mode, &fx->sent);
 	if ((todo & VAPIC_SELF) != 0)
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if ((todo & VAPIC_WAKE) != 0)
-		notify(vcpu, c, &fx->wake);
+		notify_set(vcpu, c, &fx->wake);
 }
 
-u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector)
+u32 post_and_notify(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector)
 {
 	struct vm *vm = vcpu->vm;
 	struct ipi_counter *c = &vcpu->task.counters->ipi[path];
@@ -90,7 +90,7 @@ u32 deliver_few(struct vcpu *vcpu, enum ipi_path path, u64 targets, u32 vector)
 	return requested - dropped;
 }
 
-static NOINLINE void todo_seldom(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
+static NOINLINE void todo_slow(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
 {
 	if ((todo & VAPIC_MODE) != 0)
 		apicv_switch(vcpu);
@@ -105,5 +105,5 @@ void vcpu_todo(struct vcpu *vcpu, u32 todo, const struct vapic_effects *fx)
 	if ((todo & VAPIC_SELF) != 0)
 		vcpu->vmx.pending |= vcpu->vmx.pending_interrupt;
 	if ((todo & (VAPIC_TIMER | VAPIC_EOI | VAPIC_MODE)) != 0)
-		todo_seldom(vcpu, todo, fx);
+		todo_slow(vcpu, todo, fx);
 }
