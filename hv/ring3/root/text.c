@@ -45,7 +45,8 @@ void text_number(struct out *out, u64 value, u32 width)
 	char *at = put_digits(end, value);
 
 	*end = 0;
-	for (u32 unit = 0; end - at >= (long)width && unit < ARRAY_SIZE(units); unit++) {
+	for (u32 unit = 0; width != 0 && end - at >= (long)width && unit < ARRAY_SIZE(units);
+	     unit++) {
 		value /= 1000;
 		end[-1] = units[unit];
 		at = put_digits(end - 1, value);

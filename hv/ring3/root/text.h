@@ -14,7 +14,7 @@ void text_right(struct out *out, const char *s, u32 width);
 
 /*
  * 1,234,567; what would leave no space before it in its column, in thousands (k), millions (M)
- * and so on: 123,456k.
+ * and so on: 123,456k. Width 0 is no column: whole.
  */
 void text_number(struct out *out, u64 value, u32 width);
 
