@@ -154,7 +154,7 @@ def part_together():
 
 
 def part_rearm():
-    """On cores of its own each interrupt is prompt, also the 256th, whatever its handler does."""
+    """On cores of its own each interrupt is prompt, also the 1,024th, whatever its handler does."""
     run = boot([f"rearm.elf vm name=rearm cpus=1-2 vcpus=2 {KEYS}"], cpus=3, quantum=5,
                seconds=120)
     guest_passes(run, "rearm", "rearm")

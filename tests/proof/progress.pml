@@ -41,7 +41,7 @@
  *   NO_LEAST   queue.c, queue_yield_at: whoever has the core may have to give way before it has run
  *   IN_ORDER   queue.c, queue_choose: V is chosen whenever it is ready
  */
-#ifndef STORM /* kicks after which V is entered briefly: 256 */
+#ifndef STORM /* kicks after which V is entered briefly: 1,024 */
 #define STORM 2
 #endif
 #ifndef WINDOW_AFTER /* rounds of the loop */

@@ -6,6 +6,8 @@
  * `make fuzz FUZZER=vapic` runs it under libFuzzer. Built without FUZZING it is a short test that
  * feeds itself random inputs.
  */
+#include "hv/base/types.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -148,14 +148,13 @@ enum after exit_exception(struct vcpu *vcpu)
 
 /* ---- the host's interrupts ---- */
 
-/* Whether this guest has had less of the core, since the last time, than a brief run for each kick.
- */
+/* Whether this guest has had next to nothing of the core between kicks since the last time. */
 static bool kicked_alone(struct vcpu *vcpu)
 {
 	u64 had = vcpu->task.counters->time[TIME_GUEST] - vcpu->had;
 
 	vcpu->had += had;
-	return had < KICKS_OF_A_STORM * BRIEF_RUN;
+	return had < KICKS_OF_A_STORM * KICKED_RUN;
 }
 
 enum after exit_external_interrupt(struct vcpu *vcpu)

@@ -108,8 +108,8 @@ static void attend(struct vcpu *vcpu);
 /*
  * Senders that never pause would let the guest execute next to nothing: a kick would be pending at
  * each entry. So kicks under way are taken in a window, nobody sends further ones to RUN_BRIEF, and
- * a timer ends the run. Comes where mail is found three times in one exit, and after each 256 kicks
- * between which the guest has had less time than as many brief runs (exit_external_interrupt).
+ * a timer ends the run. Comes where mail is found three times in one exit, and after each
+ * KICKS_OF_A_STORM kicks between which the guest has had next to nothing (kicked_alone).
  * Returns to turn back.
  */
 static void enter_briefly(struct vcpu *vcpu)
