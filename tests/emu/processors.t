@@ -20,7 +20,7 @@ FEATURE_CONTROL, SYSENTER_CS, PAT = 0x3a, 0x174, 0x277
 X2APIC_ICR, X2APIC_COUNTERS, X2APIC_THERMAL = 0x830, 0x834, 0x833
 CAP_SECONDARY, CAP_EPT_VPID = 0x48b, 0x48c
 IDE_COMMAND = 0x80000904       # PCI 0:1.1
-IOAPIC_MAPPED = 0xffffd00000000000
+IOAPIC_MAPPED = 0xffffd00000001000  # behind the screen
 
 
 def wrmsr(msr, high, low):
@@ -73,7 +73,7 @@ def looked_at():
         return must(f"mov rdx, {IOAPIC_MAPPED:#x}", f"mov dword [rdx], {0x10 + 2 * pin:#x}",
                     f"mov eax, [rdx + 0x10]", f"cmp eax, {value:#x}")
 
-    for part in (msr_is(PAT, 0x00070406, 0x00070406), msr_is(SYSENTER_CS, 0, 0),
+    for part in (msr_is(PAT, 0x00070106, 0x00070106), msr_is(SYSENTER_CS, 0, 0),
                  masked(X2APIC_COUNTERS), masked(X2APIC_THERMAL), pin_is(2, 0x10000),
                  pin_is(23, 0x10000),
                  must("mov dx, 0xcf8", f"mov eax, {IDE_COMMAND:#x}", "out dx, eax",

@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [f"{HERE}/../tools", f"{HERE}/../../hv/host"]
 import bochs  # noqa: E402
-from tapvisor_test import BUILD, boot, guest_passes, tap  # noqa: E402
+from tapvisor_test import BUILD, boot, guest_passes, tap, unfolded  # noqa: E402
 
 EMPTY = f"{BUILD}/emu/vmlines/empty.elf"
 os.makedirs(os.path.dirname(EMPTY), exist_ok=True)
@@ -173,7 +173,7 @@ for vm, value, why in (("text", 1, "the image has no Multiboot header, and is no
     end = run.vm_end(vm) or {}
     tap.is_((end.get("reason"), end.get("value")), ("image", value), f"{vm}: its image is refused",
             run.console)
-    tap.like(run.console, f"vm {vm} could not be loaded: {why}", f"{vm}: and it says why",
+    tap.like(unfolded(run.console), f"vm {vm} could not be loaded: {why}", f"{vm}: and it says why",
              run.console)
 tap.like(run.console, r"^\[twice\] segment 0x100000 to 0x1001ff, segment 0x1001f0 to 0x1003ef$",
          "twice: with both places", run.console)

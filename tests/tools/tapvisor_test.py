@@ -104,6 +104,12 @@ def bare(image, args="", files=None, **config):
     return start([f"multiboot2 /boot/{image} {args}".rstrip()], files, **config)
 
 
+def unfolded(text):
+    """Lines as they were before root folded those of more than 100 columns: the rest of one stands
+    below it, nine columns in."""
+    return re.sub(r"\n {9}(?=\S)", " ", text)
+
+
 def guest_points(run, vm, name):
     """A test point for each that a guest image made on its console, and one for their number.
     `name` stands before each; the guest's own `# SKIP` and `# TODO` hold here too."""
