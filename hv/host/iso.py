@@ -17,6 +17,8 @@ RESCUE_MODULES = ["normal", "iso9660", "multiboot", "multiboot2", "echo", "test"
                   "all_video", "gfxterm", "minicmd", "part_msdos", "part_gpt", "part_acorn",
                   "part_amiga", "part_apple", "part_bsd", "part_dfly", "part_dvh", "part_plan",
                   "part_sun", "part_sunpc"]
+# Under UEFI GRUB hands over a framebuffer only where a driver of the screen was loaded.
+SCREEN = 'if [ "$grub_platform" = "efi" ]; then\n\tinsmod all_video\nfi\n'
 FILE_WORDS = ("multiboot", "multiboot2", "module", "module2")
 
 
@@ -61,14 +63,14 @@ def locate(cfg, build, extra, cfg_name):
         yield name, place
 
 
-def populate(tree, cfg, build, extra, cfg_name):
+def populate(tree, cfg, build, extra, cfg_name, before=""):
     os.makedirs(f"{tree}/boot/grub")
     for name, place in locate(cfg, build, extra, cfg_name):
         os.makedirs(os.path.dirname(tree + name), exist_ok=True)
         if not os.path.exists(tree + name):
             shutil.copyfile(place, tree + name)
     with open(f"{tree}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
-        f.write(cfg)
+        f.write(before + cfg)
 
 
 def made_once(name, source, make):
@@ -101,7 +103,7 @@ def make_fast(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):
 def make_hybrid(output, cfg, build="build", extra=None, cfg_name="grub.cfg"):
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tapvisor-iso-") as tree:
-        populate(tree, cfg, build, extra or {}, cfg_name)
+        populate(tree, cfg, build, extra or {}, cfg_name, SCREEN)
         call(["grub-mkrescue", "-o", output, "--locales=", "--fonts=", "--themes=",
               "--install-modules=" + " ".join(RESCUE_MODULES), tree])
 
