@@ -70,7 +70,8 @@ def force(what, places, skip, settings, value):
 
 BRANCH = [enter[branch][0]]
 text = force("VMRESUME of a VMCS that was not launched", BRANCH, 0, [f"rip = {resume:#x}"], 5)
-tap.like(unfolded(text), "VMRESUME with a VMCS that was not launched", "the error is named", text[:300])
+tap.like(unfolded(text), "VMRESUME with a VMCS that was not launched", "the error is named",
+         text[:300])
 text = force("VMLAUNCH of a VMCS that was launched", BRANCH, 300, [f"rip = {launch:#x}"], 4)
 tap.like(unfolded(text), "VMLAUNCH with a VMCS that is not clear", "the error is named", text[:300])
 # Bit 1 of RFLAGS must be set: SDM volume 3, 26.3.1.4. All sites write it before a first entry.
