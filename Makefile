@@ -183,8 +183,8 @@ EMUS  := $(filter $(EMUS),$(LONG)) $(filter-out $(LONG),$(EMUS)) # so that the l
 # What takes seconds of processor time each is left to the stage behind the quick one.
 SLOW_LINTS := $(addprefix tests/lint/,compilers.t headers.t vapic-library.t)
 SLOW_UNITS := monitor_alu monitor_devices monitor_emulate root_life sched_queue vapic_hardware \
-	      vapic_random vapic_regs vapic_route vapic_vm vmx_fetch vmx_walk
-SLOW_UNITS := $(SLOW_UNITS:%=$(B)/unit/%.t)
+	      vapic_random vapic_regs vapic_route vapic_vm vmx_fetch vmx_walk root_columns
+SLOW_UNITS := $(SLOW_UNITS:%=$(B)/unit/%.t) $(addprefix tests/unit/html_,report.t browser.t)
 
 # Stages, each only where those before it have passed: what fails soonest is told soonest.
 check: check-quick ## every test, in stages: check-quick, the slower ones, the emulator's
