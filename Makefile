@@ -204,9 +204,9 @@ check-emu: all emus ## emulator tests alone
 	$(Q)$(PROVE) -j$(JOBS) $(EMUS)
 
 # What compilers, emulators and boot loaders of another release can be seen by.
-RELEASE := $(patsubst %,tests/emu/%.t,apicv compare boot faults pv counters crash entry commands)
+SEEN_BY := $(patsubst %,tests/emu/%.t,apicv compare boot faults pv counters crash entry commands)
 check-release: all units emus ## unit tests, and those in the emulator that a new release is seen by
-	$(Q)$(PROVE) -j$(JOBS) $(RELEASE) $(UNITS)
+	$(Q)$(PROVE) -j$(JOBS) $(SEEN_BY) $(UNITS)
 
 check-guests: all ## guests of others: memtest86+, Xen, GNU Mach, kernels of Debian (GUEST=name)
 	$(Q)$(PROVE) --verbose tests/emu/others.t $(if $(GUEST),:: "$(GUEST)")
