@@ -3,19 +3,10 @@
 #include "hv/ring3/monitor/decode.h"
 
 #include "hv/base/bits.h"
+#include "tests/unit/any.h"
 
 #include <check.h>
 #include <stdlib.h>
-
-static u64 seed = 0x9e3779b97f4a7c15ull;
-
-static u64 any(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 #define STATUS_FLAGS 0x8d5ull
 

@@ -7,6 +7,7 @@
 #include "tests/unit/monitor_world.h"
 
 #include "hv/base/bits.h"
+#include "tests/unit/any.h"
 #include "vmx/walk.h"
 
 #define RAM   0x10000u /* bytes; in linear as in physical addresses a hole is what follows */
@@ -580,16 +581,6 @@ START_TEST(breakpoints)
 END_TEST
 
 /* ---- anything at all ---- */
-
-static u64 seed = 0x9e3779b97f4a7c15ull;
-
-static u64 any(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 static u64 some_address(void)
 {
