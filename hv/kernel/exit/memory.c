@@ -3,6 +3,7 @@
 #include "hv/kernel/exit/memory.h"
 
 #include "hv/abi/syscall.h"
+#include "hv/base/guest_memory.h"
 #include "hv/base/atomic.h"
 #include "hv/base/bits.h"
 #include "hv/kernel/exit/advance.h"
@@ -122,26 +123,6 @@ s64 guest_apic_access(struct vcpu *vcpu, u64 gpa, bool write, u32 size, u64 valu
 	return result;
 }
 
-/* Whole, as the processor writes what is aligned. */
-static void store(u8 *at, u64 value, u64 size)
-{
-	switch (size) {
-	case 2:
-		*(volatile u16 *)(void *)at = (u16)value;
-		break;
-	case 4:
-		*(volatile u32 *)(void *)at = (u32)value;
-		break;
-	case 8:
-		*(volatile u64 *)(void *)at = value;
-		break;
-	default:
-		for (u64 i = 0; i < size; i++)
-			at[i] = (u8)(value >> i * 8);
-		break;
-	}
-}
-
 bool guest_store(struct vcpu *vcpu, u64 linear, u64 value, u64 size)
 {
 	const struct walk_state state = guest_walk_state(vcpu);
@@ -155,7 +136,7 @@ bool guest_store(struct vcpu *vcpu, u64 linear, u64 value, u64 size)
 	if (at != NULL && !walk_mark_dirty(&state, linear, &trace))
 		at = NULL; /* another vCPU changes the tables */
 	if (at != NULL)
-		store(at, value, size);
+		guest_memory_copy(at, (const u8 *)&value, size);
 	atomic_store(&vcpu->task.state, (u32)RUN_HOST);
 	return at != NULL;
 }

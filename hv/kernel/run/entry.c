@@ -8,12 +8,9 @@
 #include "hv/kernel/ipi/notify.h"
 #include "hv/kernel/sched/sched.h"
 #include "hv/kernel/pv/pv.h"
-#include "hv/kernel/vm/vm.h"
 #include "vmx/apicv.h"
 #include "vmx/caps.h"
-#include "vmx/controls.h"
 #include "vmx/inject.h"
-#include "vmx/vmcs.h"
 
 /* The interrupt to inject, or -1. What TPR alone holds back exits when CR8 lets it come. */
 static int next_interrupt(struct vcpu *vcpu)

@@ -2,6 +2,7 @@
 /* pure: also compiled on the host */
 #include "hv/ring3/monitor/access.h"
 
+#include "hv/base/guest_memory.h"
 #include "hv/ring3/monitor/memory.h"
 #include "hv/ring3/monitor/monitor.h"
 
@@ -139,28 +140,6 @@ bool access_find(struct emulation *e, u8 segment, u64 offset, u32 size, enum wal
 
 /* ---- RAM and devices ---- */
 
-typedef u16 ALIGNED(1) any_u16;
-typedef u32 ALIGNED(1) any_u32;
-typedef u64 ALIGNED(1) any_u64;
-
-static void copy_ram(u8 *to, const u8 *from, u32 size)
-{
-	switch (size) { /* whole, as the processor reads what is aligned */
-	case 2:
-		*(any_u16 *)(void *)to = *(const volatile any_u16 *)(const void *)from;
-		break;
-	case 4:
-		*(any_u32 *)(void *)to = *(const volatile any_u32 *)(const void *)from;
-		break;
-	case 8:
-		*(any_u64 *)(void *)to = *(const volatile any_u64 *)(const void *)from;
-		break;
-	default:
-		memcpy(to, from, size);
-		break;
-	}
-}
-
 /*
  * The translation is asked for once more behind the read: while it stands the page is the guest's
  * to read, so that what was read is what stood there before anybody took the page away.
@@ -169,7 +148,7 @@ static bool read_ram(struct emulation *e, u64 linear, u64 gpa, u8 *bytes, u32 si
 {
 	u64 again;
 
-	copy_ram(bytes, e->m->memory.base + gpa, size);
+	guest_memory_copy(bytes, e->m->memory.base + gpa, size);
 	__asm__ volatile("" : : : "memory");
 	return translate(e, linear, WALK_READ, &again) && (again == gpa || give_up(e, RETRIES));
 }
